@@ -1,0 +1,25 @@
+"""What every painter is: a name, favourite codes, the sizes it can paint, and one method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from plantain.errors import PlantainError
+from plantain.painting import Painting, Request
+
+
+@runtime_checkable
+class Painter(Protocol):
+    """Any generator. One bad request never fails its batch: its place in the list holds the error."""
+
+    name: str
+    codes: Mapping[str, str]  # favourite code a task: {"metric-depth": "log-gray"}; {} = each task's default
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """The legal canvas (width, height) that suits a photo of this size; the pipeline resizes or pads to it."""
+        ...
+
+    def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
+        """One painting, or one error, for each request, in order."""
+        ...
