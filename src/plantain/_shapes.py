@@ -1,4 +1,4 @@
-"""Array shapes for annotations: jaxtyping where it is installed (tests check them at run time), else plain stand-ins."""
+"""Array shapes for annotations: jaxtyping where it is installed (tests check them), else plain stand-ins."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from PIL import Image, PngImagePlugin
 from plantain._shapes import Bool, UInt8
 from plantain.errors import OutputError, PhotoError
 
-
 NOTE = "machine-made estimate"
 
 

@@ -12,7 +12,6 @@ from plantain._shapes import Shaped, UInt8
 from plantain.errors import UnknownName
 from plantain.kinds import Prediction
 
-
 STYLES = ("imperative", "caption", "json", "terse")
 
 
@@ -62,5 +61,5 @@ class Task:
         return (self,)
 
     def passes(self, count: int, seed: int) -> Sequence[Task]:
-        """`count` differently coloured versions of the question, for legend unmixing; tasks without a legend: itself."""
+        """`count` differently coloured versions of the question, for unmixing; without a legend: itself."""
         return (self,) * count
