@@ -1,0 +1,98 @@
+"""A view of an example: a crop of the photo, perhaps mirrored, brought to a size; and the same done to its truths.
+
+Truths stay true: a mirror flips normals' x and the words left and right; a crop that is enlarged brings things nearer,
+so metric depth is multiplied by the crop's share of the picture (as if the same camera stood closer).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from plantain._shapes import Shaped, UInt8
+from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Prediction
+
+
+@dataclass(frozen=True)
+class View:
+    """`box` is x0, y0, x1, y1 as shares of the photo; `size` is (width, height) in pixels."""
+
+    size: tuple[int, int]
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    mirror: bool = False
+
+    def picture(self, photo: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+        """The photo seen so, with antialiasing."""
+        w, h = photo.size
+        x0, y0, x1, y1 = self.box
+        seen = photo.resize(self.size, Image.Resampling.BICUBIC, box=(x0 * w, y0 * h, x1 * w, y1 * h))
+        out = np.asarray(seen)
+        return np.ascontiguousarray(out[:, ::-1]) if self.mirror else out
+
+    def field(self, values: Shaped[np.ndarray, "h w ..."]) -> Shaped[np.ndarray, "y x ..."]:
+        """Nearest lookup of a map whose first two axes are rows and columns."""
+        h, w = values.shape[:2]
+        x0, y0, x1, y1 = self.box
+        xs = ((x0 + (np.arange(self.size[0]) + 0.5) / self.size[0] * (x1 - x0)) * w).astype(int).clip(0, w - 1)
+        ys = ((y0 + (np.arange(self.size[1]) + 0.5) / self.size[1] * (y1 - y0)) * h).astype(int).clip(0, h - 1)
+        return values[ys[:, None], xs[::-1] if self.mirror else xs]
+
+    def points(self, xy: Shaped[np.ndarray, "n 2"], size: tuple[int, int]) -> Shaped[np.ndarray, "n 2"]:
+        """Points of a photo of `size`, in pixels, as they stand in the view."""
+        x0, y0, x1, y1 = self.box
+        share = (xy / np.array(size) - [x0, y0]) / [x1 - x0, y1 - y0]
+        if self.mirror:
+            share = np.stack([1 - share[:, 0], share[:, 1]], 1)
+        return share * np.array(self.size)
+
+    def name(self, name: str) -> str:
+        """A name as it reads in the view: a mirror swaps left and right."""
+        return re.sub(r"\b(left|right)\b", lambda m: _SWAP[m[1]], name) if self.mirror else name
+
+    def truth(self, kind: Prediction) -> Prediction:
+        """Any kind seen so."""
+        sure = np.ones(self.size[::-1], np.float32)
+        match kind:
+            case Depth():
+                zoom = (self.box[2] - self.box[0]) if kind.scale == "metric" else 1.0
+                values = self.field(kind.values) * np.float32(zoom)
+                return replace(kind, values=values, valid=self.field(kind.valid), confidence=sure)
+            case Normals():
+                flip = np.array([-1 if self.mirror else 1, 1, 1], np.float32)
+                return replace(kind, xyz=self.field(kind.xyz) * flip, valid=self.field(kind.valid), confidence=sure)
+            case Labels():
+                classes = tuple(map(self.name, kind.classes))
+                return replace(kind, ids=self.field(kind.ids), classes=classes, confidence=sure)
+            case Alpha():
+                alpha = np.moveaxis(self.field(np.moveaxis(kind.alpha, 0, -1)), -1, 0)
+                return replace(kind, alpha=alpha, names=tuple(map(self.name, kind.names)), confidence=sure)
+            case Instances(masks=masks) if masks is not None:
+                return self._things(kind, masks, sure)
+            case Keypoints():
+                xy = self.points(kind.xy, kind.size).astype(np.float32)
+                with np.errstate(invalid="ignore"):
+                    inside = ((xy >= 0) & (xy < np.array(self.size))).all(1) & kind.visible
+                xy[~inside] = np.nan
+                names = tuple(map(self.name, kind.names))
+                return replace(kind, xy=xy, visible=inside, names=names, confidence=sure)
+        raise TypeError(f"no view of {type(kind).__name__}")
+
+    def _things(self, kind: Instances, masks: np.ndarray, sure: np.ndarray) -> Instances:
+        seen = np.moveaxis(self.field(np.moveaxis(masks, 0, -1)), -1, 0)
+        keep = seen.reshape(len(seen), int(np.prod(self.size))).sum(1) >= 4
+        seen = seen[keep]
+        boxes = np.array([_box(m) for m in seen], np.float32).reshape(-1, 4)
+        return replace(
+            kind, masks=seen, boxes=boxes, labels=kind.labels[keep], scores=kind.scores[keep], confidence=sure
+        )
+
+
+_SWAP = {"left": "right", "right": "left"}
+
+
+def _box(on: np.ndarray) -> tuple[int, int, int, int]:
+    xs, ys = np.flatnonzero(on.any(0)), np.flatnonzero(on.any(1))
+    return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1

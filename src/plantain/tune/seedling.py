@@ -1,0 +1,224 @@
+"""The seedling's network: an image editor of a few million parameters that reads the photo twice.
+
+    photo --reader (DINOv2-S, frozen)--> taps (1 + n, 1536) --+
+    canvas (noise, or zeros to perceive) --patches 14 x 14----+--> Trunk --> features (n, width) --+--> Decoder --> painting
+    prompt --words and colour tokens--------------------------+         --> keys a colour token ---+
+    photo, canvas --stem at half size---------------------------------------------------------------+
+
+The trunk is a transformer over patch tokens with the prompt's tokens in context (2-D RoPE on patches, adaLN on t).
+The decoder paints at full size. Its *copy head* lets every pixel attend to the prompt's colour tokens and paint the
+mix of their RGB values; a gate a pixel chooses between that mix, free colours and the photo itself.
+`t` runs from 0 (the canvas is noise, or zeros) to 1 (the canvas is the painting); the network predicts the clean painting.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PATCH = 14
+HALF = 7  # cells a side of a patch at half size
+
+
+@dataclass(frozen=True)
+class Size:
+    """Widths and depths of a seedling."""
+
+    width: int = 256
+    depth: int = 5
+    heads: int = 4
+    words: int = 96
+    taps: int = 1536
+    features: int = 32  # channels of the patch features at half size
+    stem: int = 24
+    mix: int = 48
+    query: int = 32
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+class Prompt(NamedTuple):
+    """A batch of prompts, padded: what `plantain.models.words.Tokens` becomes."""
+
+    words: Tensor  # b l d
+    word_mask: Tensor  # b l, True where a word is
+    phrases: Tensor  # b k d
+    colours: Tensor  # b k 3, 0..1
+    colour_mask: Tensor  # b k
+
+
+class Painted(NamedTuple):
+    """What the decoder gives: the painting at full size, and the copy attention's logits at half size."""
+
+    rgb: Tensor  # b 3 h w
+    attention: Tensor  # b k h/2 w/2
+
+
+def places(rows: int, columns: int) -> Tensor:
+    """(n, 4): row, column, and the patch centre's y and x in -1..1."""
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    both = torch.stack([y, x, (y + 0.5) / rows * 2 - 1, (x + 0.5) / columns * 2 - 1], -1)
+    return both.reshape(-1, 4).float()
+
+
+class Block(nn.Module):
+    """Attention and MLP, each modulated by t (adaLN-zero)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.rise, self.fall = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.modulate = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.modulate.weight)
+        with torch.no_grad():  # gates open, shifts and scales neutral: plain pre-norm at the start
+            self.modulate.bias.copy_(torch.tensor([0.0, 0, 1, 0, 0, 1]).repeat_interleave(width))
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, condition: Tensor) -> Tensor:
+        b, n, w = x.shape
+        s1, c1, g1, s2, c2, g2 = self.modulate(condition)[:, None].chunk(6, -1)
+        y = F.layer_norm(x, (w,)) * (1 + c1) + s1
+        q, k, v = self.qkv(y).view(b, n, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(turn(q, cos, sin), turn(k, cos, sin), v, attn_mask=mask)
+        x = x + g1 * self.out(y.transpose(1, 2).reshape(b, n, w))
+        y = F.layer_norm(x, (w,)) * (1 + c2) + s2
+        return x + g2 * self.fall(F.gelu(self.rise(y)))
+
+
+def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding: pairs are (first half, second half)."""
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+
+
+class Trunk(nn.Module):
+    """Patch tokens and prompt tokens through the blocks; gives patch features (b n w) and a key a colour (b k q)."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        w = size.width
+        self.size = size
+        self.taps = nn.Linear(size.taps, w)
+        self.no_photo = nn.Parameter(torch.randn(w) * 0.02)
+        self.canvas = nn.Linear(PATCH * PATCH * 3, w)
+        self.place = nn.Linear(32, w)
+        self.time = nn.Sequential(nn.Linear(64, w), nn.SiLU(), nn.Linear(w, w))
+        self.word = nn.Linear(size.words, w)
+        self.order = nn.Parameter(torch.randn(64, w) * 0.02)
+        self.phrase = nn.Linear(size.words, w)
+        self.colour = nn.Sequential(nn.Linear(3, 64), nn.GELU(), nn.Linear(64, w))
+        self.blocks = nn.ModuleList(Block(w, size.heads) for _ in range(size.depth))
+        self.norm = nn.LayerNorm(w)
+        self.key = nn.Linear(w, size.query)
+        self.phrase_key = nn.Linear(size.words, size.query)
+
+    def forward(
+        self, taps: Tensor, has_photo: Tensor, canvas: Tensor, place: Tensor, t: Tensor, prompt: Prompt
+    ) -> tuple[Tensor, Tensor]:
+        """taps b 1+n c (token 0 = the whole photo); has_photo b; canvas b n 588; place n 4; t b."""
+        b, n = canvas.shape[:2]
+        read = torch.where(has_photo[:, None, None], self.taps(taps), self.no_photo)
+        patches = read[:, 1:] + self.canvas(canvas) + self.place(waves(place[:, 2:]))
+        words = self.word(prompt.words) + self.order[: prompt.words.shape[1]]
+        legend = self.phrase(prompt.phrases) + self.colour(prompt.colours)
+        x = torch.cat([patches, read[:, :1], words, legend], 1).to(read.dtype)  # bfloat16 where autocast says so
+        known = torch.ones(b, n + 1, dtype=torch.bool, device=x.device)
+        mask = torch.cat([known, prompt.word_mask, prompt.colour_mask], 1)[:, None, None]
+        cos, sin = self.angles(place, x.shape[1] - n, x.dtype)
+        condition = F.silu(self.time(clock(t)))
+        for block in self.blocks:
+            x = block(x, cos, sin, mask, condition)
+        x = self.norm(x)
+        last = prompt.phrases.shape[1]
+        keys = self.key(x[:, x.shape[1] - last :]) + self.phrase_key(prompt.phrases)
+        return x[:, :n], keys
+
+    def angles(self, place: Tensor, others: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """cos and sin (n + others, head / 2): half of the pairs turn with the row, half with the column."""
+        pairs = self.size.width // self.size.heads // 4
+        speed = 100.0 ** -(torch.arange(pairs, device=place.device) / pairs)
+        angle = torch.cat([place[:, :1] * speed, place[:, 1:2] * speed], 1)
+        angle = F.pad(angle, (0, 0, 0, others))
+        return angle.cos().to(dtype), angle.sin().to(dtype)
+
+
+def waves(yx: Tensor) -> Tensor:
+    """Sines and cosines of places in -1..1 at eight frequencies: (n, 2) -> (n, 32)."""
+    angle = (yx[..., None] * (math.pi * 0.5 * 2.0 ** torch.arange(8, device=yx.device) ** 0.75)).flatten(-2)
+    return torch.cat([angle.sin(), angle.cos()], -1)
+
+
+def clock(t: Tensor) -> Tensor:
+    """Sinusoidal features of t in 0..1: (b,) -> (b, 64)."""
+    speed = torch.exp(torch.arange(32, device=t.device) / 32 * math.log(1000.0))
+    angle = t[:, None] * speed
+    return torch.cat([angle.sin(), angle.cos()], -1)
+
+
+class Decoder(nn.Module):
+    """Patch features, photo and canvas -> the painting at full size."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size = size
+        self.spread = nn.Linear(size.width, HALF * HALF * size.features)
+        self.stem = nn.Conv2d(24, size.stem, 3, padding=1)
+        self.stem2 = nn.Conv2d(size.stem, size.stem, 3, padding=1)
+        self.mix1 = nn.Conv2d(size.features + size.stem, size.mix, 3, padding=1)
+        self.mix2 = nn.Conv2d(size.mix, size.mix, 3, padding=1)
+        self.free = nn.Conv2d(size.mix, 12, 3, padding=1)
+        self.gate = nn.Conv2d(size.mix, 8, 3, padding=1)
+        self.query = nn.Conv2d(size.mix, size.query, 1)
+        nn.init.zeros_(self.gate.weight)
+        with torch.no_grad():  # copy half and half, leave the photo out, at the start
+            self.gate.bias.copy_(torch.tensor([0.0] * 4 + [-3.0] * 4))
+
+    def forward(
+        self, features: Tensor, keys: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor, colour_mask: Tensor
+    ) -> Painted:
+        """features b w rows columns; keys b k q; photo and canvas b 3 h w (0..1); colours b k 3; colour_mask b k."""
+        f = F.pixel_shuffle(self.spread(features.movedim(1, -1)).movedim(-1, 1), HALF)
+        pixels = F.pixel_unshuffle(torch.cat([photo, canvas], 1) - 0.5, 2)
+        s = F.gelu(self.stem2(F.gelu(self.stem(pixels))))
+        h = F.gelu(self.mix1(torch.cat([f, s], 1)))
+        h = h + F.gelu(self.mix2(h))
+        attention = torch.einsum("bqhw,bkq->bkhw", self.query(h), keys) * (2 / self.size.query**0.5)
+        attention = attention.masked_fill(~colour_mask[:, :, None, None], -1e4)
+        if self.training:  # cheaper, and the same but for one pixel at borders
+            copied = F.interpolate(mix(attention, colours), scale_factor=2.0, mode="bilinear")
+        else:
+            copied = mix(F.interpolate(attention, scale_factor=2.0, mode="bilinear"), colours)
+        copy, keep = F.pixel_shuffle(self.gate(h), 2).sigmoid().split(1, 1)
+        copy = copy * colour_mask.any(1)[:, None, None, None]  # nothing to copy without colours
+        own = F.pixel_shuffle(self.free(h), 2) + 0.5
+        return Painted(copy * copied + (1 - copy) * (own + keep * (photo - own)), attention)
+
+
+def mix(attention: Tensor, colours: Tensor) -> Tensor:
+    """What the copy head paints: attention logits b k h w, colours b k 3 -> b 3 h w."""
+    return torch.einsum("bkhw,bkc->bchw", attention.softmax(1), colours.to(attention.dtype))
+
+
+class Seedling(nn.Module):
+    """Trunk and decoder together: everything that trains while the reader stays frozen."""
+
+    def __init__(self, size: Size | None = None) -> None:
+        super().__init__()
+        self.size = size or Size()
+        self.trunk, self.decoder = Trunk(self.size), Decoder(self.size)
+
+    def forward(
+        self, taps: Tensor, has_photo: Tensor, photo: Tensor, canvas: Tensor, t: Tensor, prompt: Prompt
+    ) -> Painted:
+        """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; taps b 1+n 1536; t b."""
+        rows, columns = photo.shape[-2] // PATCH, photo.shape[-1] // PATCH
+        patches = F.pixel_unshuffle(canvas, PATCH).flatten(2).transpose(1, 2)
+        features, keys = self.trunk(taps, has_photo, patches, places(rows, columns).to(photo.device), t, prompt)
+        grid = features.transpose(1, 2).reshape(len(photo), -1, rows, columns)
+        return self.decoder(grid, keys, photo, canvas, prompt.colours, prompt.colour_mask)
