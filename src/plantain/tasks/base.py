@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
-from plantain.errors import UnknownName
+from plantain.errors import UnknownName, UsageError
 from plantain.kinds import Prediction
+from plantain.tasks import wording
 
 STYLES = ("imperative", "caption", "json", "terse")
 
@@ -19,12 +22,19 @@ STYLES = ("imperative", "caption", "json", "terse")
 class Task:
     """A question. `code` None means: the painter's favourite, else `default_code`."""
 
-    code: str | None = None
+    code: str | None = field(default=None, kw_only=True)
 
     name: ClassVar[str]  # the table's key, as in file names: "metric-depth"
     kind: ClassVar[type[Prediction]]
     codes: ClassVar[Mapping[str, str]]  # short name -> versioned id: {"cube": "cube/1"}
     default_code: ClassVar[str]
+    title: ClassVar[str]  # how prompts name it: "metric depth"
+    phrases: ClassVar[Mapping[str, str]]  # every code in words
+    templates: ClassVar[Mapping[str, str]]  # a style's wording; the json style is the record itself
+
+    def __post_init__(self) -> None:
+        if self.code is not None and self.code not in self.codes:
+            raise UnknownName(f"{self.name} code", self.code, self.codes)
 
     def resolve(self, favourites: Mapping[str, str]) -> Self:
         """The same question with its code settled: its own, else the painter's favourite, else the default."""
@@ -36,14 +46,43 @@ class Task:
     @property
     def code_id(self) -> str:
         """The versioned id that is written into every painting."""
-        code = self.code or self.default_code
-        if code not in self.codes:
-            raise UnknownName(f"{self.name} code", code, self.codes)
-        return self.codes[code]
+        return self.codes[self.code or self.default_code]
 
     def prompt(self, style: str = "imperative") -> str:
         """The words that ask a generator for this painting; `tasks.language.parse` reads them back."""
-        raise TypeError(f"{type(self).__name__} has no prompt")
+        if style not in STYLES:
+            raise UnknownName("prompt style", style, STYLES)
+        record = self.record() | ({} if self.code is None else {"colours": self.phrases[self.code]})
+        if style == "json":
+            return json.dumps({"task": self.title} | record, ensure_ascii=False)
+        return _wordings(type(self))[style].write(record)
+
+    def record(self) -> dict[str, Any]:
+        """The parameters that the prompt says, by slot; those at their silent default are left out."""
+        return {}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The inverse of `record`."""
+        return cls(**record)
+
+    @classmethod
+    def read(cls, prompt: str) -> Self | None:
+        """The task whose `prompt` (any style) this is, or None."""
+        for way in _wordings(cls).values():
+            record = way.read(prompt)
+            if record is not None:
+                return cls._from_words(record)
+        return None
+
+    @classmethod
+    def _from_words(cls, record: dict[str, Any]) -> Self:
+        phrase = record.pop("colours", None)
+        codes = {words: code for code, words in cls.phrases.items()}
+        if phrase is not None and phrase not in codes:
+            raise UsageError(f"{cls.title} has no colours {phrase!r}; known: {'; '.join(codes)}")
+        task = cls.from_record(record)
+        return task if phrase is None else replace(task, code=codes[phrase])
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints a true answer of this task's kind: the training target, and what the oracle paints.
@@ -63,3 +102,14 @@ class Task:
     def passes(self, count: int, seed: int) -> Sequence[Task]:
         """`count` differently coloured versions of the question, for unmixing; without a legend: itself."""
         return (self,) * count
+
+
+@cache
+def _wordings(cls: type[Task]) -> dict[str, wording.Wording]:
+    special = {
+        "colours": wording.choice(*cls.phrases.values()),
+        "near": wording.choice("bright", "dark"),
+        "near_m": wording.NUMBER_SLOT,
+        "far_m": wording.NUMBER_SLOT,
+    }
+    return {style: wording.Wording(template, special, style == "terse") for style, template in cls.templates.items()}

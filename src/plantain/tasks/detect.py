@@ -1,0 +1,79 @@
+"""A bounding box for every thing of one class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from plantain._shapes import Float, UInt8
+from plantain.kinds import Instances
+from plantain.tasks import truth as truths
+from plantain.tasks.base import Task
+from plantain.tasks.legend import BLACK, name_of
+
+_PLACE = "the colour of its centre (red = horizontal place, green = vertical place, blue = 255)"
+
+
+@dataclass(frozen=True)
+class Detect(Task):
+    """Boxes with scores of each `thing`; the background is black."""
+
+    thing: str
+
+    name: ClassVar[str] = "detect"
+    title: ClassVar[str] = "bounding boxes"
+    kind: ClassVar[type[Instances]] = Instances
+    default_code: ClassVar[str] = "boxes"
+    codes: ClassVar[Mapping[str, str]] = {"boxes": "boxes/1", "outline": "outline/1"}
+    phrases: ClassVar[Mapping[str, str]] = {
+        "boxes": f"each box filled with {_PLACE}, small boxes on top",
+        "outline": f"each box a thin frame in {_PLACE}, small boxes on top",
+    }
+    templates: ClassVar[Mapping[str, str]] = {
+        "imperative": "Paint the bounding boxes of every {thing} in this photo; everything else, the background, is "
+        "{background}; if there is none, paint everything {background}.[ Colours: {colours}.]",
+        "caption": "The bounding boxes of every {thing} in this photo; everything else, the background, is "
+        "{background}, all of it if there is none[; colours: {colours}].",
+        "terse": "bounding boxes; {thing}; background: {background}[; {colours}]",
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        name_of(self.thing, "the thing to find")
+
+    def record(self) -> dict[str, Any]:
+        return {"thing": self.thing, "background": BLACK}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        return cls(record["thing"])
+
+    def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
+        """Paints the boxes of Instances (only those of class `thing`, where that class is known), small ones last."""
+        boxes, (height, width) = truths.boxes_of(truths.of_class(truth, self.thing))
+        rgb = np.zeros((height, width, 3), np.uint8)
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        frame = 0 if self.code != "outline" else max(2, round(0.01 * max(height, width)))
+        for box in boxes[np.argsort(-area, kind="stable")]:
+            _fill(rgb, box, frame)
+        return rgb
+
+
+def centre_colour(box: Float[np.ndarray, "4"], height: int, width: int) -> UInt8[np.ndarray, "3"]:
+    """R = horizontal, G = vertical place of the centre over the picture's size, B = 255."""
+    x, y = (box[0] + box[2]) / 2 / width, (box[1] + box[3]) / 2 / height
+    return np.round(np.clip([x, y, 1], 0, 1) * 255).astype(np.uint8)
+
+
+def _fill(rgb: UInt8[np.ndarray, "h w 3"], box: Float[np.ndarray, "4"], frame: int) -> None:
+    height, width = rgb.shape[:2]
+    left, right = np.clip(np.round(box[[0, 2]]), 0, width).astype(int)
+    top, bottom = np.clip(np.round(box[[1, 3]]), 0, height).astype(int)
+    region = rgb[top:bottom, left:right]
+    inside = region[frame:-frame, frame:-frame].copy() if frame else None
+    region[...] = centre_colour(box, height, width)
+    if inside is not None:
+        region[frame:-frame, frame:-frame] = inside

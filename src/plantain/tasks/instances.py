@@ -1,0 +1,70 @@
+"""Every thing of one class, told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from plantain._shapes import UInt8
+from plantain.colour import blobs, palette
+from plantain.errors import TruthError, UsageError
+from plantain.kinds import Instances as InstancesAnswer
+from plantain.tasks import truth as truths
+from plantain.tasks.base import Task
+from plantain.tasks.legend import BLACK, name_of, rgb_of
+from plantain.tasks.wording import RGB
+
+
+@dataclass(frozen=True)
+class Instances(Task):
+    """A mask for each `thing` in the photo, with box and score; one class a question."""
+
+    thing: str
+    background: RGB = BLACK
+
+    name: ClassVar[str] = "instances"
+    title: ClassVar[str] = "instance segmentation"
+    kind: ClassVar[type[InstancesAnswer]] = InstancesAnswer
+    default_code: ClassVar[str] = "blobs"
+    codes: ClassVar[Mapping[str, str]] = {"blobs": "blobs/1", "blobs-vb": "blobs-vb/1", "centers": "centers/1"}
+    phrases: ClassVar[Mapping[str, str]] = {
+        "blobs": "flat colours of your choice, no two alike",
+        "blobs-vb": "flat colours of your choice",
+        "centers": truths.CENTRE,
+    }
+    templates: ClassVar[Mapping[str, str]] = {
+        "imperative": "Make an instance segmentation of this photo: paint every {thing} in a colour of its own and "
+        "everything else, the background, {background}; if there is none, paint everything {background}."
+        "[ Colours: {colours}.]",
+        "caption": "An instance segmentation of this photo: every {thing} has a colour of its own; everything else, "
+        "the background, is {background}, all of it if there is none[; colours: {colours}].",
+        "terse": "instance segmentation; {thing}; background: {background}[; {colours}]",
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        name_of(self.thing, "the thing to find")
+        object.__setattr__(self, "background", rgb_of(self.background))
+        if self.code == "centers" and self.background != BLACK:
+            raise UsageError(f"code 'centers' has a black background, not {self.background}; leave the background out")
+
+    def resolve(self, favourites: Mapping[str, str]) -> Instances:
+        """As for every task; a coloured background keeps to a code that can have one."""
+        if self.code is None and self.background != BLACK:
+            favourites = {k: v for k, v in favourites.items() if v != "centers"}
+        return super().resolve(favourites)
+
+    def record(self) -> dict[str, Any]:
+        return {"thing": self.thing, "background": self.background}
+
+    def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
+        """Paints Instances with masks (only those of class `thing`, where that class is known) or masks n h w."""
+        masks = truths.masks_of(truths.of_class(truth, self.thing))
+        if self.code == "centers":
+            return blobs.encode_centres(masks)
+        if len(masks) > len(palette.PALETTE) - 4:
+            raise TruthError(f"{len(masks)} things are more than the palette holds; use code 'centers'")
+        return blobs.encode(masks, palette.pick(len(masks), background=self.background), self.background)

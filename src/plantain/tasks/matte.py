@@ -1,0 +1,53 @@
+"""How much of every pixel is covered by the thing in front: what cutting it out needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from plantain._shapes import UInt8
+from plantain.kinds import Alpha
+from plantain.tasks import truth as truths
+from plantain.tasks.base import Task
+from plantain.tasks.edges import gray
+from plantain.tasks.legend import BLACK, WHITE, name_of, only_white
+
+
+@dataclass(frozen=True)
+class Matte(Task):
+    """Opacity (0..1) of what `text` says, hair and glass included: gray on black."""
+
+    text: str = "main object"
+
+    name: ClassVar[str] = "matte"
+    title: ClassVar[str] = "alpha matte"
+    kind: ClassVar[type[Alpha]] = Alpha
+    default_code: ClassVar[str] = "alpha"
+    codes: ClassVar[Mapping[str, str]] = {"alpha": "alpha/1"}
+    phrases: ClassVar[Mapping[str, str]] = {"alpha": "gray, as bright as the pixel is covered"}
+    templates: ClassVar[Mapping[str, str]] = {
+        "imperative": "Make an alpha matte of this photo: {legend| is }, gray where it covers a part of the pixel; "
+        "everything else, the background, is {background}; if there is none, paint everything {background}."
+        "[ Colours: {colours}.]",
+        "caption": "An alpha matte of this photo: {legend| is }, gray where it covers a part of the pixel; everything "
+        "else, the background, is {background}, all of it if there is none[; colours: {colours}].",
+        "terse": "alpha matte; {legend|: |; }; background: {background}[; {colours}]",
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        name_of(self.text, "the thing to cut out")
+
+    def record(self) -> dict[str, Any]:
+        return {"legend": {self.text: WHITE}, "background": BLACK}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        return cls(only_white(record))
+
+    def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
+        """Paints Alpha (by name, else its one plane) or opacities h w in 0..1."""
+        return gray(truths.mask_like(truth, (self.text,))[0])

@@ -1,0 +1,119 @@
+"""Everything at once: stuff by its class, things one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from plantain._shapes import Int, UInt8
+from plantain.errors import TruthError, UsageError
+from plantain.kinds import Panoptic as PanopticAnswer
+from plantain.tasks import truth as truths
+from plantain.tasks.base import Task
+from plantain.tasks.legend import BLACK, Legend, checked, legend_of, names_of, said
+from plantain.tasks.wording import RGB
+
+STUFF_BLUE = 80  # stuff keeps to blue <= 80 and things to blue >= 128, so that no thing looks like stuff
+LOWEST_BLUE = 128
+MOST_THINGS = 8  # kinds of things in one painting: 18 levels of blue apart
+STUFF_COLOURS = tuple(
+    (r, g, b) for b in (0, STUFF_BLUE) for r in (255, 0, 170, 85) for g in (255, 0, 170, 85) if (r, g, b) != BLACK
+)
+
+
+@dataclass(frozen=True)
+class Panoptic(Task):
+    """Stuff in its legend's flat colours (blue at most 80); each thing in the colour of its centre, blue for its kind.
+
+    `stuff` is a legend, or names that get colours; at most 31 kinds of stuff and 8 of things are asked in one painting,
+    more in several.
+    """
+
+    stuff: Legend | Mapping[str, Any] = ()
+    things: tuple[str, ...] = ()
+
+    name: ClassVar[str] = "panoptic"
+    title: ClassVar[str] = "panoptic segmentation"
+    kind: ClassVar[type[PanopticAnswer]] = PanopticAnswer
+    default_code: ClassVar[str] = "panoptic"
+    codes: ClassVar[Mapping[str, str]] = {"panoptic": "panoptic/1"}
+    phrases: ClassVar[Mapping[str, str]] = {
+        "panoptic": "stuff in flat colours, exactly as listed, and each thing in the colour of its centre (red = "
+        "horizontal place, green = vertical place, blue = 255 for the first kind of thing, 128 for the last)"
+    }
+    templates: ClassVar[Mapping[str, str]] = {
+        "imperative": "Make a panoptic segmentation of this photo[; stuff: {stuff| is }][; things, each in a colour of "
+        "its own: {things}]; everything else, the background, is {background}.[ Colours: {colours}.]",
+        "caption": "A panoptic segmentation of this photo[; stuff: {stuff| is }][; things, each with a colour of its "
+        "own: {things}]; everything else, the background, is {background}[; colours: {colours}].",
+        "terse": "panoptic[; stuff: {stuff|: |; }][; things: {things}]; background: {background}[; {colours}]",
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        stuff = _stuff_of(self.stuff)
+        things = names_of(self.things, "a thing") if self.things else ()
+        names_of([*(name for name, _ in stuff), *things])
+        object.__setattr__(self, "stuff", stuff)
+        object.__setattr__(self, "things", things)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Stuff first, then things."""
+        return (*(name for name, _ in self.stuff), *self.things)
+
+    def record(self) -> dict[str, Any]:
+        stuff = {"stuff": said(self.stuff)} if self.stuff else {}
+        things = {"things": list(self.things)} if self.things else {}
+        return stuff | things | {"background": BLACK}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        return cls(record.get("stuff", ()), tuple(record.get("things", ())))
+
+    def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
+        """Paints Panoptic, matched by class name; classes that were not asked for are black."""
+        if not isinstance(truth, PanopticAnswer):
+            raise TruthError(f"panoptic paintings are made from Panoptic, got {type(truth).__name__}")
+        ids = truths.ids_of(truth, self.classes)
+        rgb = np.array([*(c for _, c in self.stuff), *(BLACK for _ in self.things), BLACK], np.uint8)[ids]
+        blues = thing_blues(len(self.things))
+        for number, label in enumerate(truth.segment_labels, 1):
+            name = truth.classes[label]
+            on = np.asarray(truth.segments) == number
+            if name in self.things and on.any():
+                rgb[on] = (*_centre(on), blues[self.things.index(name)])
+        return rgb
+
+
+def thing_blues(count: int) -> Int[np.ndarray, "k"]:
+    """The blue level of each kind of thing: 255 for the first, 128 for the last."""
+    return np.round(np.linspace(255, LOWEST_BLUE, max(count, 1))[:count]).astype(int)
+
+
+def _centre(on: np.ndarray) -> tuple[int, int]:
+    ys, xs = np.nonzero(on)
+    height, width = on.shape
+    return round(255 * (xs.mean() + 0.5) / width), round(255 * (ys.mean() + 0.5) / height)
+
+
+def _stuff_of(value: Any) -> Legend:
+    if not value:
+        return ()
+    if isinstance(value, str) or (not isinstance(value, Mapping) and all(isinstance(v, str) for v in value)):
+        names = names_of(value)
+        return tuple((name, STUFF_COLOURS[i % len(STUFF_COLOURS)]) for i, name in enumerate(names))
+    legend = legend_of(value)
+    for start in range(0, len(legend), len(STUFF_COLOURS)):
+        checked(legend[start : start + len(STUFF_COLOURS)], BLACK)
+    for name, colour in legend:
+        _refuse_blue(name, colour)
+    return legend
+
+
+def _refuse_blue(name: str, colour: RGB) -> None:
+    if colour[2] > STUFF_BLUE:
+        raise UsageError(f"stuff {name!r} has colour {colour}; blue above {STUFF_BLUE} tells things, give less blue")

@@ -1,0 +1,97 @@
+"""Which of the named classes every pixel belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from plantain._shapes import UInt8
+from plantain.errors import UsageError
+from plantain.kinds import Labels
+from plantain.tasks import truth as truths
+from plantain.tasks.base import Task
+from plantain.tasks.legend import BLACK, Legend, checked, draw_any, legend_of, names_of, rgb_of, said
+from plantain.tasks.wording import RGB
+
+GROUP = 64  # classes in one painting
+
+
+@dataclass(frozen=True)
+class Semantic(Task):
+    """A class a pixel by a legend of colours.
+
+    With a `background` what is none of the classes has that colour and gets -1; without one every pixel belongs to a
+    class. A legend entry called "background" is the background. `Semantic.of(names)` picks the colours.
+
+    >>> Semantic({"road": (128, 64, 128), "sky": "#4682b4"}).classes
+    ('road', 'sky')
+    """
+
+    legend: Legend | Mapping[str, Any] = ()
+    background: RGB | None = None
+
+    name: ClassVar[str] = "semantic"
+    title: ClassVar[str] = "semantic segmentation"
+    kind: ClassVar[type[Labels]] = Labels
+    default_code: ClassVar[str] = "legend"
+    codes: ClassVar[Mapping[str, str]] = {"legend": "legend/1"}
+    phrases: ClassVar[Mapping[str, str]] = {"legend": "flat colours, exactly as listed"}
+    templates: ClassVar[Mapping[str, str]] = {
+        "imperative": "Make a semantic segmentation of this photo: {legend| is }"
+        "[; everything else, the background, is {background}].[ Colours: {colours}.]",
+        "caption": "A semantic segmentation of this photo, where {legend| is }"
+        "[; everything else, the background, is {background}][; colours: {colours}].",
+        "terse": "semantic segmentation; {legend|: |; }[; background: {background}][; {colours}]",
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        pairs = dict(self.legend) if isinstance(self.legend, Mapping) else None
+        given = self.background
+        if pairs is not None and "background" in pairs:
+            given = _one_background(pairs.pop("background"), given)
+        background = None if given is None else rgb_of(given)
+        legend = legend_of(self.legend if pairs is None else pairs)
+        for start in range(0, len(legend), GROUP):
+            checked(legend[start : start + GROUP], background)
+        if any(name == "background" for name, _ in legend):
+            raise UsageError("'background' is no class; give its colour as background=(r, g, b)")
+        object.__setattr__(self, "legend", legend)
+        object.__setattr__(self, "background", background)
+
+    @classmethod
+    def of(
+        cls, names: Sequence[str], background: RGB | None = BLACK, seed: int | None = None, code: str | None = None
+    ) -> Self:
+        """Draws well-separated palette colours for `names`: always the same ones, or random ones by `seed`."""
+        wanted = names_of([n for n in ([names] if isinstance(names, str) else names) if n != "background"])
+        return cls(draw_any(wanted, background, seed), background, code=code)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.legend)
+
+    @property
+    def colours(self) -> tuple[RGB, ...]:
+        return tuple(colour for _, colour in self.legend)
+
+    def record(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {"legend": said(self.legend)}
+        return shown if self.background is None else shown | {"background": self.background}
+
+    def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
+        """Paints Labels (matched by class name) or an array of ids in the legend's order, -1 for none of them.
+
+        Classes of the truth that are not in the legend, and -1, get the background's colour, else black."""
+        ids = truths.ids_of(truth, self.classes)
+        return np.array([*self.colours, self.background or BLACK], np.uint8)[ids]
+
+
+def _one_background(entry: Any, given: Any) -> RGB:
+    colour = rgb_of(entry)
+    if given is not None and rgb_of(given) != colour:
+        raise UsageError(f"the background has two colours, {colour} and {rgb_of(given)}; give one")
+    return colour
