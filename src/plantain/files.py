@@ -1,0 +1,74 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from plantain.errors import OutputError
+
+STAGE = ".plantain-"  # + process id + a random tail: a hidden folder in which answers are written
+
+
+def _refusal(target: Path, error: OSError) -> OutputError:
+    return OutputError(f"cannot write {target}: {error.strerror or error}; free some space or choose another place")
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """A hidden folder inside `folder`, gone at the end whatever happens; `publish` takes files out of it.
+
+    Raises OutputError for whatever the file system refuses inside the block.
+    """
+    stage = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stage = Path(mkdtemp(prefix=f"{STAGE}{os.getpid()}-", dir=folder))
+        yield stage
+    except OSError as error:
+        raise _refusal(folder, error) from error
+    finally:
+        if stage is not None:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def publish(stage: Path, folder: Path, names: Iterable[str]) -> None:
+    """Moves files from the stage into the folder, in this order: the last one says that all are there.
+
+    An older last file goes first, so that old and new never pass for one answer.
+    """
+    ordered = list(names)
+    (folder / ordered[-1]).unlink(missing_ok=True)
+    for name in ordered:
+        (stage / name).replace(folder / name)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A place to write one file, which becomes `path` when the block ends well. Raises OutputError."""
+    with staging(path.parent) as stage:
+        yield stage / path.name
+        (stage / path.name).replace(path)
+
+
+def sweep(folder: Path) -> int:
+    """Removes the stages that killed processes of this machine left in `folder`; returns how many."""
+    stale = [stage for stage in folder.glob(f"{STAGE}*-*") if not _alive(stage)]
+    for stage in stale:
+        shutil.rmtree(stage, ignore_errors=True)
+    return len(stale)
+
+
+def _alive(stage: Path) -> bool:
+    owner = stage.name.removeprefix(STAGE).split("-")[0]
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OSError):
+        return True
+    return True
