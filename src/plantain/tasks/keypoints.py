@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from plantain.errors import UsageError
 from plantain.kinds import Keypoints as KeypointsAnswer
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
-from plantain.tasks.legend import BLACK, Legend, checked, draw_any, name_of, names_of, rgb_of, said
+from plantain.tasks.legend import BLACK, Legend, checked, name_of, names_of, rgb_of, said
 from plantain.tasks.wording import RGB
 
 COCO_17 = (
@@ -41,7 +42,11 @@ GROUP = 64  # points in one painting
 
 @dataclass(frozen=True)
 class Keypoints(Task):
-    """A disc for each named point (COCO's 17 of a person when not said), in its own colour on black."""
+    """A disc for each named point (COCO's 17 of a person when not said), in its own colour on black.
+
+    >>> Keypoints({"nose": "red", "chin": (0, 0, 255)}).legend
+    (('nose', (255, 0, 0)), ('chin', (0, 0, 255)))
+    """
 
     names: tuple[str, ...] | Mapping[str, Any] = COCO_17
     thing: str = "person"
@@ -66,7 +71,9 @@ class Keypoints(Task):
         name_of(self.thing, "the thing with the points")
         given = tuple(self.names.values()) if isinstance(self.names, Mapping) else self.colours
         names = names_of(self.names, "a point")
-        colours = tuple(map(rgb_of, given)) or tuple(colour for _, colour in draw_any(names, BLACK))
+        colours = tuple(map(rgb_of, given)) or tuple(
+            bright_colours(min(len(names), GROUP))[i % GROUP] for i in range(len(names))
+        )
         if len(colours) != len(names):
             raise UsageError(f"{len(names)} points were named but {len(colours)} colours given; give one for each")
         for start in range(0, len(names), GROUP):
@@ -100,3 +107,21 @@ class Keypoints(Task):
                 rgb[closer] = colour_of[name]
                 nearest[closer] = away[closer]
         return rgb
+
+
+@cache
+def bright_colours(count: int) -> tuple[RGB, ...]:
+    """Colours as far apart as can be *in direction* from black, for at most 64 points.
+
+    A disc that is painted faint or blurred keeps its direction and loses its brightness, so two colours on one ray
+    ((255, 0, 0) and (102, 0, 0)) must not both be used. Greedy farthest points over the bright faces of the cube.
+    """
+    steps = range(0, 256, 51)
+    grid = np.array([(r, g, b) for r in steps for g in steps for b in steps if max(r, g, b) == 255])
+    rays = grid / np.linalg.norm(grid, axis=1, keepdims=True)
+    chosen = [int(np.flatnonzero((grid == (255, 0, 0)).all(1))[0])]
+    closest = np.full(len(grid), -1.0)
+    for _ in range(count - 1):
+        closest = np.maximum(closest, rays @ rays[chosen[-1]])
+        chosen.append(int(np.argmin(closest)))
+    return tuple((int(r), int(g), int(b)) for r, g, b in grid[chosen])
