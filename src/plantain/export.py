@@ -94,6 +94,10 @@ def write_ply(
 
     Raises UsageError without exactly one of `focal_px` and `fov_deg` (horizontal), or where depth is relative."""
     xyz, valid = points(depth, focal_of(depth.size[0], focal_px, fov_deg))
+    if photo is not None and photo.shape[:2] != valid.shape:
+        raise UsageError(
+            f"the photo is {photo.shape[1]} x {photo.shape[0]} pixels, its depth {depth.size}; wanted equal"
+        )
     vertices = np.empty(len(xyz), dtype=[("xyz", "<f4", 3), ("rgb", "u1", 3)])
     vertices["xyz"], vertices["rgb"] = xyz, 128 if photo is None else photo[valid]
     head = ["ply", "format binary_little_endian 1.0", "comment metres; +x right, +y up, +z to the viewer"]

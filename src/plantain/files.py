@@ -31,6 +31,8 @@ def staging(folder: Path) -> Iterator[Path]:
         yield stage
     except OSError as error:
         raise _refusal(folder, error) from error
+    except OutputError as error:  # from a writer inside the stage: people should not read its hidden name
+        raise (_refusal(folder, error.__cause__) if isinstance(error.__cause__, OSError) else error) from error
     finally:
         if stage is not None:
             shutil.rmtree(stage, ignore_errors=True)
