@@ -86,7 +86,9 @@ def _levels(values: np.ndarray) -> np.ndarray:
 
 
 EDITS: dict[str, Edit] = {
-    "colourise": Edit(gray, ("colourise", "Colourise this gray photo.", "Add colour to this black and white photo.", "colorize")),
+    "colourise": Edit(
+        gray, ("colourise", "Colourise this gray photo.", "Add colour to this black and white photo.", "colorize")
+    ),
     "denoise": Edit(noise, ("denoise", "Remove the noise from this photo.", "Clean up the grain.")),
     "deblur": Edit(blur, ("deblur", "Sharpen this blurred photo.", "Remove the blur.")),
     "restore": Edit(jpeg, ("restore", "Remove the JPEG artefacts.", "Restore this compressed photo.")),

@@ -239,15 +239,31 @@ def _person(polygons: list[list[float]], width: int, height: int) -> Instances:
     return _instances(polygon_masks([polygons], width, height), ["person"])
 
 
-def _point_reader(name: str, names: tuple[str, ...] | None) -> Callable[[Path, str], Iterator[Example]]:
-    def read_points(root: Path, split: str) -> Iterator[Example]:
-        meta, _ = _index(root / name, split)
-        joints = names or tuple(n.replace("_", " ") for n in meta["keypoints"])
-        for row, photo in _photos(root, name, split):
-            truth = partial(keypoints, row["k"], joints, (row["w"], row["h"]))
-            yield Example(name, row["id"], photo, split, {"keypoints": truth})
+def read_pose(root: Path, split: str) -> Iterator[Example]:
+    meta, _ = _index(root / "pose", split)
+    joints = tuple(n.replace("_", " ") for n in meta["keypoints"])
+    for row, photo in _photos(root, "pose", split):
+        truth = partial(keypoints, row["k"], joints, (row["w"], row["h"]))
+        yield Example("pose", row["id"], photo, split, {"keypoints": truth})
 
-    return read_points
+
+FACE_POINTS = {  # of the 68 points of 300-W, counted from 0; left and right are the person's own
+    "right eye": slice(36, 42),
+    "left eye": slice(42, 48),
+    "nose": slice(30, 31),
+    "right mouth corner": slice(48, 49),
+    "left mouth corner": slice(54, 55),
+    "chin": slice(8, 9),
+}
+
+
+def read_faces(root: Path, split: str) -> Iterator[Example]:
+    """Six named points out of the 68; all 68 stay in `facts`."""
+    for row, photo in _photos(root, "faces", split):
+        all_points = np.array(row["k"], np.float32)
+        six = [[*map(float, all_points[part].mean(0)), 1.0] for part in FACE_POINTS.values()]
+        truth = partial(keypoints, six, tuple(FACE_POINTS), (row["w"], row["h"]))
+        yield Example("faces", row["id"], photo, split, {"keypoints": truth}, {"points": row["k"]})
 
 
 def read_coco(root: Path, split: str) -> Iterator[Example]:
@@ -303,7 +319,9 @@ def read_refer(root: Path, split: str) -> Iterator[Example]:
 def read_mattes(root: Path, split: str) -> Iterator[Example]:
     for row, photo in _photos(root, "mattes", split):
         truths = {"alpha": partial(_alpha, root / "mattes" / "alpha" / f"{row['id']}.png")}
-        yield Example("mattes", row["id"], photo, split, truths, {"trimap": root / "mattes/trimap" / f"{row['id']}.png"})
+        yield Example(
+            "mattes", row["id"], photo, split, truths, {"trimap": root / "mattes/trimap" / f"{row['id']}.png"}
+        )
 
 
 def _alpha(path: Path) -> Alpha:
@@ -334,8 +352,8 @@ SETS: dict[str, Callable[[Path, str], Iterator[Example]]] = {
     "coco": read_coco,
     "panoptic": read_panoptic,
     "persons": read_persons,
-    "pose": _point_reader("pose", None),
-    "faces": _point_reader("faces", tuple(f"face point {i}" for i in range(1, 69))),
+    "pose": read_pose,
+    "faces": read_faces,
     "bsds": read_bsds,
     "refer": read_refer,
     "mattes": read_mattes,
@@ -351,7 +369,9 @@ def read(root: str | Path, name: str, split: str) -> list[Example]:
     try:
         found = list(SETS[name](Path(root), split))
     except FileNotFoundError as error:
-        raise PhotoError(f"no set {name!r} under {root}: {error.filename} is missing; give the excerpt folder") from None
+        raise PhotoError(
+            f"no set {name!r} under {root}: {error.filename} is missing; give the excerpt folder"
+        ) from None
     if not found:
         raise PhotoError(f"set {name!r} has no split {split!r} under {root}; look at its index.json for the splits")
     return found

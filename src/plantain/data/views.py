@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from plantain._shapes import Shaped, UInt8
+from plantain._shapes import Float, Shaped, UInt8
 from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Prediction
 
 
@@ -39,6 +39,15 @@ class View:
         xs = ((x0 + (np.arange(self.size[0]) + 0.5) / self.size[0] * (x1 - x0)) * w).astype(int).clip(0, w - 1)
         ys = ((y0 + (np.arange(self.size[1]) + 0.5) / self.size[1] * (y1 - y0)) * h).astype(int).clip(0, h - 1)
         return values[ys[:, None], xs[::-1] if self.mirror else xs]
+
+    def soft(self, values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "y x"]:
+        """A soft map (0..1) with antialiasing, so that thin lines stay."""
+        h, w = values.shape
+        x0, y0, x1, y1 = self.box
+        image = Image.fromarray(np.ascontiguousarray(values, np.float32))
+        box = (x0 * w, y0 * h, x1 * w, y1 * h)
+        seen = np.asarray(image.resize(self.size, Image.Resampling.BILINEAR, box=box)).clip(0, 1)
+        return np.ascontiguousarray(seen[:, ::-1]) if self.mirror else seen
 
     def points(self, xy: Shaped[np.ndarray, "n 2"], size: tuple[int, int]) -> Shaped[np.ndarray, "n 2"]:
         """Points of a photo of `size`, in pixels, as they stand in the view."""
@@ -67,7 +76,7 @@ class View:
                 classes = tuple(map(self.name, kind.classes))
                 return replace(kind, ids=self.field(kind.ids), classes=classes, confidence=sure)
             case Alpha():
-                alpha = np.moveaxis(self.field(np.moveaxis(kind.alpha, 0, -1)), -1, 0)
+                alpha = np.stack([self.soft(plane) for plane in kind.alpha])
                 return replace(kind, alpha=alpha, names=tuple(map(self.name, kind.names)), confidence=sure)
             case Instances(masks=masks) if masks is not None:
                 return self._things(kind, masks, sure)

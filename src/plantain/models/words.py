@@ -19,8 +19,10 @@ from plantain._shapes import Float
 
 TABLE = Path(__file__).parent / "seedling" / "words.npz"
 MOST_WORDS = 40
+MOST_COLOURS = 96
 COLOUR = re.compile(
-    r"#(?P<hex>[0-9a-fA-F]{6})\b|(?:RGB\s*)?[<(\[]\s*(?P<r>\d{1,3})\s*,\s*(?P<g>\d{1,3})\s*,\s*(?P<b>\d{1,3})\s*[>)\]]", re.I
+    r"#(?P<hex>[0-9a-fA-F]{6})\b|(?:RGB\s*)?[<(\[]\s*(?P<r>\d{1,3})\s*,\s*(?P<g>\d{1,3})\s*,\s*(?P<b>\d{1,3})\s*[>)\]]",
+    re.I,
 )
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 CLAUSE = re.compile(r"[.;:,{}\n]\s*(?=\S)|\band\b", re.I)
@@ -74,12 +76,16 @@ class Words:
 
     def read(self, prompt: str) -> Tokens:
         """Tokens of a prompt. Deterministic; any text is accepted, at most 40 words and 96 colours are kept."""
-        plain, phrases, colours, end = [], [], [], 0
-        for match in list(COLOUR.finditer(prompt))[:96]:
-            before = prompt[end : match.start()]
+        plain: list[tuple[str, list[str]]] = []
+        phrases: list[list[str]] = []
+        colours: list[tuple[int, int, int]] = []
+        end = 0
+        for match in COLOUR.finditer(prompt):
+            before, colour = prompt[end : match.start()], _rgb(match)
             phrase = owner(before)
-            phrases.append(phrase)
-            colours.append(_rgb(match))
+            if colour not in colours and len(colours) < MOST_COLOURS:  # said again, it is the same token
+                phrases.append(phrase)
+                colours.append(colour)
             plain.append((before, phrase))
             end = match.end()
         few = len(phrases) <= 4  # long legends: their words live in the colour tokens alone
@@ -98,7 +104,8 @@ def _rgb(match: re.Match[str]) -> tuple[int, int, int]:
     if match["hex"]:
         value = int(match["hex"], 16)
         return value >> 16, value >> 8 & 255, value & 255
-    return tuple(min(int(match[c]), 255) for c in "rgb")  # type: ignore[return-value]
+    r, g, b = (min(int(match[c]), 255) for c in "rgb")
+    return r, g, b
 
 
 def kept(text: str) -> list[str]:

@@ -1,0 +1,60 @@
+"""Training of the seedling: `train("seedling_cpu", data=..., out=..., minutes=60)`. torch is imported only in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from plantain.errors import MissingExtra, UnknownName
+
+OWN = {"edits": 0.75, "captions": 0.25}  # stage 1: the generator's own data
+
+
+def train(
+    preset: str,
+    data: str | Path,
+    out: str | Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    resume: bool = False,
+    cache: str | Path | None = None,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Trains a seedling and exports it; gives the folder of its ONNX files.
+
+    Stage 1 (the preset's `pretrain` share of the run): edits and text to image alone. Stage 2: the whole mixture.
+    `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtra("torch", "train") from None
+    from plantain.data.excerpts import read
+    from plantain.tune import export, taps
+    from plantain.tune.batches import SHARES, Cached, Live, Source
+    from plantain.tune.loop import Run
+    from plantain.tune.presets import PRESETS
+    from plantain.tune.reader import load_reader
+
+    if preset not in PRESETS:
+        raise UnknownName("preset", preset, PRESETS)
+    chosen = PRESETS[preset]
+    chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps)
+    root, folder = Path(data), Path(out)
+    if chosen.live:
+        store: Cached | Live = Live([e for name in (*taps.SEEN, "photos") for e in read(root, name, "train")])
+        run = Run(chosen, folder, resume, load_reader())
+    else:
+        kept = Path(cache) if cache else folder / "taps"
+        taps.build(root, kept, chosen.views, chosen.edits, chosen.limit, say)
+        store = Cached(*taps.load(kept, [*map(str, range(chosen.views)), "edits"]))
+        run = Run(chosen, folder, resume)
+    for until, shares in ((chosen.pretrain, OWN), (1.0, SHARES)):
+        if run.progress < until:
+            source = Source(root, store, chosen.batch, chosen.seed, shares)
+            run.train(source.stream(run.step, chosen.workers), until, say)
+    ready = folder / "onnx"
+    export.write(export.load(folder, chosen), ready)
+    return ready

@@ -58,7 +58,9 @@ class Reader(nn.Module):
             at = f"encoder.layer.{i}"
             y = self.norm(x, f"{at}.norm1")
             q, k, v = (
-                self.linear(y, f"{at}.attention.attention.{n}").reshape(y.shape[0], -1, HEADS, WIDTH // HEADS).transpose(1, 2)
+                self.linear(y, f"{at}.attention.attention.{n}")
+                .reshape(y.shape[0], -1, HEADS, WIDTH // HEADS)
+                .transpose(1, 2)
                 for n in ("query", "key", "value")
             )
             y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape[0], -1, WIDTH)
@@ -89,7 +91,36 @@ def cut(wheel: Path) -> dict[str, Tensor]:
     return {name: torch.tensor(np.array(a)) for name, a in found.items()}
 
 
-def export(module: nn.Module, inputs: tuple[Any, ...], target: Path, names: dict[str, dict[int, str]], out: list[str]) -> None:
+def load_reader(path: Path = TARGET) -> Reader:
+    """The reader as it ships, back as a torch module: the same int8 matrices, multiplied out."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(path)).graph
+    stored = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    names = [f"attention.attention.{n}" for n in ("query", "key", "value")] + ["attention.output.dense"]
+    names += ["mlp.fc1", "mlp.fc2"]
+    matrices = [n.input[1] for n in graph.node if n.op_type == "MatMul" and f"{n.input[1]}.int8" in stored]
+    weights = {}
+    for place, matrix in enumerate(matrices):  # six a block, in the order of the forward pass
+        values = stored[f"{matrix}.int8"] * stored[f"{matrix}.scale"]
+        weights[f"encoder.layer.{place // 6}.{names[place % 6]}.weight"] = torch.tensor(values.T)
+    patch = "embeddings_patch_embeddings_projection_weight"
+    weights[patch] = torch.tensor(stored[f"{patch}.f16"]).float()
+    weights |= {
+        n: torch.tensor(v) for n, v in stored.items() if n.startswith(("encoder_", "embeddings_", "layernorm_"))
+    }
+    square = next(v for n, v in stored.items() if v.shape == (1, WIDTH, SIDE, SIDE))
+    first = next(v for n, v in stored.items() if v.shape == (1, 1, WIDTH))  # class token and its place, summed
+    table = square.astype(np.float32).reshape(1, WIDTH, -1).transpose(0, 2, 1)
+    weights["embeddings.position_embeddings"] = torch.tensor(np.concatenate([first.astype(np.float32), table], 1))
+    weights["embeddings.cls_token"] = torch.zeros(1, 1, WIDTH)
+    return Reader({n: v for n, v in weights.items() if not n.endswith(".f16")})
+
+
+def export(
+    module: nn.Module, inputs: tuple[Any, ...], target: Path, names: dict[str, dict[int, str]], out: list[str]
+) -> None:
     """Writes a module as ONNX (opset 17) with the named dynamic axes, then shrinks it."""
     torch.onnx.export(
         module.eval(), inputs, str(target), input_names=[n for n in names if n not in out], output_names=out,
@@ -115,7 +146,9 @@ def shrink(path: Path, smallest: int = 4096) -> None:
             scale = np.maximum(np.abs(values).max(0, keepdims=True), 1e-8) / 127
             tensors.append(numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{tensor.name}.int8"))
             tensors.append(numpy_helper.from_array(scale.astype(np.float32), f"{tensor.name}.scale"))
-            casts.append(helper.make_node("Cast", [f"{tensor.name}.int8"], [f"{tensor.name}.f32"], to=TensorProto.FLOAT))
+            casts.append(
+                helper.make_node("Cast", [f"{tensor.name}.int8"], [f"{tensor.name}.f32"], to=TensorProto.FLOAT)
+            )
             casts.append(helper.make_node("Mul", [f"{tensor.name}.f32", f"{tensor.name}.scale"], [tensor.name]))
         else:
             tensors.append(numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.f16"))
@@ -132,4 +165,6 @@ if __name__ == "__main__":
     axes = {"photo": {0: "b", 2: "h", 3: "w"}, "taps": {0: "b", 1: "n"}}
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     export(reader, (torch.zeros(2, 3, 224, 294),), TARGET, axes, ["taps"])
-    print(f"{TARGET.name}: {TARGET.stat().st_size / 1e6:.1f} MB, {sum(b.numel() for b in reader.buffers()):,} parameters")
+    print(
+        f"{TARGET.name}: {TARGET.stat().st_size / 1e6:.1f} MB, {sum(b.numel() for b in reader.buffers()):,} parameters"
+    )

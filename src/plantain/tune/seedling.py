@@ -72,7 +72,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.width, self.heads = width, heads
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.rise, self.fall = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.modulate = nn.Linear(width, 6 * width)
@@ -81,7 +81,7 @@ class Block(nn.Module):
             self.modulate.bias.copy_(torch.tensor([0.0, 0, 1, 0, 0, 1]).repeat_interleave(width))
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, condition: Tensor) -> Tensor:
-        b, n, w = x.shape
+        b, n, w = x.shape[0], x.shape[1], self.width
         s1, c1, g1, s2, c2, g2 = self.modulate(condition)[:, None].chunk(6, -1)
         y = F.layer_norm(x, (w,)) * (1 + c1) + s1
         q, k, v = self.qkv(y).view(b, n, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
@@ -144,7 +144,7 @@ class Trunk(nn.Module):
         pairs = self.size.width // self.size.heads // 4
         speed = 100.0 ** -(torch.arange(pairs, device=place.device) / pairs)
         angle = torch.cat([place[:, :1] * speed, place[:, 1:2] * speed], 1)
-        angle = F.pad(angle, (0, 0, 0, others))
+        angle = torch.cat([angle, angle.new_zeros(others, 2 * pairs)])
         return angle.cos().to(dtype), angle.sin().to(dtype)
 
 
@@ -183,7 +183,7 @@ class Decoder(nn.Module):
         self, features: Tensor, keys: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor, colour_mask: Tensor
     ) -> Painted:
         """features b w rows columns; keys b k q; photo and canvas b 3 h w (0..1); colours b k 3; colour_mask b k."""
-        f = F.pixel_shuffle(self.spread(features.movedim(1, -1)).movedim(-1, 1), HALF)
+        f = F.pixel_shuffle(self.spread(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), HALF)
         pixels = F.pixel_unshuffle(torch.cat([photo, canvas], 1) - 0.5, 2)
         s = F.gelu(self.stem2(F.gelu(self.stem(pixels))))
         h = F.gelu(self.mix1(torch.cat([f, s], 1)))

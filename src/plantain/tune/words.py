@@ -81,7 +81,9 @@ def build(wordllama: Path, minilm: Path, target: Path = TABLE) -> None:
     np.savez_compressed(
         target, words="\n".join(words), vectors=table, scale=scale, pieces=small, piece_scale=small_scale
     )
-    print(f"{len(words)} words, {target.stat().st_size / 1e6:.1f} MB; trigrams agree with the list by {cosine.mean():.2f}")
+    print(
+        f"{len(words)} words, {target.stat().st_size / 1e6:.1f} MB; trigrams agree with the list by {cosine.mean():.2f}"
+    )
 
 
 def _int8(values: np.ndarray) -> tuple[np.ndarray, np.float32]:

@@ -1,0 +1,325 @@
+"""Example -> instruction sample: a random question about a photo, in a random style, with random colours.
+
+`RECIPES` says which questions each set can answer and how often; a recipe takes the truths as one view sees them and
+gives the task, the truth to paint, and where it is known. Absent things are asked too: "paint everything black".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from plantain._shapes import Float, UInt8
+from plantain.data.base import Example
+from plantain.data.edits import EDITS
+from plantain.data.views import View
+from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
+from plantain.tasks import Detect, Edges, Matte, MetricDepth, Refer, RelativeDepth, Semantic, Task
+from plantain.tasks import Instances as FindInstances
+from plantain.tasks import Keypoints as FindKeypoints
+from plantain.tasks import Normals as FindNormals
+from plantain.tasks.base import STYLES
+
+Rng = np.random.Generator
+ABSENT = 0.15  # share of questions about one thing that ask for something that is not there
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A prompt, the painting that answers it, and how much each pixel counts. `loss`: "l1" or "l2"; `scale` weighs it."""
+
+    prompt: str
+    target: UInt8[np.ndarray, "h w 3"]
+    weight: Float[np.ndarray, "h w"]
+    task: str
+    loss: str = "l2"
+    scale: float = 1.0
+
+
+Recipe = Callable[[Example, View, Rng], Sample | None]
+
+
+def sample(task: Task, truth: Any, weight: np.ndarray, rng: Rng, loss: str = "l2", scale: float = 1.0) -> Sample:
+    """The task's words in a random style, and its painting of the truth."""
+    style = STYLES[rng.integers(len(STYLES))]
+    return Sample(task.prompt(style), task.encode(truth), weight.astype(np.float32), task.name, loss, scale)
+
+
+def everywhere(view: View) -> np.ndarray:
+    return np.ones(view.size[::-1], np.float32)
+
+
+def metric_depth(example: Example, view: View, rng: Rng) -> Sample:
+    seen: Any = view.truth(example.truth("depth"))
+    codes = ["log-gray", "inv-gray", "viridis", "cube"]
+    code = str(rng.choice(codes, p=[0.92, 0.03, 0.03, 0.02]))
+    return sample(MetricDepth(code=code), seen, seen.valid, rng, "l1", 12.0)
+
+
+def relative_depth(example: Example, view: View, rng: Rng) -> Sample:
+    seen: Any = view.truth(example.truth("depth"))
+    task = RelativeDepth(near=str(rng.choice(["bright", "dark"])), code="linear-gray")
+    low, high = np.percentile(seen.values[seen.valid], (2, 98)) if seen.valid.any() else (0, 1)
+    share = ((seen.values - low) / max(high - low, 1e-6)).clip(0, 1).astype(np.float32)
+    truth = Depth(values=share, valid=seen.valid, scale="affine", confidence=seen.confidence)
+    return sample(task, truth, seen.valid, rng, "l1", 3.0)
+
+
+def normals(example: Example, view: View, rng: Rng) -> Sample:
+    seen: Any = view.truth(example.truth("normals"))
+    xyz = np.where(seen.valid[..., None], seen.xyz, np.array([0, 0, 1], np.float32))
+    truth = Normals(xyz=xyz, valid=seen.valid, confidence=seen.confidence)
+    return sample(FindNormals(code=str(rng.choice(["vb", "gl"], p=[0.92, 0.08]))), truth, seen.valid, rng, "l1", 2.5)
+
+
+def semantic(truth: str = "labels", fewest: int = 2, most: int = 14, keep_background: float = 0.3) -> Recipe:
+    """Random legends: most of the classes that are there, and some that are not."""
+
+    def ask(example: Example, view: View, rng: Rng) -> Sample | None:
+        seen: Any = view.truth(example.truth(truth))
+        legend, background = draw_legend(seen, rng, most, keep_background)
+        if len(legend) < fewest:
+            return None
+        chosen = _background(rng) if background else None
+        task = Semantic.of(legend, background=chosen, seed=int(rng.integers(1 << 30)))
+        known = seen.ids >= 0
+        if not background:
+            known = np.isin(seen.ids, [seen.classes.index(n) for n in legend if n in seen.classes])
+        return sample(task, seen, known, rng)
+
+    return ask
+
+
+def draw_legend(seen: Labels, rng: Rng, most: int, keep_background: float) -> tuple[list[str], bool]:
+    """Names to ask for, shuffled, and whether the rest is background."""
+    here = [seen.classes[i] for i in np.unique(seen.ids) if i >= 0 and seen.classes[i] != "background"]
+    rng.shuffle(here)
+    kept = [n for n in here if rng.random() < 0.85][:most] or here[:1]
+    others = [n for n in seen.classes if n not in here and n not in ("background", "unlabelled")]
+    room = max(0, (30 if rng.random() < 0.1 else most) - len(kept))
+    absent = list(rng.choice(others, min(len(others), int(rng.integers(0, room + 1))), replace=False)) if others else []
+    legend = [str(n) for n in (*kept, *absent)]
+    rng.shuffle(legend)
+    has_background = "background" in seen.classes
+    return legend, has_background or rng.random() < keep_background
+
+
+def _background(rng: Rng) -> tuple[int, int, int]:
+    return (0, 0, 0) if rng.random() < 0.7 else (255, 255, 255)
+
+
+def _pair(rng: Rng) -> dict[str, Any]:
+    """Colours of a mask and its background: white on black mostly."""
+    if rng.random() < 0.6:
+        return {"colour": (255, 255, 255), "background": (0, 0, 0)}
+    background = _background(rng)
+    far = np.array([])
+    while far.sum() < 150:
+        colour = rng.integers(0, 256, 3)
+        far = np.abs(colour - np.array(background))
+    return {"colour": tuple(int(c) for c in colour), "background": background}
+
+
+def refer_mask(names: dict[str, Sequence[str]]) -> Recipe:
+    """The mask of the set's one thing, under one of its names; or of another thing, which is not there."""
+
+    def ask(example: Example, view: View, rng: Rng) -> Sample | None:
+        seen: Any = view.truth(example.truth("mask"))
+        text = str(rng.choice(names[seen.names[0]]))
+        if rng.random() < ABSENT / 2:
+            text, seen = str(rng.choice(ELSEWHERE)), replace(seen, alpha=np.zeros_like(seen.alpha))
+        task = Refer(_article(text, rng), **_pair(rng))
+        return sample(task, seen.alpha, everywhere(view), rng, scale=1.0)
+
+    return ask
+
+
+PERSON = {"person": ("person", "person", "person", "human", "people")}
+SALIENT = {"main object": ("main object", "main object", "salient object", "foreground", "main thing")}
+ELSEWHERE = ("elephant", "aeroplane", "traffic light", "pizza", "boat", "sheep", "fire hydrant", "zebra")
+
+
+def _article(text: str, rng: Rng) -> str:
+    return f"the {text}" if rng.random() < 0.6 else text
+
+
+def refer_class(truth: str = "labels") -> Recipe:
+    """The mask of one class of a label map; sometimes of a class that is not there."""
+
+    def ask(example: Example, view: View, rng: Rng) -> Sample | None:
+        seen: Any = view.truth(example.truth(truth))
+        size = np.bincount(seen.ids[seen.ids >= 0].ravel(), minlength=len(seen.classes))
+        here = [i for i in np.flatnonzero(size > 0.004 * seen.ids.size) if seen.classes[i] not in VAGUE]
+        away = [i for i in np.flatnonzero(size == 0) if seen.classes[i] not in VAGUE]
+        absent = bool(away) and rng.random() < ABSENT
+        if not absent and not here:
+            return None
+        chosen = int(rng.choice(away if absent else here))
+        alpha = (seen.ids == chosen)[None].astype(np.float32)
+        return sample(Refer(_article(seen.classes[chosen], rng), **_pair(rng)), alpha, seen.ids >= 0, rng)
+
+    return ask
+
+
+VAGUE = frozenset({"background", "unlabelled", "otherstructure", "otherfurniture", "otherprop", "objects", "furniture"})
+SIDES: tuple[tuple[str, Callable[[np.ndarray], int]], ...] = (
+    ("the {} on the left", lambda b: int(np.argmin(b[:, 0] + b[:, 2]))),
+    ("the left {}", lambda b: int(np.argmin(b[:, 0] + b[:, 2]))),
+    ("the {} on the right", lambda b: int(np.argmax(b[:, 0] + b[:, 2]))),
+    ("the right {}", lambda b: int(np.argmax(b[:, 0] + b[:, 2]))),
+    ("the top {}", lambda b: int(np.argmin(b[:, 1] + b[:, 3]))),
+    ("the bottom {}", lambda b: int(np.argmax(b[:, 1] + b[:, 3]))),
+    ("the biggest {}", lambda b: int(np.argmax((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])))),
+    ("the smallest {}", lambda b: int(np.argmin((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])))),
+)
+
+
+def refer_place(example: Example, view: View, rng: Rng) -> Sample | None:
+    """One of several things of a class, by its place or size; all of them when the phrase says no place."""
+    seen: Any = view.truth(example.truth("instances"))
+    if not len(seen):
+        return None
+    name = seen.classes[int(seen.labels[rng.integers(len(seen))])]
+    mine = np.flatnonzero(seen.labels == seen.classes.index(name))
+    if len(mine) > 1 and rng.random() < 0.7:
+        phrase, choose = SIDES[rng.integers(len(SIDES))]
+        mask = seen.masks[mine[choose(seen.boxes[mine])]]
+        text = phrase.format(name)
+    else:
+        mask, text = seen.masks[mine].any(0), _article(name, rng)
+    return sample(Refer(text, **_pair(rng)), mask[None].astype(np.float32), everywhere(view), rng)
+
+
+def _one_class(seen: Instances, rng: Rng) -> tuple[str, Instances] | None:
+    """A class that is there, with its instances; or one that is not, with none."""
+    if len(seen) == 0 or rng.random() < ABSENT:
+        name = str(rng.choice([n for n in ELSEWHERE if n not in seen.classes]))
+        keep = np.zeros(len(seen), bool)
+        return name, replace(_only(seen, keep), classes=(name,))
+    name = seen.classes[int(seen.labels[rng.integers(len(seen))])]
+    return name, replace(_only(seen, seen.labels == seen.classes.index(name)), classes=(name,))
+
+
+def _only(seen: Instances, keep: np.ndarray) -> Instances:
+    masks = None if seen.masks is None else seen.masks[keep]
+    labels = np.zeros(int(keep.sum()), np.int64)
+    return replace(seen, masks=masks, boxes=seen.boxes[keep], labels=labels, scores=seen.scores[keep])
+
+
+def instances(example: Example, view: View, rng: Rng) -> Sample | None:
+    seen: Any = view.truth(example.truth("instances"))
+    name, mine = _one_class(seen, rng) or ("", seen)
+    return sample(FindInstances(name, code="centers"), mine, everywhere(view), rng, "l2", 2.0)
+
+
+def detect(example: Example, view: View, rng: Rng) -> Sample | None:
+    seen: Any = view.truth(example.truth("instances"))
+    name, mine = _one_class(seen, rng) or ("", seen)
+    return sample(Detect(name, code="boxes"), mine, everywhere(view), rng, "l2", 2.0)
+
+
+def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
+    """All of the set's joints or some of them, in random colours; discs count more than the black around them."""
+    seen: Any = view.truth(example.truth("keypoints"))
+    names = list(seen.names)
+    if rng.random() < 0.3:
+        names = [str(n) for n in rng.choice(names, max(3, len(names) // 2), replace=False)]
+    from plantain.colour.palette import pick
+
+    colours = pick(len(names), background=(0, 0, 0), seed=int(rng.integers(1 << 30)))
+    legend = {n: tuple(map(int, c)) for n, c in zip(names, colours, strict=True)}
+    made = sample(FindKeypoints(legend, thing="person"), seen, everywhere(view), rng)
+    weight = 1 + 7 * (made.target.max(-1) > 0).astype(np.float32)
+    return replace(made, weight=weight / weight.mean())
+
+
+def edges(example: Example, view: View, rng: Rng) -> Sample:
+    """The share of annotators who drew a boundary, thickened to what a small net can paint."""
+    drawn: Any = example.truth("edges")
+    thick = np.max([np.roll(drawn.alpha[0], s, a) for s, a in ((0, 0), (1, 0), (-1, 0), (1, 1), (-1, 1))], axis=0)
+    seen: Any = view.truth(replace(drawn, alpha=thick[None]))
+    weight = 1 + 3 * (seen.alpha[0] > 0.1)
+    return sample(Edges(), seen, weight / weight.mean(), rng, "l2", 2.0)
+
+
+def matte(example: Example, view: View, rng: Rng) -> Sample:
+    """A mask with soft borders stands in for an alpha matte: the sets have no true ones for training."""
+    seen: Any = view.truth(example.truth("mask"))
+    name = "main object" if seen.names[0] == "main object" else str(rng.choice(["person", "main object"]))
+    soft = Alpha(alpha=seen.alpha, names=(name,), confidence=seen.confidence)
+    return sample(Matte(name), soft, everywhere(view), rng, scale=1.0)
+
+
+def panoptic(example: Example, view: View, rng: Rng) -> Sample | None:
+    from plantain.tasks import Panoptic as FindPanoptic
+
+    labels: Any = view.truth(example.truth("labels"))
+    things: Any = view.truth(example.truth("instances"))
+    present = [labels.classes[i] for i in np.unique(labels.ids) if i >= 0]
+    kinds = [n for n in present if n in things.classes][:4]
+    stuff = [n for n in present if n not in things.classes][:12]
+    if not stuff and not kinds:
+        return None
+    segments, segment_labels = np.zeros(labels.ids.shape, np.int32), []
+    for mask, label in zip(things.masks, things.labels, strict=True):
+        if things.classes[label] in labels.classes:
+            segment_labels.append(labels.classes.index(things.classes[label]))
+            segments[mask] = len(segment_labels)
+    truth = Panoptic(
+        ids=labels.ids, classes=labels.classes, confidence=labels.confidence, segments=segments,
+        segment_labels=np.array(segment_labels, np.int64), segment_scores=np.ones(len(segment_labels), np.float32),
+    )  # fmt: skip
+    return sample(FindPanoptic(tuple(stuff), tuple(kinds)), truth, labels.ids >= 0, rng, "l2", 1.5)
+
+
+RECIPES: dict[str, tuple[tuple[float, Recipe], ...]] = {
+    "nyu": ((0.42, metric_depth), (0.1, relative_depth), (0.22, normals), (0.14, semantic("labels13")),
+            (0.12, semantic("labels"))),
+    "kitti": ((0.85, metric_depth), (0.15, relative_depth)),
+    "ade20k": ((0.82, semantic()), (0.18, refer_class())),
+    "camvid": ((0.92, semantic(keep_background=0.15)), (0.08, refer_class())),
+    "animals": ((0.45, semantic()), (0.55, refer_class())),
+    "faceparts": ((0.75, semantic(most=18)), (0.25, refer_class())),
+    "people": ((0.6, refer_mask(PERSON)), (0.28, semantic()), (0.12, matte)),
+    "portraits": ((0.6, refer_mask(PERSON)), (0.4, matte)),
+    "salient": ((0.7, refer_mask(SALIENT)), (0.3, matte)),
+    "coco": ((0.35, instances), (0.3, detect), (0.35, refer_place)),
+    "panoptic": ((0.4, semantic()), (0.2, instances), (0.1, detect), (0.15, refer_place), (0.15, panoptic)),
+    "persons": ((0.3, refer_place), (0.45, keypoints), (0.12, instances), (0.13, detect)),
+    "pose": ((1.0, keypoints),),
+    "faces": ((1.0, keypoints),),
+    "bsds": ((1.0, edges),),
+}  # fmt: skip
+
+
+def question(example: Example, view: View, rng: Rng) -> Sample | None:
+    """A random question that this example can answer; None when it happens to have nothing to ask for."""
+    rows = [(share, recipe) for share, recipe in RECIPES[example.source] if _answers(example, recipe)]
+    shares = np.array([share for share, _ in rows])
+    return rows[rng.choice(len(rows), p=shares / shares.sum())][1](example, view, rng)
+
+
+def _answers(example: Example, recipe: Recipe) -> bool:
+    """Some people have no clothing labels, some persons no joints."""
+    if recipe is keypoints:
+        return "keypoints" in example.truths
+    return example.source != "people" or "labels" in example.truths or not recipe.__qualname__.startswith("semantic")
+
+
+def edit(clean: UInt8[np.ndarray, "h w 3"], name: str, rng: Rng) -> Sample:
+    """The repair of a spoilt photo."""
+    prompts = EDITS[name].prompts
+    weight = np.ones(clean.shape[:2], np.float32)
+    return Sample(prompts[rng.integers(len(prompts))], clean, weight, "edit", "l1", 4.0)
+
+
+def caption(clean: UInt8[np.ndarray, "h w 3"], texts: Sequence[str], rng: Rng) -> Sample:
+    """Text to image: one of the photo's captions."""
+    text = str(texts[rng.integers(len(texts))])
+    return Sample(text, clean, np.ones(clean.shape[:2], np.float32), "text-to-image", "l2", 2.0)
+
+
+__all__ = ["RECIPES", "Sample", "caption", "edit", "question"]

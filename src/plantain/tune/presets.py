@@ -1,0 +1,42 @@
+"""Named ways to train a seedling. A preset is a frozen dataclass; the command line changes minutes, data and folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from plantain.tune.seedling import Size
+
+
+@dataclass(frozen=True)
+class Preset:
+    """`minutes` of wall time or `steps`, whichever ends first; the learning rate falls with the larger share spent."""
+
+    size: Size = field(default_factory=Size)
+    batch: int = 16
+    steps: int = 1_000_000
+    minutes: float = 60.0
+    rate: float = 8e-4
+    warmup: int = 150
+    decay: float = 0.02
+    ema: float = 0.999
+    pretrain: float = 0.06  # share of the run that is stage 1: the generator's own data alone
+    views: int = 3
+    edits: int = 2400
+    limit: int | None = None  # photos a set, for rehearsals
+    seed: int = 0
+    device: str = "cpu"
+    live: bool = False  # the reader runs beside the training, on new views each time, instead of cached taps
+    workers: int = 1  # processes that make batches
+
+
+PRESETS: dict[str, Preset] = {
+    "seedling_debug": Preset(
+        size=Size(width=64, depth=2, heads=2, features=8, stem=8, mix=16, query=16), batch=4, steps=20, minutes=1.0,
+        warmup=2, views=1, edits=16, limit=4,
+    ),
+    "seedling_cpu": Preset(),
+    "seedling_gpu": Preset(
+        size=Size(width=384, depth=10, heads=6, features=48, stem=48, mix=96, query=64), batch=128, minutes=25.0,
+        rate=1e-3, warmup=500, ema=0.9995, device="cuda", live=True, workers=14,
+    ),
+}  # fmt: skip
