@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
 from plantain.errors import UnknownName, UsageError
 from plantain.kinds import Prediction
-from plantain.tasks import wording
+from plantain.tasks import reading, wording
 
 STYLES = ("imperative", "caption", "json", "terse")
 
@@ -55,7 +55,7 @@ class Task:
         record = self.record() | ({} if self.code is None else {"colours": self.phrases[self.code]})
         if style == "json":
             return json.dumps({"task": self.title} | record, ensure_ascii=False)
-        return _wordings(type(self))[style].write(record)
+        return _wordings(cast(Hashable, type(self)))[style].write(record)
 
     def record(self) -> dict[str, Any]:
         """The parameters that the prompt says, by slot; those at their silent default are left out."""
@@ -69,14 +69,15 @@ class Task:
     @classmethod
     def read(cls, prompt: str) -> Self | None:
         """The task whose `prompt` (any style) this is, or None."""
-        for way in _wordings(cls).values():
+        for way in _wordings(cast(Hashable, cls)).values():
             record = way.read(prompt)
             if record is not None:
-                return cls._from_words(record)
+                return cls.from_words(record)
         return None
 
     @classmethod
-    def _from_words(cls, record: dict[str, Any]) -> Self:
+    def from_words(cls, record: dict[str, Any]) -> Self:
+        """The inverse of a prompt's record, code included; UsageError where the colours are none of this task's."""
         phrase = record.pop("colours", None)
         codes = {words: code for code, words in cls.phrases.items()}
         if phrase is not None and phrase not in codes:
@@ -90,9 +91,22 @@ class Task:
         Raises TruthError where a number has no colour (NaN, negative depth)."""
         raise TypeError(f"{type(self).__name__} cannot encode")
 
-    def decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None = None) -> Prediction:
+    def decode(self, rgb: Shaped[np.ndarray, "..."], photo: Shaped[np.ndarray, "..."] | None = None) -> Prediction:
         """Reads a painting, uint8 (0..255) or float (0..1), any size. Never raises on a picture: an odd one gives low
-        confidence. `photo` (same size), where given, guides edges."""
+        confidence, as do pixels that hold NaN. `photo` (same size), where given, guides edges.
+
+        Raises UsageError for an array that is no picture."""
+        picture, odd = reading.clean(rgb)
+        guide = None if photo is None else reading.clean(photo)[0]
+        if guide is not None and guide.shape != picture.shape:
+            raise UsageError(f"the photo is {guide.shape[:2]} but the painting {picture.shape[:2]}; give the same size")
+        answer = self._decode(picture, guide)
+        if odd is None:
+            return replace(answer, task=self.name)
+        return replace(answer, task=self.name, confidence=np.where(odd, np.float32(0), answer.confidence))
+
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Prediction:
+        """`decode` of a clean picture: uint8, or float32 within 0..1."""
         raise TypeError(f"{type(self).__name__} cannot decode")
 
     def parts(self) -> Sequence[Task]:
@@ -105,7 +119,7 @@ class Task:
 
 
 @cache
-def _wordings(cls: type[Task]) -> dict[str, wording.Wording]:
+def _wordings(cls: Any) -> dict[str, wording.Wording]:
     special = {
         "colours": wording.choice(*cls.phrases.values()),
         "near": wording.choice("bright", "dark"),

@@ -8,12 +8,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from plantain._shapes import Float, UInt8
+from plantain._shapes import Bool, Float, Int, Shaped, UInt8
+from plantain.colour import blobs
 from plantain.kinds import Instances
+from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, name_of
 
+HIDDEN = 0.03  # of the picture: by how much a box off its painted centre is believed to be half hidden
 _PLACE = "the colour of its centre (red = horizontal place, green = vertical place, blue = 255)"
 
 
@@ -61,6 +64,19 @@ class Detect(Task):
             _fill(rgb, box, frame)
         return rgb
 
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Instances:
+        found = blobs.decode_centres(rgb)
+        whole = [_whole_box(mask, colour) for mask, colour in zip(found.masks, found.colours, strict=True)]
+        boxes = np.array(whole, np.float32).reshape(-1, 4)
+        return Instances(
+            boxes=boxes,
+            labels=np.zeros(len(boxes), np.int64),
+            classes=(self.thing,),
+            scores=np.asarray(found.scores, np.float32),
+            confidence=reading.thing_confidence(rgb, found.masks, found.colours, BLACK),
+            presence={self.thing: reading.any_of(found.scores)},
+        )
+
 
 def centre_colour(box: Float[np.ndarray, "4"], height: int, width: int) -> UInt8[np.ndarray, "3"]:
     """R = horizontal, G = vertical place of the centre over the picture's size, B = 255."""
@@ -77,3 +93,22 @@ def _fill(rgb: UInt8[np.ndarray, "h w 3"], box: Float[np.ndarray, "4"], frame: i
     region[...] = centre_colour(box, height, width)
     if inside is not None:
         region[frame:-frame, frame:-frame] = inside
+
+
+def _whole_box(mask: Bool[np.ndarray, "h w"], colour: Shaped[np.ndarray, "3"]) -> tuple[float, float, float, float]:
+    """The box of the visible part, made symmetric about the painted centre where smaller boxes hide one side."""
+    height, width = mask.shape
+    blue = max(float(colour[2]), 1.0)  # a faint painting keeps the ratios red : blue and green : blue
+    left, right = _span(mask.sum(0), float(colour[0]) / blue * width)
+    top, bottom = _span(mask.sum(1), float(colour[1]) / blue * height)
+    return left, top, right, bottom
+
+
+def _span(counts: Int[np.ndarray, "n"], centre: float) -> tuple[float, float]:
+    """First and last place along one axis where the box is at least a quarter as thick as where it is thickest."""
+    places = np.flatnonzero(counts >= max(1.0, 0.25 * counts.max()))
+    low, high = float(places[0]), float(places[-1] + 1)
+    if abs((low + high) / 2 - centre) <= HIDDEN * len(counts) or not low <= centre <= high:
+        return low, high
+    reach = max(centre - low, high - centre)
+    return max(0.0, centre - reach), min(float(len(counts)), centre + reach)

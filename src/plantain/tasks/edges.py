@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from plantain._shapes import UInt8
+from plantain._shapes import Shaped, UInt8
 from plantain.errors import TruthError
 from plantain.kinds import Alpha
+from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, WHITE, only_white
@@ -48,6 +49,10 @@ class Edges(Task):
         if len(stack) != 1:
             raise TruthError(f"edges are one plane of strengths, got {len(stack)}")
         return gray(stack[0])
+
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
+        place, off = reading.along(reading.levels(rgb), BLACK, WHITE)
+        return Alpha(alpha=place[None], names=("edges",), colours=(WHITE,), confidence=reading.fit(off))
 
 
 def gray(values: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from plantain._shapes import UInt8
+from plantain._shapes import Shaped, UInt8
 from plantain.colour import blobs, palette
 from plantain.errors import TruthError, UsageError
 from plantain.kinds import Instances as InstancesAnswer
+from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, name_of, rgb_of
@@ -68,3 +69,20 @@ class Instances(Task):
         if len(masks) > len(palette.PALETTE) - 4:
             raise TruthError(f"{len(masks)} things are more than the palette holds; use code 'centers'")
         return blobs.encode(masks, palette.pick(len(masks), background=self.background), self.background)
+
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> InstancesAnswer:
+        if self.code == "centers":
+            found = blobs.decode_centres(rgb)
+        elif self.code == "blobs-vb":
+            found = blobs.decode_paper(rgb, self.background)
+        else:
+            found = blobs.decode(rgb, self.background)
+        return InstancesAnswer(
+            masks=found.masks,
+            boxes=blobs.boxes_of(found.masks),
+            labels=np.zeros(len(found.masks), np.int64),
+            classes=(self.thing,),
+            scores=np.asarray(found.scores, np.float32),
+            confidence=reading.thing_confidence(rgb, found.masks, found.colours, self.background),
+            presence={self.thing: reading.any_of(found.scores)},
+        )

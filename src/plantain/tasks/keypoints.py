@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from plantain._shapes import UInt8
+from plantain._shapes import Float, Shaped, UInt8
 from plantain.errors import UsageError
 from plantain.kinds import Keypoints as KeypointsAnswer
+from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, Legend, checked, name_of, names_of, rgb_of, said
@@ -37,6 +38,8 @@ COCO_17 = (
     "right ankle",
 )
 RADIUS = 0.03  # of a disc, as a share of the picture's longer side
+FAINT = 20  # levels: darker pixels are background
+SEEN = 0.2  # score from which a point counts as visible
 GROUP = 64  # points in one painting
 
 
@@ -83,8 +86,13 @@ class Keypoints(Task):
         object.__setattr__(self, "colours", colours)
 
     @property
+    def points(self) -> tuple[str, ...]:
+        """The names, in order."""
+        return cast(tuple[str, ...], self.names)
+
+    @property
     def legend(self) -> Legend:
-        return tuple(zip(self.names, self.colours, strict=True))
+        return tuple(zip(self.points, self.colours, strict=True))
 
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "legend": said(self.legend), "background": BLACK}
@@ -95,6 +103,7 @@ class Keypoints(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Keypoints, matched by name; a point that is not visible is left out. The nearer disc's centre wins."""
+        self._refuse_groups()
         found, (height, width) = truths.points_of(truth)
         rgb = np.zeros((height, width, 3), np.uint8)
         nearest = np.full((height, width), (RADIUS * max(height, width)) ** 2, np.float32)
@@ -107,6 +116,88 @@ class Keypoints(Task):
                 rgb[closer] = colour_of[name]
                 nearest[closer] = away[closer]
         return rgb
+
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> KeypointsAnswer:
+        self._refuse_groups()
+        height, width = rgb.shape[:2]
+        ys, xs = np.nonzero(rgb.max(-1) > (FAINT if rgb.dtype == np.uint8 else FAINT / 255))
+        seen = reading.levels(rgb[ys, xs])
+        which, place, off = reading.closest_line(seen, BLACK, self.colours)
+        weight = place * reading.fit(off)
+        radius = max(RADIUS * max(height, width), 0.7)
+        found = [
+            _find(xs[which == i] + 0.5, ys[which == i] + 0.5, weight[which == i], radius, (height, width))
+            for i in range(len(self.names))
+        ]
+        table = np.array(found, np.float32).reshape(-1, 3)
+        visible = table[:, 2] >= SEEN
+        confidence = np.ones((height, width), np.float32)
+        confidence[ys, xs] = reading.fit(off) * reading.sure(place)
+        return KeypointsAnswer(
+            xy=np.where(visible[:, None], table[:, :2], np.float32(np.nan)),
+            visible=visible,
+            names=self.points,
+            scores=table[:, 2],
+            confidence=confidence,
+            presence={self.thing: float(table[:, 2].max())},
+        )
+
+    def _refuse_groups(self) -> None:
+        if len(self.names) > GROUP:
+            raise UsageError(f"{len(self.names)} points do not fit one painting of {GROUP}; paint its .parts()")
+
+    def parts(self) -> Sequence[Keypoints]:
+        """Groups of at most 64 points, for `merge` to join."""
+        spans = [slice(start, start + GROUP) for start in range(0, len(self.names), GROUP)]
+        if len(spans) == 1:
+            return (self,)
+        return tuple(Keypoints(self.points[s], self.thing, self.colours[s], code=self.code) for s in spans)
+
+
+def _find(
+    xs: Float[np.ndarray, "m"], ys: Float[np.ndarray, "m"], weight: Float[np.ndarray, "m"], radius: float, size: Any
+) -> tuple[float, float, float]:
+    """x, y and score of the best blob among pixels of one colour: the densest place, then its weighted centroid.
+
+    The score is the painted weight within one radius over the area of a disc there: 1 for a whole pure disc, less for
+    a faint, blurred or half-hidden one."""
+    if weight.size == 0:
+        return np.nan, np.nan, 0.0
+    x, y = _densest(xs, ys, weight, radius, size)
+    for reach in (1.5, 1.25, 1.25):
+        near = weight * ((xs - x) ** 2 + (ys - y) ** 2 <= (reach * radius) ** 2)
+        total = near.sum()
+        if total > 0:
+            x, y = float((near * xs).sum() / total), float((near * ys).sum() / total)
+    inside = weight[(xs - x) ** 2 + (ys - y) ** 2 <= (1.1 * radius) ** 2].sum()
+    return x, y, float(min(1.0, inside / _disc_area(x, y, radius, size)))
+
+
+def _densest(
+    xs: Float[np.ndarray, "m"], ys: Float[np.ndarray, "m"], weight: Float[np.ndarray, "m"], radius: float, size: Any
+) -> tuple[float, float]:
+    """Where the most weight lies together, on a grid of cells of one radius summed 3 x 3."""
+    height, width = size
+    rows, columns = int(height / radius) + 3, int(width / radius) + 3
+    cell = (ys / radius).astype(int) + 1, (xs / radius).astype(int) + 1
+    grid = np.bincount(cell[0] * columns + cell[1], weight, rows * columns).reshape(rows, columns)
+    across = grid[:, :-2] + grid[:, 1:-1] + grid[:, 2:]
+    sums = across[:-2] + across[1:-1] + across[2:]
+    row, column = np.unravel_index(int(sums.argmax()), sums.shape)
+    close = (abs(cell[0] - row - 1) <= 1) & (abs(cell[1] - column - 1) <= 1)
+    total = weight[close].sum()
+    if total <= 0:
+        return float(xs[0]), float(ys[0])
+    return float((weight * xs)[close].sum() / total), float((weight * ys)[close].sum() / total)
+
+
+def _disc_area(x: float, y: float, radius: float, size: Any) -> float:
+    """Pixels of a disc that lie in the picture, counted on a coarse grid of sample points."""
+    height, width = size
+    steps = (np.arange(16) + 0.5) / 8 - 1
+    dx, dy = (part[np.hypot(*np.meshgrid(steps, steps)) <= 1] * radius for part in np.meshgrid(steps, steps))
+    inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < height)
+    return float(max(np.pi * radius**2 * inside.mean(), 1.0))
 
 
 @cache

@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from plantain._shapes import UInt8
-from plantain.colour.curve import CURVES
+from plantain._shapes import Shaped, UInt8
+from plantain.colour.curve import CURVES, decode_depth
 from plantain.errors import TruthError, UsageError
 from plantain.kinds import Depth
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 
 _LOG = "a logarithmic gray scale from {} m (black) to {} m (white)"
+SLACK = 0.02
 _MAP = "the {} colormap, logarithmic from 0.1 m to 200 m"
 
 
@@ -81,3 +82,12 @@ class MetricDepth(Task):
             raise TruthError("depth must not be NaN or negative; use inf (or valid = False) where it is not known")
         metres = np.where(metres > self.far_m, np.inf, np.maximum(metres, self.near_m))
         return CURVES[self.code or self.default_code].encode(metres.astype(np.float32))
+
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Depth:
+        curve = CURVES[self.code or self.default_code]
+        metres, valid, confidence = decode_depth(rgb, curve, photo)
+        if self.near_m > 0 or np.isfinite(self.far_m):
+            near, far = self.near_m * (1 - SLACK), self.far_m * (1 + SLACK)  # 8 bits cannot hit an end exactly
+            valid = valid & (metres >= near) & (metres <= far)
+            metres = np.clip(metres, self.near_m, self.far_m)
+        return Depth(values=metres, valid=valid, confidence=confidence)

@@ -8,13 +8,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from plantain._shapes import UInt8
+from plantain._shapes import Shaped, UInt8
 from plantain.colour import sphere
 from plantain.errors import TruthError
 from plantain.kinds import Normals as NormalsAnswer
+from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 
+SHORTEST, LONGEST = 0.35, 1.4  # |n| as painted: published paintings have 0.85-1.1 on surfaces and 1.7 on sky
+OFF_SPHERE = 0.4
 NO_SURFACE = (255, 0, 255)  # what the paper's model paints on sky: no unit vector has this colour
 
 
@@ -46,6 +49,12 @@ class Normals(Task):
         length = np.linalg.norm(np.where(known[..., None], xyz, 1), axis=-1, keepdims=True)
         if (length[..., 0][known] < 1e-6).any():
             raise TruthError("a valid normal has length 0; mark it as not valid")
-        unit = np.where(known[..., None], xyz / length, np.float32([0, 0, 1])).astype(np.float32)
+        unit = np.where(known[..., None], xyz / length, np.array([0, 0, 1], np.float32)).astype(np.float32)
         rgb = sphere.encode(unit, self.code or self.default_code)
-        return np.where(known[..., None], rgb, np.uint8(NO_SURFACE))
+        return np.where(known[..., None], rgb, np.array(NO_SURFACE, np.uint8))
+
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> NormalsAnswer:
+        xyz, length = sphere.decode(rgb, self.code or self.default_code)
+        valid = (length > SHORTEST) & (length < LONGEST)
+        confidence = reading.fit(length - 1, OFF_SPHERE) * np.where(xyz[..., 2] < -0.2, np.float32(0.3), np.float32(1))
+        return NormalsAnswer(xyz=xyz, valid=valid, confidence=np.where(valid, confidence, np.float32(0)))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from plantain._shapes import Int, UInt8
+from plantain._shapes import Bool, Float, Int, Shaped, UInt8
+from plantain.colour import blobs
+from plantain.colour.palette import nearest
 from plantain.errors import TruthError, UsageError
 from plantain.kinds import Panoptic as PanopticAnswer
+from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, Legend, checked, legend_of, names_of, said
@@ -32,7 +35,7 @@ class Panoptic(Task):
     more in several.
     """
 
-    stuff: Legend | Mapping[str, Any] = ()
+    stuff: Legend | Mapping[str, Any] | tuple[str, ...] = ()
     things: tuple[str, ...] = ()
 
     name: ClassVar[str] = "panoptic"
@@ -61,12 +64,17 @@ class Panoptic(Task):
         object.__setattr__(self, "things", things)
 
     @property
+    def entries(self) -> Legend:
+        """The stuff as pairs (name, colour)."""
+        return cast(Legend, self.stuff)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Stuff first, then things."""
-        return (*(name for name, _ in self.stuff), *self.things)
+        return (*(name for name, _ in self.entries), *self.things)
 
     def record(self) -> dict[str, Any]:
-        stuff = {"stuff": said(self.stuff)} if self.stuff else {}
+        stuff = {"stuff": said(self.entries)} if self.stuff else {}
         things = {"things": list(self.things)} if self.things else {}
         return stuff | things | {"background": BLACK}
 
@@ -76,10 +84,11 @@ class Panoptic(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Panoptic, matched by class name; classes that were not asked for are black."""
+        self._refuse_groups()
         if not isinstance(truth, PanopticAnswer):
             raise TruthError(f"panoptic paintings are made from Panoptic, got {type(truth).__name__}")
         ids = truths.ids_of(truth, self.classes)
-        rgb = np.array([*(c for _, c in self.stuff), *(BLACK for _ in self.things), BLACK], np.uint8)[ids]
+        rgb = np.array([*(c for _, c in self.entries), *(BLACK for _ in self.things), BLACK], np.uint8)[ids]
         blues = thing_blues(len(self.things))
         for number, label in enumerate(truth.segment_labels, 1):
             name = truth.classes[label]
@@ -88,10 +97,71 @@ class Panoptic(Task):
                 rgb[on] = (*_centre(on), blues[self.things.index(name)])
         return rgb
 
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> PanopticAnswer:
+        self._refuse_groups()
+        seen = reading.levels(rgb)
+        flat = np.array([*(c for _, c in self.entries), BLACK], np.uint8)
+        ids, off, _ = nearest(rgb, flat)
+        ids = np.where(ids == len(self.entries), np.int16(-1), ids)
+        segments, labels, scores = np.zeros(ids.shape, np.int32), [], []
+        is_thing = (seen[..., 2] > (STUFF_BLUE + LOWEST_BLUE) / 2) & bool(self.things)
+        blues = thing_blues(len(self.things))
+        kind = np.abs(seen[..., 2:] - blues).argmin(-1) if self.things else ids
+        for k in range(len(self.things)):
+            found = blobs.decode_centres(_one_kind(seen, is_thing & (kind == k)))
+            for mask, score in zip(found.masks, found.scores, strict=True):
+                labels.append(len(self.entries) + k)
+                scores.append(score)
+                segments[mask] = len(labels)
+        kinds = np.array([-1, *labels], np.int16)
+        ids = np.where(segments > 0, kinds[segments], np.where(is_thing, np.int16(-1), ids))
+        if self.things:
+            blue_off = np.abs(seen[..., 2] - blues[kind])
+            off = np.where(is_thing, np.where(segments > 0, blue_off, np.float32(2 * reading.TOLERANCE)), off)
+        confidence = reading.fit(off) * (np.float32(0.4) + np.float32(0.6) * reading.agreement(ids))
+        return PanopticAnswer(
+            ids=ids,
+            classes=self.classes,
+            colours=(*(c for _, c in self.entries), *((0, 0, int(b)) for b in blues)),
+            confidence=confidence.astype(np.float32),
+            segments=segments,
+            segment_labels=np.array(labels, np.int64),
+            segment_scores=np.array(scores, np.float32),
+            presence=reading.presences(ids, confidence, self.classes),
+        )
+
+    def _refuse_groups(self) -> None:
+        if len(self.entries) > len(STUFF_COLOURS) or len(self.things) > MOST_THINGS:
+            raise UsageError(
+                f"{len(self.entries)} kinds of stuff and {len(self.things)} of things do not fit one painting of "
+                f"{len(STUFF_COLOURS)} and {MOST_THINGS}; paint its .parts()"
+            )
+
+    def parts(self) -> Sequence[Panoptic]:
+        """Groups that fit one painting each, for `merge` to join."""
+        stuff = _groups(self.entries, len(STUFF_COLOURS))
+        things = _groups(self.things, MOST_THINGS)
+        return tuple(
+            Panoptic(stuff[i] if i < len(stuff) else (), things[i] if i < len(things) else (), code=self.code)
+            for i in range(max(len(stuff), len(things), 1))
+        )
+
 
 def thing_blues(count: int) -> Int[np.ndarray, "k"]:
     """The blue level of each kind of thing: 255 for the first, 128 for the last."""
     return np.round(np.linspace(255, LOWEST_BLUE, max(count, 1))[:count]).astype(int)
+
+
+def _groups(values: tuple[Any, ...], most: int) -> list[tuple[Any, ...]]:
+    return [values[start : start + most] for start in range(0, len(values), most)]
+
+
+def _one_kind(seen: Float[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Only the things of one kind, as a painting of location colours with blue 255."""
+    only = np.zeros(seen.shape, np.uint8)
+    only[on] = np.round(seen[on])
+    only[on, 2] = 255
+    return only
 
 
 def _centre(on: np.ndarray) -> tuple[int, int]:

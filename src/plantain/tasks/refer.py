@@ -8,9 +8,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from plantain._shapes import UInt8
+from plantain._shapes import Shaped, UInt8
+from plantain.colour.palette import refine
 from plantain.errors import UsageError
 from plantain.kinds import Alpha
+from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, WHITE, Legend, checked, draw, names_of, rgb_of, said
@@ -85,7 +87,22 @@ class Refer(Task):
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Alpha (matched by name, else by order) or masks n h w or h w; soft values mix with the background."""
         stack = truths.mask_like(truth, tuple(text for text, _ in self.targets))
-        rgb = np.broadcast_to(np.float32(self.background), (*stack.shape[1:], 3))
+        rgb = np.broadcast_to(np.array(self.background, np.float32), (*stack.shape[1:], 3))
         for alpha, (_, colour) in zip(stack, self.targets, strict=True):
-            rgb = rgb + alpha[..., None] * (np.float32(colour) - rgb)
+            rgb = rgb + alpha[..., None] * (np.array(colour, np.float32) - rgb)
         return np.round(rgb).astype(np.uint8)
+
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
+        seen = reading.levels(rgb)
+        asked = np.array([self.background, *(colour for _, colour in self.targets)], np.uint8)
+        background, *colours = map(rgb_of, refine(rgb, asked).tolist())
+        which, place, off = reading.closest_line(seen, background, colours)
+        confidence = reading.fit(off) * reading.sure(place)
+        alpha = np.stack([np.where(which == i, place, np.float32(0)) for i in range(len(colours))])
+        return Alpha(
+            alpha=alpha,
+            names=tuple(text for text, _ in self.targets),
+            colours=tuple(colour for _, colour in self.targets),
+            confidence=confidence,
+            presence={text: reading.presence(a * confidence) for (text, _), a in zip(self.targets, alpha, strict=True)},
+        )

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from plantain._shapes import Float, UInt8
-from plantain.colour.curve import CURVES
+from plantain._shapes import Float, Shaped, UInt8
+from plantain.colour.curve import CURVES, confidence_from
 from plantain.errors import TruthError, UsageError
 from plantain.kinds import Depth
 from plantain.tasks import truth as truths
@@ -71,8 +71,23 @@ class RelativeDepth(Task):
         curve = CURVES[code]
         return curve.encode(shade if code == "linear-gray" else _as_metres(shade))
 
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Depth:
+        curve = CURVES[self.code or self.default_code]
+        values, off = curve.decode(rgb)
+        shade = values if self.code in (None, "linear-gray") else _as_shade(values)
+        place = np.asarray(1 - shade if self.near == "bright" else shade, np.float32)
+        valid = np.isfinite(place)
+        place = np.where(valid, place, np.float32(1))
+        return Depth(values=place, valid=valid, scale="affine", confidence=confidence_from(off))
+
 
 def _as_metres(shade: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     """The depth that the metric colormaps paint at this place (0..1) of their scale."""
     near, far = CURVES["plasma"].near, CURVES["plasma"].far
     return np.asarray(near * (far / near) ** shade, np.float32)
+
+
+def _as_shade(metres: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """The inverse of `_as_metres`."""
+    near, far = CURVES["plasma"].near, CURVES["plasma"].far
+    return np.asarray(np.log(np.clip(metres, near, far) / near) / np.log(far / near), np.float32)

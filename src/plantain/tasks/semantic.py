@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from plantain._shapes import UInt8
+from plantain._shapes import Shaped, UInt8
+from plantain.colour.palette import nearest, refine
+from plantain.colour.unmix import legends
 from plantain.errors import UsageError
 from plantain.kinds import Labels
+from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, Legend, checked, draw_any, legend_of, names_of, rgb_of, said
@@ -71,23 +74,71 @@ class Semantic(Task):
         return cls(draw_any(wanted, background, seed), background, code=code)
 
     @property
+    def entries(self) -> Legend:
+        """The legend as pairs (name, colour)."""
+        return cast(Legend, self.legend)
+
+    @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.legend)
+        return tuple(name for name, _ in self.entries)
 
     @property
     def colours(self) -> tuple[RGB, ...]:
-        return tuple(colour for _, colour in self.legend)
+        return tuple(colour for _, colour in self.entries)
 
     def record(self) -> dict[str, Any]:
-        shown: dict[str, Any] = {"legend": said(self.legend)}
+        shown: dict[str, Any] = {"legend": said(self.entries)}
         return shown if self.background is None else shown | {"background": self.background}
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Labels (matched by class name) or an array of ids in the legend's order, -1 for none of them.
 
         Classes of the truth that are not in the legend, and -1, get the background's colour, else black."""
+        self._refuse_groups()
         ids = truths.ids_of(truth, self.classes)
         return np.array([*self.colours, self.background or BLACK], np.uint8)[ids]
+
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Labels:
+        self._refuse_groups()
+        asked = self.colours if self.background is None else (*self.colours, self.background)
+        ids, off, margin = nearest(rgb, refine(rgb, np.array(asked, np.uint8)))
+        confidence = (
+            reading.fit(off)
+            * (np.float32(0.5) + np.float32(0.5) * margin)
+            * (np.float32(0.4) + np.float32(0.6) * reading.agreement(ids))
+        )
+        ids = np.where(ids < len(self.entries), ids, np.int16(-1))
+        return Labels(
+            ids=ids,
+            classes=self.classes,
+            colours=self.colours,
+            confidence=confidence,
+            presence=reading.presences(ids, confidence, self.classes),
+        )
+
+    def _refuse_groups(self) -> None:
+        if len(self.entries) > GROUP:
+            raise UsageError(f"{len(self.entries)} classes do not fit one painting of {GROUP}; paint its .parts()")
+
+    def parts(self) -> Sequence[Semantic]:
+        """Groups of at most 64 classes, each on a background, for `merge` to join."""
+        if len(self.entries) <= GROUP:
+            return (self,)
+        groups = [self.entries[start : start + GROUP] for start in range(0, len(self.entries), GROUP)]
+        return tuple(Semantic(group, self.background or BLACK, code=self.code) for group in groups)
+
+    def passes(self, count: int, seed: int) -> Sequence[Semantic]:
+        """The question under `count` legends that unmix well; one pass is the question itself."""
+        self._refuse_groups()
+        if count <= 1:
+            return (self,)
+        drawn = legends(len(self.entries), count, background=self.background or BLACK, seed=seed)
+        return tuple(
+            Semantic(
+                tuple(zip(self.classes, (rgb_of(c) for c in colours), strict=True)), self.background, code=self.code
+            )
+            for colours in drawn.tolist()
+        )
 
 
 def _one_background(entry: Any, given: Any) -> RGB:

@@ -1,0 +1,346 @@
+"""Several paintings of one question, or of its parts, become one answer; how well they agree becomes confidence.
+
+Depth: median. Normals: mean direction. Legends: unmixing where the paintings have different legends, else a vote.
+Groups of classes, things or points: joined. Instances: matched by IoU. Alpha and keypoints: mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from plantain._shapes import Float, Int
+from plantain.colour.blobs import boxes_of
+from plantain.colour.unmix import unmix
+from plantain.errors import UsageError
+from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.tasks import reading
+from plantain.tasks.base import Task
+from plantain.tasks.keypoints import SEEN
+from plantain.tasks.match import matched
+
+Item = TypeVar("Item")
+SPREAD = 0.2  # relative spread of depth, or spread of alpha, at which paintings no longer agree
+
+
+def merge(tasks: Task | Sequence[Task], predictions: Sequence[Prediction]) -> Prediction:
+    """One answer from several of the same kind and size; `tasks` is the question, or one question a prediction.
+
+    Raises UsageError where there is nothing to merge, or kinds or sizes differ."""
+    asked = [tasks] * len(predictions) if isinstance(tasks, Task) else list(tasks)
+    if not predictions or len(asked) != len(predictions):
+        raise UsageError(
+            f"{len(asked)} questions have {len(predictions)} answers; give one answer for each, at least one"
+        )
+    first = predictions[0]
+    if any(type(p) is not type(first) or p.size != first.size for p in predictions):
+        kinds = ", ".join(f"{type(p).__name__} {p.size}" for p in predictions)
+        raise UsageError(f"only answers of one kind and size can be merged, got {kinds}")
+    return first if len(predictions) == 1 else MERGERS[type(first)](asked, predictions)
+
+
+def depth(tasks: Sequence[Task], answers: Sequence[Depth]) -> Depth:
+    """The median of the valid values, where at least half are valid; relative depths are first brought to one scale."""
+    first = answers[0]
+    values = [first.values, *(_rescaled(a, first) for a in answers[1:])]
+    stack = np.where(np.stack([a.valid for a in answers]), np.stack(values), np.nan)
+    valid = np.isfinite(stack).sum(0) * 2 >= len(answers)
+    middle, spread = _median(stack)
+    scale = np.maximum(np.abs(middle), 1e-6) if first.scale == "metric" else np.float32(1)
+    agree = np.where(valid, np.exp(-np.square(spread / scale / SPREAD)), np.float32(1))
+    return replace(
+        first, values=np.where(valid, middle, first.values), valid=valid, confidence=_mean_sure(answers) * agree
+    )
+
+
+def _median(stack: Float[np.ndarray, "n h w"]) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """Median and mean distance from it along the first axis, without NaN; zeros where all are NaN."""
+    known = np.isfinite(stack)
+    count = np.maximum(known.sum(0), 1)
+    ordered = np.sort(np.where(known, stack, np.inf), axis=0)
+    low, high = (np.take_along_axis(ordered, at[None], 0)[0] for at in ((count - 1) // 2, count // 2))
+    middle = np.where(known.any(0), (low + high) / 2, 0).astype(np.float32)
+    spread = np.where(known, np.abs(stack - middle), 0).sum(0) / count
+    return middle, spread.astype(np.float32)
+
+
+def _rescaled(answer: Depth, first: Depth) -> Float[np.ndarray, "h w"]:
+    """Relative depth brought to the scale and shift of the first, by median and mean distance from it."""
+    both = answer.valid & first.valid
+    if answer.scale == "metric" or not both.any():
+        return answer.values
+    here, there = answer.values[both], first.values[both]
+    middle, wanted = np.median(here), np.median(there)
+    width = max(float(np.abs(here - middle).mean()), 1e-6)
+    scale = float(np.abs(there - wanted).mean()) / width
+    return np.asarray((answer.values - middle) * scale + wanted, np.float32)
+
+
+def normals(tasks: Sequence[Task], answers: Sequence[Normals]) -> Normals:
+    """The mean direction, weighted by confidence; its length says how well they agree."""
+    weights = np.stack([np.where(a.valid, np.maximum(a.confidence, 1e-3), 0) for a in answers]).astype(np.float32)
+    total = sum((w[..., None] * a.xyz for w, a in zip(weights, answers, strict=True)), np.float32(0))
+    length = np.linalg.norm(np.asarray(total), axis=-1)
+    valid = (np.stack([a.valid for a in answers]).sum(0) * 2 >= len(answers)) & (length > 1e-6)
+    unit = np.asarray(total) / np.maximum(length, 1e-6)[..., None]
+    agree = np.where(valid, length / np.maximum(weights.sum(0), 1e-6), np.float32(1))
+    xyz = np.where(valid[..., None], unit, answers[0].xyz).astype(np.float32)
+    return replace(answers[0], xyz=xyz, valid=valid, confidence=_mean_sure(answers) * agree)
+
+
+def labels(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
+    """Paintings of the same classes are unmixed or voted on; groups of other classes are then joined."""
+    groups = _groups(list(zip(tasks, answers, strict=True)), lambda pair: pair[1].classes)
+    merged = [_same_classes([t for t, _ in group], [a for _, a in group]) for group in groups]
+    return merged[0] if len(merged) == 1 else _join_labels(merged)
+
+
+def _groups(items: Sequence[Item], key: Callable[[Item], Any]) -> list[list[Item]]:
+    """The items with equal keys together, in order of first appearance."""
+    groups: dict[Any, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+def _same_classes(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
+    if len(answers) == 1:
+        return answers[0]
+    painted = all(a.painting is not None and a.painting.rgb.shape[:2] == a.ids.shape for a in answers)
+    if painted and len({a.colours for a in answers}) > 1:
+        return _unmixed(tasks, answers)
+    return _voted(answers)
+
+
+def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
+    """Probabilities from paintings under different legends, the background being one more colour."""
+    grounds = [getattr(task, "background", None) for task in tasks]
+    legends = [[*a.colours, *([] if g is None else [g])] for a, g in zip(answers, grounds, strict=True)]
+    paintings = np.stack([a.painting.rgb for a in answers if a.painting is not None])
+    mix = unmix(paintings, np.array(legends, np.uint8))
+    count = len(answers[0].classes)
+    ids = mix.argmax(-1).astype(np.int16)
+    ids[ids >= count] = -1
+    confidence = mix.max(-1) * _mean_fit(answers)
+    return replace(
+        answers[0],
+        ids=ids,
+        probabilities=mix[..., :count],
+        confidence=confidence.astype(np.float32),
+        presence=reading.presences(ids, confidence, answers[0].classes),
+    )
+
+
+def _mean_fit(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
+    """Mean confidence, lifted half-way to 1: unmixing reads mixed colours, which one painting alone must doubt."""
+    return np.float32(0.5) + np.float32(0.5) * _mean_sure(answers)
+
+
+def _voted(answers: Sequence[Labels]) -> Labels:
+    """The class with the most confidence behind it; its share is the confidence."""
+    ids, share = _vote([a.ids for a in answers], [a.confidence for a in answers])
+    presence = reading.presences(ids, share, answers[0].classes)
+    return replace(answers[0], ids=ids, confidence=share, presence=presence, probabilities=None)
+
+
+def _vote(
+    ids: Sequence[Int[np.ndarray, "h w"]], weights: Sequence[Float[np.ndarray, "h w"]]
+) -> tuple[Int[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    best = np.full(ids[0].shape, -1, ids[0].dtype)
+    most = np.zeros(ids[0].shape, np.float32)
+    for label in np.unique(np.concatenate([np.unique(i) for i in ids])):
+        votes = np.zeros(best.shape, np.float32)
+        for own, weight in zip(ids, weights, strict=True):
+            votes += np.where(own == label, np.maximum(weight, 1e-4), 0)
+        better = votes > most
+        best[better], most[better] = label, votes[better]
+    return best, most / np.float32(len(ids))
+
+
+def _join_labels(groups: Sequence[Labels]) -> Labels:
+    """Every pixel goes to the surest group that names it; none where no group does."""
+    claims = np.stack([np.where(g.ids >= 0, g.confidence, -1) for g in groups])
+    starts = np.cumsum([0, *(len(g.classes) for g in groups[:-1])])
+    moved = np.stack([g.ids.astype(np.int16) + np.int16(start) for g, start in zip(groups, starts, strict=True)])
+    ids = np.take_along_axis(moved, claims.argmax(0)[None], 0)[0]
+    second, first = np.maximum(np.sort(claims, axis=0)[-2:], 0)
+    nobody = claims.max(0) < 0
+    ids[nobody] = -1
+    doubt = np.min([g.confidence for g in groups], axis=0)
+    sure = np.where(nobody, doubt, first * first / np.maximum(first + second, 1e-6))
+    return Labels(
+        ids=ids,
+        classes=sum((g.classes for g in groups), ()),
+        colours=sum((g.colours for g in groups), ()),
+        confidence=sure.astype(np.float32),
+        presence=_joined_presence(groups),
+        painting=groups[0].painting,
+        stem=groups[0].stem,
+        task=groups[0].task,
+    )
+
+
+def panoptic(tasks: Sequence[Task], answers: Sequence[Panoptic]) -> Panoptic:
+    """Classes by vote (groups: joined), things by IoU; a thing keeps its pixels where its class won."""
+    groups = _groups(answers, lambda a: a.classes)
+    voted = [group[0] if len(group) == 1 else _voted(group) for group in groups]
+    flat = voted[0] if len(voted) == 1 else _join_labels(voted)
+    starts = np.cumsum([0, *(len(group[0].classes) for group in groups[:-1])])
+    segments, owners, scores = np.zeros(flat.ids.shape, np.int32), [], []
+    for start, group in zip(starts, groups, strict=True):
+        things = instances([], [_things(a) for a in group])
+        masks = things.masks if things.masks is not None else ()
+        for mask, label, score in zip(masks, things.labels, things.scores, strict=True):
+            own = mask & (flat.ids == label + start)
+            if own.any():
+                owners.append(int(label + start))
+                scores.append(float(score))
+                segments[own] = len(owners)
+    return Panoptic(
+        ids=flat.ids,
+        classes=flat.classes,
+        colours=flat.colours,
+        confidence=flat.confidence,
+        presence=flat.presence,
+        painting=flat.painting,
+        stem=flat.stem,
+        task=flat.task,
+        segments=segments,
+        segment_labels=np.array(owners, np.int64),
+        segment_scores=np.array(scores, np.float32),
+    )
+
+
+def _things(answer: Panoptic) -> Instances:
+    numbers = np.arange(1, len(answer.segment_labels) + 1)
+    masks = answer.segments[None] == numbers[:, None, None]
+    return Instances(
+        masks=masks,
+        boxes=boxes_of(masks),
+        labels=answer.segment_labels,
+        classes=answer.classes,
+        scores=answer.segment_scores,
+        confidence=answer.confidence,
+    )
+
+
+def instances(tasks: Sequence[Task], answers: Sequence[Instances]) -> Instances:
+    """Things that at least half of the paintings show, matched by IoU; masks and boxes are means, scores shares.
+
+    Answers about other classes are joined."""
+    groups = _groups(answers, lambda a: a.classes)
+    merged = [group[0] if len(group) == 1 else _matched(group) for group in groups]
+    return merged[0] if len(merged) == 1 else _join_instances(merged)
+
+
+def _matched(answers: Sequence[Instances]) -> Instances:
+    return replace(matched(answers), confidence=_mean_sure(answers), presence=_mean_presence(answers))
+
+
+def _join_instances(groups: Sequence[Instances]) -> Instances:
+    classes = tuple(dict.fromkeys(name for g in groups for name in g.classes))
+    label_of = [np.array([classes.index(g.classes[label]) for label in g.labels], np.int64) for g in groups]
+    masks = [g.masks for g in groups if g.masks is not None]
+    return replace(
+        groups[0],
+        masks=np.concatenate(masks) if len(masks) == len(groups) else None,
+        boxes=np.concatenate([g.boxes for g in groups]),
+        labels=np.concatenate(label_of),
+        classes=classes,
+        scores=np.concatenate([g.scores for g in groups]),
+        confidence=_mean_sure(groups),
+        presence=_joined_presence(groups),
+    )
+
+
+def alpha(tasks: Sequence[Task], answers: Sequence[Alpha]) -> Alpha:
+    """The mean, by name; answers about other names are joined."""
+    groups = _groups(answers, lambda a: a.names)
+    merged = [group[0] if len(group) == 1 else _mean_alpha(group) for group in groups]
+    if len(merged) == 1:
+        return merged[0]
+    return replace(
+        merged[0],
+        alpha=np.concatenate([m.alpha for m in merged]),
+        names=sum((m.names for m in merged), ()),
+        colours=sum((m.colours for m in merged), ()),
+        confidence=np.min([m.confidence for m in merged], axis=0),
+        presence=_joined_presence(merged),
+    )
+
+
+def _mean_alpha(answers: Sequence[Alpha]) -> Alpha:
+    stack = np.stack([a.alpha for a in answers])
+    agree = np.exp(-np.square(stack.std(0).max(0) / (2 * SPREAD)))
+    sure = (_mean_sure(answers) * agree).astype(np.float32)
+    return replace(
+        answers[0], alpha=stack.mean(0).astype(np.float32), confidence=sure, presence=_mean_presence(answers)
+    )
+
+
+def keypoints(tasks: Sequence[Task], answers: Sequence[Keypoints]) -> Keypoints:
+    """The mean place of every point, weighted by score; scores fall where the places lie apart. Groups are joined."""
+    groups = _groups(answers, lambda a: a.names)
+    merged = [group[0] if len(group) == 1 else _mean_points(group) for group in groups]
+    if len(merged) == 1:
+        return merged[0]
+    return replace(
+        merged[0],
+        xy=np.concatenate([m.xy for m in merged]),
+        visible=np.concatenate([m.visible for m in merged]),
+        names=sum((m.names for m in merged), ()),
+        scores=np.concatenate([m.scores for m in merged]),
+        confidence=np.min([m.confidence for m in merged], axis=0),
+        presence=_joined_presence(merged),
+    )
+
+
+def _mean_points(answers: Sequence[Keypoints]) -> Keypoints:
+    places = np.stack([a.xy for a in answers])
+    weights = np.where(np.isfinite(places[..., 0]), np.stack([a.scores for a in answers]), 0)
+    total = np.maximum(weights.sum(0), 1e-6)
+    xy = (np.nan_to_num(places) * weights[..., None]).sum(0) / total[:, None]
+    away = np.linalg.norm(np.nan_to_num(places - xy), axis=-1)
+    spread = (away * weights).sum(0) / total / (0.05 * max(answers[0].size))
+    scores = (weights.mean(0) * np.exp(-np.square(spread))).astype(np.float32)
+    visible = scores >= SEEN
+    return replace(
+        answers[0],
+        xy=np.where(visible[:, None], xy, np.nan).astype(np.float32),
+        visible=visible,
+        scores=scores,
+        confidence=_mean_sure(answers),
+        presence=_mean_presence(answers),
+    )
+
+
+def _mean_sure(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
+    return np.asarray(np.mean([a.confidence for a in answers], axis=0, dtype=np.float32))
+
+
+def _mean_presence(answers: Sequence[Prediction]) -> dict[str, float] | None:
+    known = [a.presence for a in answers if a.presence is not None]
+    return {name: float(np.mean([p.get(name, 0.0) for p in known])) for name in known[0]} if known else None
+
+
+def _joined_presence(answers: Sequence[Prediction]) -> dict[str, float] | None:
+    """All names; one that several answers speak of (a person with many points) has its highest presence."""
+    joined: dict[str, float] = {}
+    for answer in answers:
+        for name, value in (answer.presence or {}).items():
+            joined[name] = max(value, joined.get(name, 0.0))
+    return joined or None
+
+
+MERGERS: dict[type[Prediction], Callable[[Sequence[Task], Any], Prediction]] = {
+    Depth: depth,
+    Normals: normals,
+    Labels: labels,
+    Panoptic: panoptic,
+    Instances: instances,
+    Alpha: alpha,
+    Keypoints: keypoints,
+}
