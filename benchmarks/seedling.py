@@ -147,7 +147,7 @@ THRESHOLDS = np.linspace(0.02, 0.98, 49)
 
 def edge_counts(example: Example, predict: Predict, rng: np.random.Generator) -> np.ndarray:
     """Per threshold: matched and painted pixels, matched and drawn pixels. The matcher is simple: a pixel matches when
-    another lies within .0075 of the diagonal (dilation, not one to one), so figures are higher than the official ones."""
+    another lies within .0075 of the diagonal (dilation, not one to one): higher than the official figures."""
     strength = thin(predict(example, tasks.Edges()).alpha[0])
     reach = 0.0075 * np.hypot(*strength.shape)
     bits = annotators(example)
@@ -172,7 +172,7 @@ def thin(strength: np.ndarray) -> np.ndarray:
     """Keeps ridges: the value where it is the largest across the line, else 0."""
     smooth = _smooth(strength)
     gy, gx = np.gradient(smooth)
-    gyy, gyx = np.gradient(gy)
+    gyy, _gyx = np.gradient(gy)
     gxy, gxx = np.gradient(gx)
     across = 0.5 * np.arctan2(2 * gxy, gxx - gyy) + np.pi / 2  # the Hessian's axis of strongest downward bend
     step = np.round(across / (np.pi / 4)).astype(int) % 4

@@ -156,7 +156,7 @@ def read_nyu(root: Path, split: str) -> Iterator[Example]:
     names13, names40 = tuple(meta["names13"]), tuple(meta["names40"])
     for photo in sorted((folder / "images").glob("*.jpg")):
         deep, forty = folder / "depth" / f"{photo.stem}.png", folder / "labels40" / f"{photo.stem}.png"
-        truths = {
+        truths: dict[str, Any] = {
             "depth": partial(nyu_depth, deep),
             "normals": partial(nyu_normals, deep),
             "labels": partial(labels, forty, names40, 0),
@@ -289,7 +289,7 @@ def read_panoptic(root: Path, split: str) -> Iterator[Example]:
     book = {int(k): (v[0].replace("-merged", "").replace("-other", ""), v[1]) for k, v in meta["categories"].items()}
     for row, photo in _photos(root, "panoptic", split):
         path = root / "panoptic" / "segments" / f"{row['id']}.png"
-        truths = {
+        truths: dict[str, Any] = {
             "labels": partial(_panoptic_labels, path, row["segments"], book),
             "instances": partial(_panoptic_things, path, row["segments"], book),
         }

@@ -6,17 +6,18 @@ gives the task, the truth to paint, and where it is known. Absent things are ask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from plantain._shapes import Float, UInt8
+from plantain.colour.palette import pick
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.views import View
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
+from plantain.kinds import Alpha, Depth, Instances, Labels, Normals, Panoptic
 from plantain.tasks import Detect, Edges, Matte, MetricDepth, Refer, RelativeDepth, Semantic, Task
 from plantain.tasks import Instances as FindInstances
 from plantain.tasks import Keypoints as FindKeypoints
@@ -29,7 +30,7 @@ ABSENT = 0.15  # share of questions about one thing that ask for something that 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A prompt, the painting that answers it, and how much each pixel counts. `loss`: "l1" or "l2"; `scale` weighs it."""
+    """A prompt, the painting that answers it, and how much each pixel counts; `loss` is "l1" or "l2"."""
 
     prompt: str
     target: UInt8[np.ndarray, "h w 3"]
@@ -61,7 +62,7 @@ def metric_depth(example: Example, view: View, rng: Rng) -> Sample:
 
 def relative_depth(example: Example, view: View, rng: Rng) -> Sample:
     seen: Any = view.truth(example.truth("depth"))
-    task = RelativeDepth(near=str(rng.choice(["bright", "dark"])), code="linear-gray")
+    task = RelativeDepth(near="bright" if rng.random() < 0.5 else "dark", code="linear-gray")
     low, high = np.percentile(seen.values[seen.valid], (2, 98)) if seen.valid.any() else (0, 1)
     share = ((seen.values - low) / max(high - low, 1e-6)).clip(0, 1).astype(np.float32)
     truth = Depth(values=share, valid=seen.valid, scale="affine", confidence=seen.confidence)
@@ -87,7 +88,7 @@ def semantic(truth: str = "labels", fewest: int = 2, most: int = 14, keep_backgr
         task = Semantic.of(legend, background=chosen, seed=int(rng.integers(1 << 30)))
         known = seen.ids >= 0
         if not background:
-            known = np.isin(seen.ids, [seen.classes.index(n) for n in legend if n in seen.classes])
+            known = np.isin(seen.ids, [i for i, n in enumerate(seen.classes) if n in legend])
         return sample(task, seen, known, rng)
 
     return ask
@@ -95,10 +96,11 @@ def semantic(truth: str = "labels", fewest: int = 2, most: int = 14, keep_backgr
 
 def draw_legend(seen: Labels, rng: Rng, most: int, keep_background: float) -> tuple[list[str], bool]:
     """Names to ask for, shuffled, and whether the rest is background."""
-    here = [seen.classes[i] for i in np.unique(seen.ids) if i >= 0 and seen.classes[i] != "background"]
+    present = [seen.classes[i] for i in np.unique(seen.ids) if i >= 0 and seen.classes[i] != "background"]
+    here = list(dict.fromkeys(present))  # two of ADE20K's classes are both called "screen"
     rng.shuffle(here)
     kept = [n for n in here if rng.random() < 0.85][:most] or here[:1]
-    others = [n for n in seen.classes if n not in here and n not in ("background", "unlabelled")]
+    others = [n for n in dict.fromkeys(seen.classes) if n not in here and n not in ("background", "unlabelled")]
     room = max(0, (30 if rng.random() < 0.1 else most) - len(kept))
     absent = list(rng.choice(others, min(len(others), int(rng.integers(0, room + 1))), replace=False)) if others else []
     legend = [str(n) for n in (*kept, *absent)]
@@ -123,7 +125,7 @@ def _pair(rng: Rng) -> dict[str, Any]:
     return {"colour": tuple(int(c) for c in colour), "background": background}
 
 
-def refer_mask(names: dict[str, Sequence[str]]) -> Recipe:
+def refer_mask(names: Mapping[str, Sequence[str]]) -> Recipe:
     """The mask of the set's one thing, under one of its names; or of another thing, which is not there."""
 
     def ask(example: Example, view: View, rng: Rng) -> Sample | None:
@@ -227,8 +229,6 @@ def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
     names = list(seen.names)
     if rng.random() < 0.3:
         names = [str(n) for n in rng.choice(names, max(3, len(names) // 2), replace=False)]
-    from plantain.colour.palette import pick
-
     colours = pick(len(names), background=(0, 0, 0), seed=int(rng.integers(1 << 30)))
     legend = {n: tuple(map(int, c)) for n, c in zip(names, colours, strict=True)}
     made = sample(FindKeypoints(legend, thing="person"), seen, everywhere(view), rng)

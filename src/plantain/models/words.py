@@ -20,23 +20,23 @@ from plantain._shapes import Float
 TABLE = Path(__file__).parent / "seedling" / "words.npz"
 MOST_WORDS = 40
 MOST_COLOURS = 96
-COLOUR = re.compile(
-    r"#(?P<hex>[0-9a-fA-F]{6})\b|(?:RGB\s*)?[<(\[]\s*(?P<r>\d{1,3})\s*,\s*(?P<g>\d{1,3})\s*,\s*(?P<b>\d{1,3})\s*[>)\]]",
-    re.I,
-)
+TRIPLE = r"[<(\[]\s*(?P<r>\d{1,3})\s*,\s*(?P<g>\d{1,3})\s*,\s*(?P<b>\d{1,3})\s*[>)\]]"
+COLOUR = re.compile(rf"#(?P<hex>[0-9a-fA-F]{{6}})\b|(?:RGB\s*)?{TRIPLE}", re.IGNORECASE)
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-CLAUSE = re.compile(r"[.;:,{}\n]\s*(?=\S)|\band\b", re.I)
+CLAUSE = re.compile(r"[.;:,{}\n]\s*(?=\S)|\band\b", re.IGNORECASE)
 STOP = frozenset(
     "a an the is are was be in as of to and or it its this that with by on at from for paint painted shown every each "
     "everything else other colour color coloured colored rgb pixel pixels rest use using into where there if none any "
-    "generate make image input picture photo map visualization rendered represented depicted set all".split()
+    "generate make image input picture photo map visualization rendered represented depicted set all".split()  # noqa: SIM905
 )
-PLACES = frozenset("in on at of with by from to".split())  # kept inside referring phrases: word order carries place
+PLACES = frozenset(
+    ["in", "on", "at", "of", "with", "by", "from", "to"]
+)  # kept inside referring phrases: word order carries place
 
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """`words` (n d), and for each colour of the prompt its phrase's vector `phrases` (k d) and `colours` (k 3), 0..1."""
+    """`words` (n d), and for each colour of the prompt its phrase's vector (k d) and its RGB, 0..1 (k 3)."""
 
     words: Float[np.ndarray, "n d"]
     phrases: Float[np.ndarray, "k d"]
@@ -45,7 +45,7 @@ class Tokens:
 
 
 class Words:
-    """The shipped table: about 22,000 words, int8; a word that is not in it is the sum of its hashed letter trigrams."""
+    """The shipped table: about 22,000 words, int8; a word that is not in it is a sum of hashed letter trigrams."""
 
     def __init__(self, path: Path = TABLE) -> None:
         with np.load(path) as table:

@@ -34,7 +34,7 @@ class Reader(nn.Module):
             self.register_buffer(name.replace(".", "_"), value.float())
 
     def w(self, name: str) -> Tensor:
-        return getattr(self, name.replace(".", "_"))  # type: ignore[no-any-return]
+        return getattr(self, name.replace(".", "_"))
 
     def linear(self, x: Tensor, name: str) -> Tensor:
         return F.linear(x, self.w(f"{name}.weight"), self.w(f"{name}.bias"))

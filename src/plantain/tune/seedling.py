@@ -1,14 +1,14 @@
 """The seedling's network: an image editor of a few million parameters that reads the photo twice.
 
     photo --reader (DINOv2-S, frozen)--> taps (1 + n, 1536) --+
-    canvas (noise, or zeros to perceive) --patches 14 x 14----+--> Trunk --> features (n, width) --+--> Decoder --> painting
-    prompt --words and colour tokens--------------------------+         --> keys a colour token ---+
-    photo, canvas --stem at half size---------------------------------------------------------------+
+    canvas (noise, or zeros to perceive) --14 x 14 patches----+--> Trunk --> features (n, width) --> Decoder
+    prompt --words and colour tokens--------------------------+         --> a key a colour ----------> |
+    photo, canvas --stem at half size----------------------------------------------------------------> painting
 
 The trunk is a transformer over patch tokens with the prompt's tokens in context (2-D RoPE on patches, adaLN on t).
 The decoder paints at full size. Its *copy head* lets every pixel attend to the prompt's colour tokens and paint the
 mix of their RGB values; a gate a pixel chooses between that mix, free colours and the photo itself.
-`t` runs from 0 (the canvas is noise, or zeros) to 1 (the canvas is the painting); the network predicts the clean painting.
+`t` runs from 0 (the canvas is noise, or blank) to 1 (it is the painting); the network predicts the clean painting.
 """
 
 from __future__ import annotations

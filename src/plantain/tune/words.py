@@ -10,6 +10,7 @@ are fitted by ridge regression on the words that are.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import zipfile
@@ -54,7 +55,7 @@ def _split(word: str, pieces: dict[str, int], ranks: dict[tuple[str, str], int])
     """Byte-pair encoding of one word with its leading space mark."""
     parts = list("▁" + word)
     while len(parts) > 1:
-        rank, place = min((ranks.get(pair, 1 << 30), i) for i, pair in enumerate(zip(parts, parts[1:], strict=False)))
+        rank, place = min((ranks.get(pair, 1 << 30), i) for i, pair in enumerate(itertools.pairwise(parts)))
         if rank == 1 << 30:
             break
         parts[place : place + 2] = [parts[place] + parts[place + 1]]
