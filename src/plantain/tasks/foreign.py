@@ -28,7 +28,7 @@ from plantain.tasks.relative_depth import RelativeDepth
 from plantain.tasks.semantic import Semantic
 from plantain.tasks.wording import RGB
 
-TRIPLE = r"(?:rgb\s*)?[(<\[]\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*[)>\]]|#[0-9a-f]{5,6}\b"
+TRIPLE = r"(?:rgb\s*)?[(<\[]\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*[)>\]]|#(?:[0-9a-f]{5,6}|[0-9a-f]{3})\b"
 SHADE = r"(?:(?:very\s+)?(?:light|dark|pale|bright|deep|medium|hot|neon)[\s-]+)?"
 DONE = r"(?:represented|depicted|shown|rendered|painted|set|colou?red|marked|drawn|displayed|filled|indicated)"
 HOW = (
@@ -61,7 +61,9 @@ def _mention() -> re.Pattern[str]:
     from plantain.colour.palette import NAMES
 
     words = SHADE + r"(?:" + "|".join(sorted(map(re.escape, NAMES), key=len, reverse=True)) + r")\b"
-    return re.compile(rf"(?:{LINK}(?P<any>{TRIPLE}|{words})|{LOOSE}(?P<numbers>{TRIPLE})){TAIL}", re.I)
+    return re.compile(
+        rf"(?:(?:{LINK}|(?<=background)\s+)(?P<any>{TRIPLE}|{words})|{LOOSE}(?P<numbers>{TRIPLE})){TAIL}", re.I
+    )
 
 
 def pairs(text: str) -> list[tuple[str, RGB]]:

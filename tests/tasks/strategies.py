@@ -1,0 +1,100 @@
+"""Hypothesis strategies: any question of every kind, with names of any text."""
+
+import math
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from plantain.tasks import (
+    TASKS,
+    Detect,
+    Edges,
+    Instances,
+    Keypoints,
+    Matte,
+    MetricDepth,
+    Normals,
+    Panoptic,
+    Refer,
+    RelativeDepth,
+    Semantic,
+    Task,
+)
+
+AWKWARD = [
+    "road", "traffic light", "a, b", 'the "red" one', "x is (1, 2, 3)", "{legend}", "[0, 0, 0]", "a; b: <1, 2, 3>", "'",
+    "two\nlines", "犬", "naïve café", "it's", "and", "is", "background ", "everything else", "none", "\\", '"', "{", "}",
+    "back\\slash", "wall: <0, 0, 0>", "cup in a colour of its own", "m. Colours: x.", "\u2028", "a" * 200,
+]  # fmt: skip
+names = st.one_of(st.sampled_from(AWKWARD), st.text(min_size=1, max_size=30)).filter(lambda s: bool(s.strip()))
+class_names = names.filter(lambda s: s != "background")
+levels = st.integers(0, 255)
+colours = st.tuples(levels, levels, levels)
+
+
+def codes(cls: type[Task]) -> st.SearchStrategy[str | None]:
+    return st.sampled_from([None, *cls.codes])
+
+
+@st.composite
+def legends(draw: Callable, most: int = 6, background: bool = True) -> tuple[dict, tuple | None]:
+    """A legend of up to `most` classes and a background (or none) that shares no colour."""
+    wanted = draw(st.lists(class_names, min_size=1, max_size=most, unique=True))
+    drawn = draw(st.lists(colours, min_size=len(wanted) + 1, max_size=len(wanted) + 1, unique=True))
+    return dict(zip(wanted, drawn, strict=False)), draw(st.sampled_from([drawn[-1], None])) if background else drawn[-1]
+
+
+@st.composite
+def metric_depths(draw: Callable) -> MetricDepth:
+    near = draw(st.one_of(st.just(0.0), st.floats(0.001, 10)))
+    far = draw(st.one_of(st.just(math.inf), st.floats(10.5, 1e6)))
+    return MetricDepth(near, far, code=draw(codes(MetricDepth)))
+
+
+@st.composite
+def semantics(draw: Callable) -> Semantic:
+    legend, background = draw(legends())
+    return Semantic(legend, background, code=draw(codes(Semantic)))
+
+
+@st.composite
+def instances(draw: Callable) -> Instances:
+    code = draw(codes(Instances))
+    return Instances(draw(names), (0, 0, 0) if code == "centers" else draw(colours), code=code)
+
+
+@st.composite
+def refers(draw: Callable) -> Refer:
+    legend, background = draw(legends(background=False))
+    return Refer(tuple(legend), tuple(legend.values()), background, code=draw(codes(Refer)))
+
+
+@st.composite
+def keypoints(draw: Callable) -> Keypoints:
+    legend, _ = draw(legends(background=False))
+    legend = {name: colour for name, colour in legend.items() if colour != (0, 0, 0)} or {"tip": (9, 9, 9)}
+    return Keypoints(legend, draw(names), code=draw(codes(Keypoints)))
+
+
+@st.composite
+def panoptics(draw: Callable) -> Panoptic:
+    wanted = draw(st.lists(names, min_size=1, max_size=6, unique=True))
+    cut = draw(st.integers(0, len(wanted)))
+    return Panoptic(tuple(wanted[:cut]), tuple(wanted[cut:]), code=draw(codes(Panoptic)))
+
+
+BY_NAME: dict[str, st.SearchStrategy[Task]] = {
+    "metric-depth": metric_depths(),
+    "relative-depth": st.builds(RelativeDepth, st.sampled_from(["bright", "dark"]), code=codes(RelativeDepth)),
+    "normals": st.builds(Normals, code=codes(Normals)),
+    "semantic": semantics(),
+    "instances": instances(),
+    "refer": refers(),
+    "detect": st.builds(Detect, names, code=codes(Detect)),
+    "keypoints": keypoints(),
+    "edges": st.builds(Edges, code=codes(Edges)),
+    "matte": st.builds(Matte, names, code=codes(Matte)),
+    "panoptic": panoptics(),
+}
+assert BY_NAME.keys() == TASKS.keys()
+tasks = st.one_of(*BY_NAME.values())

@@ -1,0 +1,279 @@
+"""parse is the inverse of prompt; prompts of others and what people type are read as meant."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plantain.errors import PlantainError, UnknownName, UsageError
+from plantain.tasks import (
+    STYLES,
+    TASKS,
+    Detect,
+    Edges,
+    Instances,
+    Keypoints,
+    Matte,
+    MetricDepth,
+    Normals,
+    Panoptic,
+    Refer,
+    RelativeDepth,
+    Semantic,
+)
+from plantain.tasks.language import interpret, parse
+
+from . import strategies
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", TASKS)
+def test_parse_inverts_prompt(name: str, style: str) -> None:
+    @settings(max_examples=40, deadline=None)
+    @given(strategies.BY_NAME[name])
+    def check(task) -> None:
+        assert parse(task.prompt(style)) == task
+        assert interpret(task.prompt(style)) == task
+
+    check()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=60), st.sampled_from(['{"task": "segment"}', '{"task": 3}', "{}", "[", '{"a": (1,2,3)}'])
+    )
+)
+def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
+    try:
+        interpret(text)
+    except PlantainError as error:
+        assert "\n" not in str(error).replace(text, "")
+
+
+@settings(max_examples=60, deadline=None)
+@given(strategies.tasks, st.sampled_from(STYLES), st.data())
+def test_a_cut_prompt_never_breaks_the_reader(task, style: str, data) -> None:
+    prompt = task.prompt(style)
+    cut = data.draw(st.integers(0, len(prompt)))
+    try:
+        interpret(prompt[:cut])
+    except UsageError:
+        pass
+
+
+SAID = {
+    "imperative": "Segment the red mug: paint it (255, 255, 255) and everything else, the background, (0, 0, 0)",
+    "terse": "segment; the red mug: <255, 255, 255>; background: <0, 0, 0>",
+    "json": '{"task": "segment", "legend": {"the red mug": [255, 255, 255]}, "background": [0, 0, 0]}',
+}
+
+
+@pytest.mark.parametrize("style", SAID)
+def test_wording_of_one_referent(style: str) -> None:
+    assert Refer("the red mug").prompt(style).startswith(SAID[style])
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", TASKS)
+def test_every_prompt_names_its_task_and_its_code(name: str, style: str) -> None:
+    title = {"refer": "segment", "panoptic": "panoptic"}.get(name, TASKS[name].title)
+    task = strategies.BY_NAME[name].example() if False else _plain(name)
+    assert title in task.prompt(style).lower()
+    for code, words in TASKS[name].phrases.items():
+        coded = type(task)(**{**_fields(task), "code": code})
+        assert words in coded.prompt(style)
+        assert words not in task.prompt(style)
+    assert TASKS[name].phrases.keys() == TASKS[name].codes.keys()
+
+
+def _plain(name: str):
+    made = {
+        "semantic": Semantic({"road": (128, 64, 128)}, (0, 0, 0)), "instances": Instances("cup"), "refer": Refer("the cup"),
+        "detect": Detect("cup"), "panoptic": Panoptic(("sky",), ("car",)),
+    }  # fmt: skip
+    return made[name] if name in made else TASKS[name]()
+
+
+def _fields(task) -> dict:
+    import dataclasses
+
+    return {f.name: getattr(task, f.name) for f in dataclasses.fields(task)}
+
+
+def test_colours_come_after_their_names() -> None:
+    task = Semantic({"road": (128, 64, 128), "sky": (70, 130, 180)}, background=(0, 0, 0))
+    assert "road is (128, 64, 128), sky is (70, 130, 180)" in task.prompt()
+    assert "the background, is (0, 0, 0)" in task.prompt()
+    assert '"road": [128, 64, 128]' in task.prompt("json")
+    assert "road: <128, 64, 128>" in task.prompt("terse")
+
+
+def test_absence_is_said() -> None:
+    for task in (Refer("a cat", background=(1, 2, 3)), Instances("cat", (1, 2, 3))):
+        assert "if there is none, paint everything (1, 2, 3)" in task.prompt()
+
+
+def test_unknown_style_says_the_styles() -> None:
+    with pytest.raises(UnknownName, match="imperative"):
+        Edges().prompt("poem")
+
+
+R, G, B, W, K = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
+OTHERS = {  # made prompts in the shapes that published ones have
+    "This picture is a per-pixel class map of the input. The pears are represented by (255, 0, 0). The tall jugs are shown"
+    " in (0, 255, 0).": Semantic({"pears": R, "tall jugs": G}, K),
+    "Make a semantic segmentation of the input. The lamp is #ff0000. The stain on the table is #40FFC": Semantic(
+        {"lamp": R, "stain on the table": (64, 255, 192)}, K
+    ),
+    'Draw a semantic segmentation with this mapping: {"dog tail": <255, 0, 0>, "bus stop": <0, 0, 255>, "background": '
+    "<9, 0, 9>}": Semantic({"dog tail": R, "bus stop": B}, (9, 0, 9)),
+    "Make an instance segmentation of this photo. Each slice of bread is colored differently.": Instances(
+        "slice of bread"
+    ),
+    'This is a segmentation task made from the input. The "moon"-shaped biscuit instances are each represented by a unique,'
+    " solid color. Background is RGB(8, 50, 82).": Instances('"moon"-shaped biscuit', (8, 50, 82)),
+    "This shows segmentation masks for the marbles from the input. The background is set to #10aa05. Each marble instance "
+    "is represented by a round mask, and a different color is used for each mask.": Instances("marble", (16, 170, 5)),
+    "This shows segmentation masks for the eggs. The background is set to white color. Each egg is represented by a "
+    "different color.": Instances("egg", W),
+    "Segment the jars, make sure different colors for different brands. The background will be black.": Instances(
+        "jar"
+    ),
+    "This shows segmentation masks from the given image. The background is black color. The judge's marks in both red and "
+    "blue ink are rendered as cyan color.": Refer("judge's marks in both red and blue ink", (0, 255, 255)),
+    "A segmentation map. The jumping dog is rendered in red, the dog that is drinking is in blue.": Refer(
+        ("jumping dog", "dog that is drinking"), (R, B)
+    ),
+    "Masks from the image. The background is black color. The old radio is represented by a solid yellow.": Refer(
+        "old radio", (255, 255, 0)
+    ),
+    "Show the metric depth of this place as an image, in the rainbow (black-red-yellow-green-cyan-blue-violet-white) color "
+    "palette.": MetricDepth(code="cube"),
+    "The metric depth as an image. Visualized in the rainbow colormap.": MetricDepth(code="cube"),
+    "Make a metric depth map of the given image.": MetricDepth(),
+    "A depth map in plasma colors.": MetricDepth(code="plasma"),
+    "A relative depth map; near pixels are dark.": RelativeDepth("dark"),
+    "Make a surface normal map of the given image.": Normals(),
+    "segment wall: red, floor = #0000ff": Semantic({"wall": R, "floor": B}, K),
+    "segment the person (255, 0, 0) and the dog (0, 0, 255), background white": Refer(("person", "dog"), (R, B), W),
+    "road (255,0,0), sky (0,0,255)": Semantic({"road": R, "sky": B}, K),
+    "Semantic segmentation: the ink is black, the paper is white.": Semantic({"ink": K, "paper": W}),
+}
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_prompts_of_others(text: str) -> None:
+    assert parse(text) == OTHERS[text]
+
+
+TYPED = {
+    "metric depth": MetricDepth(),
+    "depth": MetricDepth(),
+    "how far is everything?": MetricDepth(),
+    "How far away is the car?": MetricDepth(),
+    "depth in viridis from 1 to 20 m": MetricDepth(1, 20, code="viridis"),
+    "depth up to 10 metres": MetricDepth(far_m=10),
+    "relative depth": RelativeDepth(),
+    "what is closer?": RelativeDepth(),
+    "normals please": Normals(),
+    "Show me the surface normals of this photo, please.": Normals(),
+    "segment wall, floor, bed": Semantic.of(["wall", "floor", "bed"]),
+    'segment "wall, old" and floor': Semantic.of(["wall, old", "floor"]),
+    "semantic segmentation of road, sky and car": Semantic.of(["road", "sky", "car"]),
+    "label wall, floor": Semantic.of(["wall", "floor"]),
+    "segment the person": Refer("the person"),
+    "segment the main object": Refer("main object"),
+    "mask of the dog": Refer("the dog"),
+    "segment the red mug and the plate": Refer(("the red mug", "the plate")),
+    "segment the black and white cat": Refer("the black and white cat"),
+    "Segment the man in black.": Refer("the man in black"),
+    "where is the dog?": Refer("the dog"),
+    "find the cups": Instances("cup"),
+    "where are the cups": Instances("cup"),
+    "count the people": Instances("person"),
+    "how many sheep are there in this picture?": Instances("sheep"),
+    "segment every apple": Instances("apple"),
+    "segment all the boxes individually": Instances("box"),
+    "instances of chairs": Instances("chair"),
+    "detect cars": Detect("car"),
+    "draw boxes around the bottles": Detect("bottle"),
+    "edges": Edges(),
+    "find the edges": Edges(),
+    "keypoints of the person": Keypoints(),
+    "pose": Keypoints(),
+    "keypoints of the dog: nose, tail": Keypoints(("nose", "tail"), "dog"),
+    "matte": Matte(),
+    "remove the background": Matte(),
+    "alpha matte of the cat": Matte("cat"),
+    "cut out the dog": Matte("dog"),
+    "panoptic: road, sky; people, cars": Panoptic(("road", "sky"), ("person", "car")),
+}
+
+
+@pytest.mark.parametrize("text", TYPED)
+def test_what_people_type(text: str) -> None:
+    assert interpret(text) == TYPED[text]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_name_of_the_table_works_alone(name: str) -> None:
+    for text in (name, name.replace("-", " "), name.upper()):
+        assert type(interpret(text)) is TASKS[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("metrc dpth", "metric-depth"),
+        ("normls please", "normals"),
+        ("segmnt the dog", "segment the THING"),
+        ("bananas", "known"),
+    ],
+)
+def test_what_cannot_be_read_gets_the_nearest_names(text: str, hint: str) -> None:
+    with pytest.raises(UnknownName, match=re.escape(hint)):
+        interpret(text)
+
+
+def test_empty_and_taskless_texts_are_refused() -> None:
+    with pytest.raises(UsageError, match="empty"):
+        interpret("  ")
+    with pytest.raises(UsageError, match="no task"):
+        parse("a nice day")
+    with pytest.raises(UsageError, match="same colour"):
+        parse("segment the cat: red, the dog: red")
+
+
+def test_the_published_prompts_are_read() -> None:
+    """Every prompt of the Vision Banana project page, where the data folder is given."""
+    root = os.environ.get("PLANTAIN_DATA")
+    if not root or not (Path(root) / "vision-banana-page" / "pairs.json").exists():
+        pytest.skip("set PLANTAIN_DATA to the folder that holds vision-banana-page/pairs.json")
+    wanted = {
+        "semantic_segmentation": Semantic, "instance_segmentation": Instances, "referring_segmentation": Refer,
+        "metric_depth": MetricDepth, "surface_normals": Normals,
+    }  # fmt: skip
+    rows = json.loads((Path(root) / "vision-banana-page" / "pairs.json").read_text())["pairs"]
+    read = [(row, parse(row["prompt"])) for row in rows if row["prompt"]]
+    assert len(read) >= 23
+    for row, task in read:
+        assert type(task) is wanted[row["task"]], row["prompt"]
+        if row["colours"]:
+            assert _painted(task) == _stated(row["colours"]), row["prompt"]
+
+
+def _painted(task) -> dict:
+    pairs = dict(task.entries) if isinstance(task, Semantic) else dict(getattr(task, "targets", ()))
+    return {**pairs, "background": task.background}
+
+
+def _stated(colours: dict) -> dict:
+    from plantain.colour.palette import read_colour
+
+    read = {k: read_colour(v) if isinstance(v, str) else tuple(v) for k, v in colours.items()}
+    return {"background": (0, 0, 0), **read}
