@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -360,6 +360,11 @@ SETS: dict[str, Callable[[Path, str], Iterator[Example]]] = {
     "captions": read_captions,
     "photos": read_photos,
 }
+
+
+def present(root: str | Path, names: Iterable[str], split: str = "train") -> list[Example]:
+    """The Examples of those of the named sets that the folder holds."""
+    return [e for name in names if (Path(root) / name).is_dir() for e in read(root, name, split)]
 
 
 def read(root: str | Path, name: str, split: str) -> list[Example]:

@@ -31,7 +31,7 @@ def train(
         import torch  # noqa: F401
     except ImportError:
         raise MissingExtra("torch", "train") from None
-    from plantain.data.excerpts import read
+    from plantain.data.excerpts import present
     from plantain.tune import export, taps
     from plantain.tune.batches import SHARES, Cached, Live, Source
     from plantain.tune.loop import Run
@@ -44,7 +44,7 @@ def train(
     chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps)
     root, folder = Path(data), Path(out)
     if chosen.live:
-        store: Cached | Live = Live([e for name in (*taps.SEEN, "photos") for e in read(root, name, "train")])
+        store: Cached | Live = Live(present(root, (*taps.SEEN, "photos")))
         run = Run(chosen, folder, resume, load_reader())
     else:
         kept = Path(cache) if cache else folder / "taps"

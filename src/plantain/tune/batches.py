@@ -21,7 +21,7 @@ from torch import Tensor
 
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
-from plantain.data.excerpts import read
+from plantain.data.excerpts import present
 from plantain.data.mixture import Sample, caption, edit, question
 from plantain.data.views import View
 from plantain.models.embedded import BLANK, prompt_arrays
@@ -134,14 +134,12 @@ class Source:
         self, root: Path, store: Cached | Live, size: int, seed: int, shares: Mapping[str, float] = SHARES
     ) -> None:
         self.store, self.size, self.seed = store, size, seed
-        self.examples = {
-            (e.source, e.id): remembered(e) for name in (*SEEN, "photos") for e in read(root, name, "train")
-        }
-        self.captioned = read(root, "captions", "train")
+        self.examples = {(e.source, e.id): remembered(e) for e in present(root, (*SEEN, "photos"))}
+        self.captioned = present(root, ["captions"])
         count = Counter(store.sets)
         weight = np.array([shares.get(name, 0.0) / count[name] for name in store.sets])
         self.weight = weight / weight.sum()
-        self.caption_share = shares.get("captions", 0.0) / sum(shares.values())
+        self.caption_share = shares.get("captions", 0.0) / sum(shares.values()) if self.captioned else 0.0
         self.by_grid = {g: np.flatnonzero([g == other for other in store.grids]) for g in set(store.grids)}
 
     def batch(self, step: int) -> Batch:

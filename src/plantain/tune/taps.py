@@ -22,7 +22,7 @@ from PIL import Image
 
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
-from plantain.data.excerpts import read
+from plantain.data.excerpts import present
 from plantain.data.views import View
 from plantain.errors import PhotoError
 from plantain.models.grids import GRIDS, PATCH, grid
@@ -151,10 +151,10 @@ def build(
     from plantain.models.embedded import Reader
 
     reader = Reader()
-    examples = [e for name in SEEN for e in read(root, name, "train")[:limit]]
+    examples = [e for name in SEEN for e in present(root, [name])[:limit]]
     for view in range(views):
         write(view_jobs(examples, view), folder, str(view), reader.taps, say)
-    plain = examples + read(root, "photos", "train")[:limit]
+    plain = examples + present(root, ["photos"])[:limit]
     write(edit_jobs(plain, edits, seed=7), folder, "edits", reader.taps, say)
 
 
