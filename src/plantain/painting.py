@@ -48,6 +48,7 @@ class Painting:
     code: str = ""
     geometry: Mapping[str, Any] = field(default_factory=dict)
     lossy: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)  # the whole question, so that a second run knows its answer
 
     def provenance(self) -> dict[str, Any]:
         """The record that travels in the PNG's text chunk named `plantain`."""
@@ -61,6 +62,7 @@ class Painting:
             "seed": self.seed,
             "version": __version__,
             "geometry": dict(self.geometry),
+            "asked": dict(self.asked),
             "note": NOTE,
         }
 
@@ -108,5 +110,5 @@ class Painting:
             record = json.loads(text) if text else {}
         except ValueError:
             record = {}
-        known = {k: record[k] for k in ("task", "code", "model", "prompt", "seed", "geometry") if k in record}
+        known = {k: record[k] for k in ("task", "code", "model", "prompt", "seed", "geometry", "asked") if k in record}
         return cls(rgb=rgb, lossy=lossy, **known)

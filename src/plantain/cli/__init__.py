@@ -1,0 +1,87 @@
+"""The command line: `plantain photo.jpg "metric depth" -o out/`. One file a group of verbs, loaded when it is called.
+
+Results are JSON lines on stdout; everything for people goes to stderr. Exit code 0: all is well; 1: some photos or a
+painter failed; 2: the question, a photo or the place to write is wrong; 130: stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from plantain.errors import PainterError, PlantainError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+VERBS = {
+    "predict": ("predict:predict", "Answers a question about photos (the verb that may be left out)."),
+    "generate": ("paint:generate", "Paints a picture from words."),
+    "edit": ("paint:edit", "Changes photos as told: colourise, denoise, deblur, and so on."),
+    "encode": ("codec:encode", "Paints a true answer: numbers become a picture."),
+    "decode": ("codec:decode", "Reads painted pictures: colours become numbers."),
+    "tasks": ("tables:tasks", "Lists what can be asked."),
+    "models": ("tables:models", "Lists who can be asked."),
+    "train": ("own:train", "Trains the embedded generator."),
+    "doctor": ("own:doctor", "Checks the installation, and how exactly a painter keeps its place."),
+}
+HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
+
+plantain photo.jpg "metric depth" -o out/
+plantain photos/ "segment wall, floor, bed" -o out/
+plantain *.jpg "find the cups" --format coco -o out/"""
+STDIN = "<stdin>"  # what `-` becomes: the parser takes a lone dash for an option
+
+
+def app() -> App:
+    """The table of verbs as a cyclopts app; no verb is imported yet."""
+    from cyclopts import App
+
+    from plantain import __version__
+
+    made = App(
+        name="plantain", help=HELP, version=__version__, suppress_keyboard_interrupt=False, help_format="plaintext"
+    )
+    for verb, (place, line) in VERBS.items():
+        made.command(f"plantain.cli.{place}", name=verb, help=line)
+    return made
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Does one command; raises PlantainError. Without a verb, the words are a prediction's."""
+    from cyclopts import CycloptsError
+
+    from plantain.errors import UsageError
+
+    words = [STDIN if token == "-" else token for token in tokens]
+    if words and words[0] not in {*VERBS, "--help", "-h", "--version"}:
+        words.insert(0, "predict")
+    try:
+        code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise UsageError(f"{error}; see: plantain {words[0]} --help") from error
+    return code if isinstance(code, int) else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and gives its exit code; every error that Plantain means is one line on stderr."""
+    try:
+        code = run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return code
+    except PlantainError as error:
+        complain(error)
+        return 1 if isinstance(error, PainterError) else 2
+    except KeyboardInterrupt:
+        complain("stopped; what is done is whole, and the same command goes on from there")
+        return 130
+    except BrokenPipeError:  # the reader of our lines has gone, as in `plantain ... | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def complain(what: object) -> None:
+    """One line for people."""
+    print("plantain:", " ".join(str(what).split()), file=sys.stderr, flush=True)

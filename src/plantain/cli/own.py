@@ -1,0 +1,72 @@
+"""`plantain train` and `plantain doctor`: care of the embedded generator and of the installation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from plantain.cli.talk import emit
+from plantain.errors import UsageError
+
+
+def train(
+    preset: str,
+    *,
+    data: Path | None = None,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/seedling"),
+    minutes: float | None = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Trains the embedded generator (needs the extra `train`) and exports it.
+
+    Parameters
+    ----------
+    preset
+        How large and how long: seedling_debug, seedling_cpu or seedling_gpu.
+    data
+        The folder of labelled photographs.
+    out
+        The run's folder: checkpoints, log, and the exported generator.
+    minutes
+        Time to train; the preset's own when not said.
+    resume
+        Go on from the run's last checkpoint.
+    """
+    from plantain.tune import train as run
+
+    if data is None:
+        raise UsageError("say where the labelled photographs are: plantain train PRESET --data FOLDER")
+    if not data.is_dir():
+        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes must be above 0, not {minutes:g}")
+    made = run(preset, data, out, minutes=minutes, resume=resume, say=lambda line: print(line, file=sys.stderr))
+    emit({"preset": preset, "out": str(out), "generator": str(made)})
+    return 0
+
+
+def doctor(
+    *,
+    model: str = "embedded",
+    json: Annotated[bool, Parameter(negative="", help="One JSON line a check.")] = False,
+) -> int:
+    """Checks versions, extras, threads, accelerators, the embedded generator, and a painter's registration.
+
+    Parameters
+    ----------
+    model
+        The painter whose registration is measured: how far a picture that is asked back has moved and grown.
+    """
+    from plantain.doctor import examine
+
+    failed = 0
+    for check in examine(model):
+        if json:
+            emit({"check": check.name, "state": check.state, "found": check.found, **check.facts})
+        else:
+            print(f"{check.state:<8}{check.name:<16}{check.found}", flush=True)
+        failed += check.state == "failed"
+    return 1 if failed else 0

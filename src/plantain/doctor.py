@@ -1,0 +1,187 @@
+"""Is all well? Versions, extras, threads, accelerators, the embedded generator, and how exactly a painter keeps place.
+
+`for check in examine("embedded"): print(check.name, check.state, check.found)`
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata, util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from plantain.errors import PlantainError
+
+if TYPE_CHECKING:
+    from plantain.models.base import Painter
+
+DISTRIBUTION = "plantain-vision"
+BASE = ("numpy", "pillow", "onnxruntime", "cyclopts", "rich")
+SAMPLE = Path(__file__).parent / "samples" / "astronaut.jpg"
+SANE_M = (0.2, 20.0)  # the median depth of a portrait lies in here
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: ok, a note (nothing is wrong, something is absent), or failed."""
+
+    name: str
+    state: Literal["ok", "note", "failed"]
+    found: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def examine(model: str = "embedded") -> Iterator[Check]:
+    """All checks, one after another; the painter `model` is asked for the registration chart. UnknownName, MissingExtra
+    where it cannot be loaded."""
+    from plantain.models import load
+
+    painter = load(model)
+    yield versions()
+    yield from (extra(name) for name in extras())
+    yield threads()
+    yield accelerator()
+    yield embedded()
+    yield keeps_place(painter)
+
+
+def versions() -> Check:
+    from plantain import __version__
+
+    found = {"plantain": __version__, "python": platform.python_version(), **{name: version(name) for name in BASE}}
+    state: Literal["ok", "failed"] = "failed" if None in found.values() else "ok"
+    text = ", ".join(f"{name} {number or 'missing'}" for name, number in found.items())
+    return Check("versions", state, f"{text}; {platform.system()} {platform.machine()}", found)
+
+
+def version(package: str) -> str | None:
+    """The installed version of a distribution, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+# ---- extras ----
+
+
+def extras() -> list[str]:
+    """The extras that the installed distribution declares for users."""
+    try:
+        declared = metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
+    except metadata.PackageNotFoundError:
+        return []
+    return [name for name in declared if name not in ("all", "dev")]
+
+
+def lacking(name: str | None) -> list[str]:
+    """Packages of an extra that are not installed; none for no extra."""
+    try:
+        required = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return []
+    ours = [line for line in required if re.search(rf"extra\s*==\s*['\"]{re.escape(name or '-')}['\"]", line)]
+    packages = [match[0] for line in ours if (match := re.match(r"[\w.-]+", line))]
+    return [package for package in packages if version(package) is None]
+
+
+def pip_command(name: str | None) -> str:
+    return f"pip install '{DISTRIBUTION}[{name}]'"
+
+
+def extra(name: str) -> Check:
+    missing = lacking(name)
+    facts = {"installed": not missing, "missing": missing}
+    if missing:
+        return Check(f"extra {name}", "note", f"lacks {', '.join(missing)}; {pip_command(name)}", facts)
+    return Check(f"extra {name}", "ok", "installed", facts)
+
+
+# ---- the machine ----
+
+
+def threads() -> Check:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limits = {name: os.environ[name] for name in ("OMP_NUM_THREADS", "ORT_NUM_THREADS") if name in os.environ}
+    text = f"{cores} cores to use" + "".join(f", {name}={value}" for name, value in limits.items())
+    return Check("threads", "ok", text, {"cores": cores, **limits})
+
+
+def accelerator() -> Check:
+    """What ONNX Runtime can run on, and what torch sees where it is installed."""
+    import onnxruntime
+
+    providers = onnxruntime.get_available_providers()
+    names = [provider.removesuffix("ExecutionProvider") for provider in providers]
+    devices = torch_devices()
+    text = f"onnxruntime: {', '.join(names)}; torch: " + ("not installed" if devices is None else ", ".join(devices))
+    return Check("accelerator", "ok", text, {"onnxruntime": providers, "torch": devices})
+
+
+def torch_devices() -> list[str] | None:
+    """Devices of torch in words; None where it is not installed."""
+    if util.find_spec("torch") is None:
+        return None
+    import torch
+
+    if torch.cuda.is_available():
+        return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return ["mps"] if torch.backends.mps.is_available() else ["cpu"]
+
+
+# ---- the embedded generator ----
+
+
+def embedded() -> Check:
+    """A known photo must get a depth that is sane: mostly valid, some metres away, not flat."""
+    import numpy as np
+
+    from plantain.models import load
+    from plantain.predict import Predictor
+
+    start = time.perf_counter()
+    try:
+        depth: Any = Predictor(load("embedded")).predict(SAMPLE, "metric depth")
+    except PlantainError as error:
+        return Check("embedded", "note", f"not checked: {error}")
+    seconds = time.perf_counter() - start
+    answered = float(depth.valid.mean())
+    metres = depth.metres[depth.valid]
+    low, middle, high = np.percentile(metres, (5, 50, 95)) if metres.size else (np.nan,) * 3
+    sane = answered > 0.5 and SANE_M[0] < middle < SANE_M[1] and high > 1.05 * low
+    text = f"{SAMPLE.name}: {low:.2f} to {high:.2f} m, median {middle:.2f} m, {answered:.0%} answered, {seconds:.1f} s"
+    facts = {"low_m": float(low), "median_m": float(middle), "high_m": float(high), "seconds": seconds}
+    return Check("embedded", "ok" if sane else "failed", text, facts)
+
+
+def keeps_place(painter: Painter) -> Check:
+    """A chart of crosses is asked back unchanged; what came back is compared by phase correlation."""
+    from plantain.painting import Painting, Request
+    from plantain.registration import chart, measure
+
+    width, height = painter.size(512, 384)
+    shown = chart(width, height)
+    order = "Give back this picture exactly as it is, without any change."
+    (answer,) = painter.paint([Request(order, shown, (width, height), perceive=False)])
+    if not isinstance(answer, Painting):
+        return Check("registration", "note", f"not measured: {answer}")
+    if answer.rgb.shape != shown.shape:
+        size = f"{answer.rgb.shape[1]} x {answer.rgb.shape[0]}"
+        return Check(
+            "registration", "failed", f"{painter.name} was asked for {width} x {height} pixels and gave {size}"
+        )
+    found = measure(shown, answer.rgb)
+    facts = {"shift_px": [found.right_px, found.down_px], "zoom": found.zoom, "alike": found.alike}
+    if found.alike < 0.5:
+        text = f"not measured: {painter.name} did not give the chart back ({found.alike:.0%} of it is alike)"
+        return Check("registration", "note", text, facts)
+    corner = abs(found.zoom - 1) * (width**2 + height**2) ** 0.5 / 2
+    text = f"{painter.name} at {width} x {height}: shift {found.right_px:+.2f} px right, {found.down_px:+.2f} px down; "
+    text += f"zoom {found.zoom:.4f} ({corner:.2f} px at the corners)"
+    still = abs(found.right_px) < 1 and abs(found.down_px) < 1 and corner < 1
+    return Check("registration", "ok" if still else "failed", text, facts)
