@@ -44,8 +44,8 @@ def app() -> App:
     made = App(
         name="plantain", help=HELP, version=__version__, suppress_keyboard_interrupt=False, help_format="plaintext"
     )
-    for verb, (place, line) in VERBS.items():
-        made.command(f"plantain.cli.{place}", name=verb, help=line)
+    for order, (verb, (place, line)) in enumerate(VERBS.items()):
+        made.command(f"plantain.cli.{place}", name=verb, help=line, sort_key=order)
     return made
 
 
@@ -61,7 +61,7 @@ def run(tokens: Sequence[str]) -> int:
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        raise UsageError(f"{error}; see: plantain {words[0]} --help") from error
+        raise UsageError(f"{str(error).rstrip('.')}; see: plantain {words[0]} --help") from error
     return code if isinstance(code, int) else 0
 
 

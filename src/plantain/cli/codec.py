@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def encode(
     truth: Path,
     task: str,
+    /,
     *,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     code: str | None = None,
@@ -64,7 +65,7 @@ def decode(
     *words: Annotated[str, Parameter(name="PAINTING... [TASK]")],
     photo: Path | None = None,
     code: str | None = None,
-    fits: Annotated[bool, Parameter(negative="")] = False,
+    fits: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     output: Output = Output(),  # noqa: B008
 ) -> int:
     """Reads painted pictures from anywhere: colours become numbers.

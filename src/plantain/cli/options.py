@@ -52,15 +52,15 @@ class Output:
 
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("out")
     "Folder of the answers: NAME.TASK.png (painting), .overlay.png and .npz (arrays)."
-    format: Annotated[tuple[str, ...], Parameter(negative_iterable="")] = ()
+    format: Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)] = ()
     "More files: kitti, mm (16-bit depth), ply (point cloud), coco, panoptic; several with commas."
     fov: float | None = None
     "Horizontal field of view in degrees, for ply."
     focal: float | None = None
     "Focal length in pixels, for ply."
-    redo: Annotated[bool, Parameter(negative="")] = False
+    redo: Annotated[bool, Parameter(negative="", show_default=False)] = False
     "Answer again what is already there."
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)] = False
     "No progress and no summary, only errors."
 
     @property

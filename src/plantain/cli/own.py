@@ -14,11 +14,12 @@ from plantain.errors import UsageError
 
 def train(
     preset: str,
+    /,
     *,
     data: Path | None = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/seedling"),
     minutes: float | None = None,
-    resume: Annotated[bool, Parameter(negative="")] = False,
+    resume: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
     """Trains the embedded generator (needs the extra `train`) and exports it.
 

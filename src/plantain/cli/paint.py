@@ -48,6 +48,7 @@ class Brush:
 
 def generate(
     text: str,
+    /,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("out"),
     size: str | None = None,
@@ -105,8 +106,8 @@ def edit(
     *words: Annotated[str, Parameter(name="PHOTO... TEXT")],
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("out"),
     mask: Path | None = None,
-    redo: Annotated[bool, Parameter(negative="")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
+    redo: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)] = False,
     brush: Brush = Brush(),
 ) -> int:
     """Changes photos as told.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from plantain.cli.options import Asking, Output
-from plantain.cli.photos import Job, find, newer, prepare
+from plantain.cli.photos import ENDINGS, Job, find, newer, prepare
 from plantain.cli.talk import relay, result
 from plantain.errors import PlantainError, UsageError
 
@@ -51,7 +51,7 @@ def predict(
 def split(words: Sequence[str]) -> tuple[list[str], str]:
     """Photos and the question, which is the last word."""
     if len(words) < 2 or Path(words[-1]).is_file():
-        photo = words[-1] if words and Path(words[-1]).exists() else "photo.jpg"
+        photo = words[-1] if words and Path(words[-1]).suffix.lower() in ENDINGS else "photo.jpg"
         raise UsageError(
             f'the last word is the question, the others are photos, as in: plantain {photo} "metric depth"'
         )
