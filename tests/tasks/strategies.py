@@ -23,8 +23,8 @@ from plantain.tasks import (
 
 AWKWARD = [
     "road", "traffic light", "a, b", 'the "red" one', "x is (1, 2, 3)", "{legend}", "[0, 0, 0]", "a; b: <1, 2, 3>", "'",
-    "two\nlines", "犬", "naïve café", "it's", "and", "is", "background ", "everything else", "none", "\\", '"', "{", "}",
-    "back\\slash", "wall: <0, 0, 0>", "cup in a colour of its own", "m. Colours: x.", "\u2028", "a" * 200,
+    "two\nlines", "犬", "naïve café", "it's", "and", "is", "background ", "everything else", "none", "\\", '"', "{",
+    "}", "back\\slash", "wall: <0, 0, 0>", "cup in a colour of its own", "m. Colours: x.", "\u2028", "a" * 200,
 ]  # fmt: skip
 names = st.one_of(st.sampled_from(AWKWARD), st.text(min_size=1, max_size=30)).filter(lambda s: bool(s.strip()))
 class_names = names.filter(lambda s: s != "background")

@@ -1,5 +1,7 @@
 """parse is the inverse of prompt; prompts of others and what people type are read as meant."""
 
+import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plantain.errors import PlantainError, UnknownName, UsageError
+from plantain.errors import UnknownName, UsageError
 from plantain.tasks import (
     STYLES,
     TASKS,
@@ -24,6 +26,7 @@ from plantain.tasks import (
     Refer,
     RelativeDepth,
     Semantic,
+    Task,
 )
 from plantain.tasks.language import interpret, parse
 
@@ -42,17 +45,24 @@ def test_parse_inverts_prompt(name: str, style: str) -> None:
     check()
 
 
+NEARLY = [
+    '{"task": "segment"}',
+    '{"task": 3}',
+    "{}",
+    "[",
+    '{"a": (1,2,3)}',
+    "segment",
+    "find",
+    "how many",
+    "keypoints:",
+]
+
+
 @settings(max_examples=100, deadline=None)
-@given(
-    st.one_of(
-        st.text(max_size=60), st.sampled_from(['{"task": "segment"}', '{"task": 3}', "{}", "[", '{"a": (1,2,3)}'])
-    )
-)
-def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
-    try:
-        interpret(text)
-    except PlantainError as error:
-        assert "\n" not in str(error).replace(text, "")
+@given(st.one_of(st.text(max_size=60), st.sampled_from(NEARLY)))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        assert isinstance(interpret(text), Task)
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,10 +70,8 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
 def test_a_cut_prompt_never_breaks_the_reader(task, style: str, data) -> None:
     prompt = task.prompt(style)
     cut = data.draw(st.integers(0, len(prompt)))
-    try:
-        interpret(prompt[:cut])
-    except UsageError:
-        pass
+    with contextlib.suppress(UsageError):
+        assert isinstance(interpret(prompt[:cut]), Task)
 
 
 SAID = {
@@ -82,27 +90,20 @@ def test_wording_of_one_referent(style: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_every_prompt_names_its_task_and_its_code(name: str, style: str) -> None:
     title = {"refer": "segment", "panoptic": "panoptic"}.get(name, TASKS[name].title)
-    task = strategies.BY_NAME[name].example() if False else _plain(name)
+    task = _plain(name)
     assert title in task.prompt(style).lower()
     for code, words in TASKS[name].phrases.items():
-        coded = type(task)(**{**_fields(task), "code": code})
-        assert words in coded.prompt(style)
+        assert words in dataclasses.replace(task, code=code).prompt(style)
         assert words not in task.prompt(style)
     assert TASKS[name].phrases.keys() == TASKS[name].codes.keys()
 
 
 def _plain(name: str):
     made = {
-        "semantic": Semantic({"road": (128, 64, 128)}, (0, 0, 0)), "instances": Instances("cup"), "refer": Refer("the cup"),
-        "detect": Detect("cup"), "panoptic": Panoptic(("sky",), ("car",)),
+        "semantic": Semantic({"road": (128, 64, 128)}, (0, 0, 0)), "instances": Instances("cup"),
+        "refer": Refer("the cup"), "detect": Detect("cup"), "panoptic": Panoptic(("sky",), ("car",)),
     }  # fmt: skip
     return made[name] if name in made else TASKS[name]()
-
-
-def _fields(task) -> dict:
-    import dataclasses
-
-    return {f.name: getattr(task, f.name) for f in dataclasses.fields(task)}
 
 
 def test_colours_come_after_their_names() -> None:
@@ -125,35 +126,29 @@ def test_unknown_style_says_the_styles() -> None:
 
 R, G, B, W, K = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 OTHERS = {  # made prompts in the shapes that published ones have
-    "This picture is a per-pixel class map of the input. The pears are represented by (255, 0, 0). The tall jugs are shown"
-    " in (0, 255, 0).": Semantic({"pears": R, "tall jugs": G}, K),
-    "Make a semantic segmentation of the input. The lamp is #ff0000. The stain on the table is #40FFC": Semantic(
-        {"lamp": R, "stain on the table": (64, 255, 192)}, K
-    ),
-    'Draw a semantic segmentation with this mapping: {"dog tail": <255, 0, 0>, "bus stop": <0, 0, 255>, "background": '
-    "<9, 0, 9>}": Semantic({"dog tail": R, "bus stop": B}, (9, 0, 9)),
-    "Make an instance segmentation of this photo. Each slice of bread is colored differently.": Instances(
-        "slice of bread"
-    ),
-    'This is a segmentation task made from the input. The "moon"-shaped biscuit instances are each represented by a unique,'
-    " solid color. Background is RGB(8, 50, 82).": Instances('"moon"-shaped biscuit', (8, 50, 82)),
-    "This shows segmentation masks for the marbles from the input. The background is set to #10aa05. Each marble instance "
-    "is represented by a round mask, and a different color is used for each mask.": Instances("marble", (16, 170, 5)),
+    "A per-pixel class map of the input. The pears are represented by (255, 0, 0). The jugs are shown in (0, 255, 0)."
+    "": Semantic({"pears": R, "jugs": G}, K),
+    "Make a semantic segmentation. The lamp is #ff0000. The stain on the table is #40FFC"
+    "": Semantic({"lamp": R, "stain on the table": (64, 255, 192)}, K),
+    'Semantic segmentation with this mapping: {"dog tail": <255, 0, 0>, "bus": <0, 0, 255>, "background": <9, 0, 9>}'
+    "": Semantic({"dog tail": R, "bus": B}, (9, 0, 9)),
+    "Make an instance segmentation of this photo. Each slice of pie is colored differently."
+    "": Instances("slice of pie"),
+    'Segmentation of the input. The "moon"-shaped biscuit instances are each represented by a unique, solid color. '
+    "Background is RGB(8, 50, 82).": Instances('"moon"-shaped biscuit', (8, 50, 82)),
+    "This shows segmentation masks for the marbles from the input. The background is set to #10aa05. Each marble "
+    "instance is a round mask, and a different color is used for each mask.": Instances("marble", (16, 170, 5)),
     "This shows segmentation masks for the eggs. The background is set to white color. Each egg is represented by a "
     "different color.": Instances("egg", W),
-    "Segment the jars, make sure different colors for different brands. The background will be black.": Instances(
-        "jar"
-    ),
-    "This shows segmentation masks from the given image. The background is black color. The judge's marks in both red and "
-    "blue ink are rendered as cyan color.": Refer("judge's marks in both red and blue ink", (0, 255, 255)),
-    "A segmentation map. The jumping dog is rendered in red, the dog that is drinking is in blue.": Refer(
-        ("jumping dog", "dog that is drinking"), (R, B)
-    ),
-    "Masks from the image. The background is black color. The old radio is represented by a solid yellow.": Refer(
-        "old radio", (255, 255, 0)
-    ),
-    "Show the metric depth of this place as an image, in the rainbow (black-red-yellow-green-cyan-blue-violet-white) color "
-    "palette.": MetricDepth(code="cube"),
+    "Segment the jars, with different colors for different makers. The background will be black.": Instances("jar"),
+    "Segmentation masks of the image. The background is black color. The judge's marks in red and blue ink are "
+    "rendered as cyan color.": Refer("judge's marks in red and blue ink", (0, 255, 255)),
+    "A segmentation map. The jumping dog is rendered in red, the dog that is drinking is in blue."
+    "": Refer(("jumping dog", "dog that is drinking"), (R, B)),
+    "Masks from the image. The background is black color. The old radio is represented by a solid yellow."
+    "": Refer("old radio", (255, 255, 0)),
+    "The metric depth of this place in the rainbow (black-red-yellow-green-cyan-blue-violet-white) color palette."
+    "": MetricDepth(code="cube"),
     "The metric depth as an image. Visualized in the rainbow colormap.": MetricDepth(code="cube"),
     "Make a metric depth map of the given image.": MetricDepth(),
     "A depth map in plasma colors.": MetricDepth(code="plasma"),
@@ -163,7 +158,7 @@ OTHERS = {  # made prompts in the shapes that published ones have
     "segment the person (255, 0, 0) and the dog (0, 0, 255), background white": Refer(("person", "dog"), (R, B), W),
     "road (255,0,0), sky (0,0,255)": Semantic({"road": R, "sky": B}, K),
     "Semantic segmentation: the ink is black, the paper is white.": Semantic({"ink": K, "paper": W}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("text", OTHERS)
@@ -231,7 +226,7 @@ def test_every_name_of_the_table_works_alone(name: str) -> None:
     [
         ("metrc dpth", "metric-depth"),
         ("normls please", "normals"),
-        ("segmnt the dog", "segment the THING"),
+        ("segmnt the dog", "the THING"),
         ("bananas", "known"),
     ],
 )

@@ -15,7 +15,7 @@ from plantain.kinds import Keypoints as KeypointsAnswer
 from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
-from plantain.tasks.legend import BLACK, Legend, checked, name_of, names_of, rgb_of, said
+from plantain.tasks.legend import BLACK, Legend, legend_of, name_of, names_of, rgb_of, said
 from plantain.tasks.wording import RGB
 
 COCO_17 = (
@@ -79,9 +79,7 @@ class Keypoints(Task):
         )
         if len(colours) != len(names):
             raise UsageError(f"{len(names)} points were named but {len(colours)} colours given; give one for each")
-        for start in range(0, len(names), GROUP):
-            span = slice(start, start + GROUP)
-            checked(tuple(zip(names[span], colours[span], strict=True)), BLACK)
+        legend_of(tuple(zip(names, colours, strict=True)), BLACK, "a point", GROUP)
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "colours", colours)
 

@@ -51,11 +51,16 @@ def names_of(values: Any, what: str = "a class") -> tuple[str, ...]:
     return found
 
 
-def legend_of(value: Any, background: RGB | None = None, what: str = "a class") -> Legend:
-    """A legend from a mapping name -> colour or from pairs; refuses doubles and the background's colour."""
+def legend_of(value: Any, background: RGB | None = None, what: str = "a class", group: int = 64) -> Legend:
+    """A legend from a mapping name -> colour or from pairs.
+
+    Refuses a name given twice, and within each group of one painting a colour given twice or to the background."""
     pairs = list(value.items()) if isinstance(value, Mapping) else [_pair(v) for v in value]
     names = names_of([name for name, _ in pairs], what)
-    return checked(tuple(zip(names, (rgb_of(colour) for _, colour in pairs), strict=True)), background)
+    legend = tuple(zip(names, (rgb_of(colour) for _, colour in pairs), strict=True))
+    for start in range(0, len(legend), group):
+        checked(legend[start : start + group], background)
+    return legend
 
 
 def _pair(value: Any) -> tuple[Any, Any]:

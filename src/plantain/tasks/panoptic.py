@@ -16,7 +16,7 @@ from plantain.kinds import Panoptic as PanopticAnswer
 from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
-from plantain.tasks.legend import BLACK, Legend, checked, legend_of, names_of, said
+from plantain.tasks.legend import BLACK, Legend, legend_of, names_of, said
 from plantain.tasks.wording import RGB
 
 STUFF_BLUE = 80  # stuff keeps to blue <= 80 and things to blue >= 128, so that no thing looks like stuff
@@ -176,9 +176,7 @@ def _stuff_of(value: Any) -> Legend:
     if isinstance(value, str) or (not isinstance(value, Mapping) and all(isinstance(v, str) for v in value)):
         names = names_of(value)
         return tuple((name, STUFF_COLOURS[i % len(STUFF_COLOURS)]) for i, name in enumerate(names))
-    legend = legend_of(value)
-    for start in range(0, len(legend), len(STUFF_COLOURS)):
-        checked(legend[start : start + len(STUFF_COLOURS)], BLACK)
+    legend = legend_of(value, BLACK, group=len(STUFF_COLOURS))
     for name, colour in legend:
         _refuse_blue(name, colour)
     return legend

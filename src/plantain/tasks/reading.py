@@ -130,9 +130,10 @@ def any_of(scores: Float[np.ndarray, "n"]) -> float:
 def presences(
     ids: Int[np.ndarray, "h w"], confidence: Float[np.ndarray, "h w"], classes: tuple[str, ...]
 ) -> dict[str, float]:
-    """`presence` of every class at once: its summed confidence over its area, or over 0.2 % of the picture."""
-    flat = ids.ravel() + 1  # -1, none of them, becomes 0
-    total = np.bincount(flat, confidence.ravel(), minlength=len(classes) + 1)
-    area = np.bincount(flat, minlength=len(classes) + 1)
-    found = total / np.maximum(area, max(1.0, 0.002 * flat.size))
-    return {name: min(1.0, float(found[i])) for i, name in enumerate(classes, 1)}
+    """Like `presence` for every class at once: how sure its sure pixels are, and whether they are 0.2 % of all."""
+    flat, sure = ids.ravel() + 1, confidence.ravel()  # -1, none of them, becomes 0
+    total = np.bincount(flat, sure, minlength=len(classes) + 1)
+    squares = np.bincount(flat, sure * sure, minlength=len(classes) + 1)
+    enough = max(1.0, 0.002 * flat.size)
+    found = squares / np.maximum(total, 1e-9) * np.minimum(1, total / enough)
+    return {name: float(found[i]) for i, name in enumerate(classes, 1)}

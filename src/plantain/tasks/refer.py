@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
-from plantain.colour.palette import refine
 from plantain.errors import UsageError
 from plantain.kinds import Alpha
 from plantain.tasks import reading
@@ -94,11 +93,9 @@ class Refer(Task):
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
         seen = reading.levels(rgb)
-        asked = np.array([self.background, *(colour for _, colour in self.targets)], np.uint8)
-        background, *colours = map(rgb_of, refine(rgb, asked).tolist())
-        which, place, off = reading.closest_line(seen, background, colours)
+        which, place, off = reading.closest_line(seen, self.background, [colour for _, colour in self.targets])
         confidence = reading.fit(off) * reading.sure(place)
-        alpha = np.stack([np.where(which == i, place, np.float32(0)) for i in range(len(colours))])
+        alpha = np.stack([np.where(which == i, place, np.float32(0)) for i in range(len(self.targets))])
         return Alpha(
             alpha=alpha,
             names=tuple(text for text, _ in self.targets),

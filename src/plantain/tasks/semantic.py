@@ -16,7 +16,7 @@ from plantain.kinds import Labels
 from plantain.tasks import reading
 from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
-from plantain.tasks.legend import BLACK, Legend, checked, draw_any, legend_of, names_of, rgb_of, said
+from plantain.tasks.legend import BLACK, Legend, draw_any, legend_of, names_of, rgb_of, said
 from plantain.tasks.wording import RGB
 
 GROUP = 64  # classes in one painting
@@ -57,9 +57,7 @@ class Semantic(Task):
         if pairs is not None and "background" in pairs:
             given = _one_background(pairs.pop("background"), given)
         background = None if given is None else rgb_of(given)
-        legend = legend_of(self.legend if pairs is None else pairs)
-        for start in range(0, len(legend), GROUP):
-            checked(legend[start : start + GROUP], background)
+        legend = legend_of(self.legend if pairs is None else pairs, background, group=GROUP)
         if any(name == "background" for name, _ in legend):
             raise UsageError("'background' is no class; give its colour as background=(r, g, b)")
         object.__setattr__(self, "legend", legend)
@@ -124,25 +122,17 @@ class Semantic(Task):
         """Groups of at most 64 classes, each on a background, for `merge` to join."""
         if len(self.entries) <= GROUP:
             return (self,)
-        groups = [self.entries[start : start + GROUP] for start in range(0, len(self.entries), GROUP)]
-        return tuple(Semantic(group, self.background or BLACK, code=self.code) for group in groups)
+        return tuple(Semantic(group, self.background or BLACK, code=self.code) for group in self._groups())
+
+    def _groups(self) -> list[Legend]:
+        return [self.entries[start : start + GROUP] for start in range(0, len(self.entries), GROUP)]
 
     def passes(self, count: int, seed: int) -> Sequence[Semantic]:
         """The question under `count` legends that unmix well; one pass is the question itself."""
-        self._refuse_groups()
         if count <= 1:
             return (self,)
-        drawn = legends(len(self.entries), count, background=self.background or BLACK, seed=seed)
-        return tuple(
-            Semantic(
-                tuple(zip(self.classes, (rgb_of(c) for c in colours), strict=True)), self.background, code=self.code
-            )
-            for colours in drawn.tolist()
-        )
-
-
-def _one_background(entry: Any, given: Any) -> RGB:
-    colour = rgb_of(entry)
-    if given is not None and rgb_of(given) != colour:
-        raise UsageError(f"the background has two colours, {colour} and {rgb_of(given)}; give one")
-    return colour
+        ground = self.background or BLACK
+        drawn = [legends(len(g), count, background=ground, seed=seed).tolist() for g in self._groups()]
+        colours = [[rgb_of(c) for group in drawn for c in group[i]] for i in range(count)]
+        recoloured = [tuple(zip(self.classes, own, strict=True)) for own in colours]
+        return tuple(Semantic(legend, self.background, code=self.code) for legend in recoloured)

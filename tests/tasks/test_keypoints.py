@@ -1,0 +1,105 @@
+"""Discs come back as points with sub-pixel places; faint, blurred and absent ones say so."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plantain.errors import TruthError, UsageError
+from plantain.kinds import Keypoints as Answer
+from plantain.tasks import COCO_17, Keypoints
+from plantain.tasks.keypoints import bright_colours
+
+
+def truth(points: dict[str, tuple[float, float]], size: tuple[int, int] = (160, 120)) -> Answer:
+    width, height = size
+    names = tuple(points)
+    xy = np.array([points[n] for n in names], np.float32).reshape(-1, 2)
+    seen = np.ones(len(names), bool)
+    sure = np.ones((height, width), np.float32)
+    return Answer(xy=xy, visible=seen, names=names, scores=seen.astype(np.float32), confidence=sure)
+
+
+def blur(rgb: np.ndarray, radius: int) -> np.ndarray:
+    """A box blur, twice: what a net that paints the mean of its belief does to a disc."""
+    out = rgb.astype(np.float64)
+    for _ in range(2):
+        for axis in (0, 1):
+            out = np.mean([np.roll(out, s, axis) for s in range(-radius, radius + 1)], axis=0)
+    return out.astype(np.uint8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(x=st.floats(12, 148), y=st.floats(12, 108), radius=st.sampled_from([0, 2, 4]))
+def test_a_lone_point_comes_back_within_half_a_pixel(x, y, radius) -> None:
+    task = Keypoints({"nose": (255, 0, 0), "tail": (0, 0, 255)})
+    read = task.decode(blur(task.encode(truth({"nose": (x, y)})), radius))
+    assert np.abs(read.xy[0] - (x, y)).max() < 0.6
+    assert read.visible.tolist() == [True, False]
+    assert np.isnan(read.xy[1]).all()
+    assert read.scores[1] == 0
+
+
+def test_a_whole_body_comes_back() -> None:
+    rng = np.random.default_rng(3)
+    grid = [(20.0 + 40 * i, 20.0 + 40 * j) for i in range(5) for j in range(4)]
+    spots = [(x + rng.uniform(-5, 5), y + rng.uniform(-5, 5)) for x, y in grid][:17]
+    task = Keypoints()
+    read = task.decode(task.encode(truth(dict(zip(COCO_17, spots, strict=True)), (240, 180))))
+    assert read.visible.all()
+    assert np.abs(read.xy - np.array(spots)).max() < 0.6
+    assert read.scores.min() > 0.9
+    assert read.presence["person"] > 0.9
+
+
+def test_faint_discs_score_less() -> None:
+    task = Keypoints({"nose": (255, 0, 0)})
+    painted = task.encode(truth({"nose": (80, 60)}))
+    scores = [float(task.decode((painted * share).astype(np.uint8)).scores[0]) for share in (1.0, 0.6, 0.3, 0.05)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > 0.95
+    assert 0.5 < scores[1] < 0.7
+    assert scores[3] == 0
+
+
+def test_a_stray_pixel_does_not_pull_the_point() -> None:
+    task = Keypoints({"nose": (255, 0, 0)})
+    painted = task.encode(truth({"nose": (40, 40)}))
+    painted[100:102, 150:152] = (255, 0, 0)
+    assert np.abs(task.decode(painted).xy[0] - 40).max() < 0.6
+
+
+def test_overlapping_discs_are_both_seen() -> None:
+    task = Keypoints({"left eye": (255, 0, 0), "right eye": (0, 0, 255)})
+    read = task.decode(task.encode(truth({"left eye": (60, 60), "right eye": (64, 60)})))
+    assert read.visible.all()
+    assert np.abs(read.xy - [(60, 60), (64, 60)]).max() < 2.5
+
+
+def test_default_colours_differ_in_direction() -> None:
+    for count in (17, 64):
+        rays = np.array(bright_colours(count)) / np.linalg.norm(bright_colours(count), axis=1, keepdims=True)
+        closest = (rays @ rays.T - 2 * np.eye(count)).max()
+        assert np.degrees(np.arccos(closest)) > (15 if count == 17 else 6)
+
+
+def test_many_points_go_in_groups() -> None:
+    task = Keypoints([f"face point {i}" for i in range(1, 69)], "face")
+    parts = task.parts()
+    assert [len(p.names) for p in parts] == [64, 4]
+    assert all(p.thing == "face" for p in parts)
+    with pytest.raises(UsageError, match="parts"):
+        task.decode(np.zeros((4, 4, 3), np.uint8))
+
+
+def test_refusals() -> None:
+    with pytest.raises(UsageError, match="2 points"):
+        Keypoints(("a", "b"), colours=((1, 2, 3),))
+    with pytest.raises(UsageError, match="same colour"):
+        Keypoints({"a": (0, 0, 0)})
+    with pytest.raises(UsageError, match="twice"):
+        Keypoints(("a", "a"))
+    with pytest.raises(TruthError, match="Keypoints"):
+        Keypoints().encode(np.zeros((3, 2)))
+    with pytest.raises(TruthError, match="finite"):
+        Keypoints().encode(truth({"nose": (np.nan, 3)}))

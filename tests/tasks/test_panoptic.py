@@ -1,0 +1,79 @@
+"""Stuff and things from one painting."""
+
+import numpy as np
+import pytest
+
+from plantain.errors import TruthError, UsageError
+from plantain.kinds import Panoptic as Answer
+from plantain.tasks import Panoptic
+from plantain.tasks.panoptic import MOST_THINGS, STUFF_COLOURS
+
+
+def scene() -> Answer:
+    """Sky over grass, two cars and a person."""
+    ids = np.zeros((90, 120), np.int16)
+    ids[45:] = 1
+    segments = np.zeros(ids.shape, np.int32)
+    for number, (box, label) in enumerate((((10, 50, 40, 70), 2), ((70, 50, 110, 80), 2), ((50, 20, 60, 60), 3)), 1):
+        left, top, right, bottom = box
+        ids[top:bottom, left:right] = label
+        segments[top:bottom, left:right] = number
+    return Answer(
+        ids=ids, classes=("sky", "grass", "car", "person"), segments=segments, segment_labels=np.array([2, 2, 3]),
+        segment_scores=np.ones(3, np.float32), confidence=np.ones(ids.shape, np.float32),
+    )  # fmt: skip
+
+
+def test_decode_inverts_encode() -> None:
+    task = Panoptic(("sky", "grass"), ("car", "person"))
+    read = task.decode(task.encode(scene()))
+    assert read.classes == ("sky", "grass", "car", "person")
+    assert (read.ids == scene().ids).mean() > 0.995
+    assert sorted(read.segment_labels.tolist()) == [2, 2, 3]
+    for number in (1, 2, 3):
+        own = scene().segments == number
+        assert len(np.unique(read.segments[own])) == 1
+    assert read.confidence.mean() > 0.9
+    assert min(read.presence.values()) > 0.8
+
+
+def test_only_things_or_only_stuff() -> None:
+    things = Panoptic((), ("car",))
+    read = things.decode(things.encode(scene()))
+    assert read.segment_labels.tolist() == [0, 0]
+    stuff = Panoptic({"grass": (0, 255, 0)})
+    read = stuff.decode(stuff.encode(scene()))
+    assert (read.ids[scene().ids == 1] == 0).all()
+    assert (read.ids[scene().ids == 0] == -1).all()
+    assert read.segment_labels.size == 0
+
+
+def test_stuff_colours_are_far_apart_and_from_things() -> None:
+    table = np.array([*STUFF_COLOURS, (0, 0, 0)], float)
+    away = np.linalg.norm(table[:, None] - table, axis=-1) + 1e3 * np.eye(len(table))
+    assert away.min() >= 80
+    assert table[:, 2].max() <= 80
+
+
+def test_many_classes_go_in_groups() -> None:
+    stuff = [f"stuff {i}" for i in range(40)]
+    things = [f"thing {i}" for i in range(20)]
+    task = Panoptic(tuple(stuff), tuple(things))
+    parts = task.parts()
+    assert len(parts) == 3
+    assert [n for p in parts for n, _ in p.entries] == stuff
+    assert [n for p in parts for n in p.things] == things
+    assert all(len(p.things) <= MOST_THINGS for p in parts)
+    with pytest.raises(UsageError, match="parts"):
+        task.decode(np.zeros((4, 4, 3), np.uint8))
+
+
+def test_refusals() -> None:
+    with pytest.raises(UsageError, match="blue"):
+        Panoptic({"sky": (0, 0, 255)})
+    with pytest.raises(UsageError, match="twice"):
+        Panoptic(("sky",), ("sky",))
+    with pytest.raises(UsageError, match="at least one"):
+        Panoptic()
+    with pytest.raises(TruthError, match="Panoptic"):
+        Panoptic(("sky",)).encode(np.zeros((3, 3), int))

@@ -1,0 +1,94 @@
+"""Masks of what is said: one or several, soft, with presence."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plantain.errors import TruthError, UsageError
+from plantain.kinds import Alpha
+from plantain.tasks import Refer
+
+from . import strategies
+
+
+def half(value: float = 1.0) -> np.ndarray:
+    alpha = np.zeros((20, 30), np.float32)
+    alpha[:, :15] = value
+    return alpha
+
+
+@settings(max_examples=25, deadline=None)
+@given(colour=strategies.colours, background=strategies.colours, value=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
+def test_soft_masks_come_back(colour, background, value) -> None:
+    if np.linalg.norm(np.subtract(colour, background)) < 60:
+        return
+    task = Refer("the mug", colour, background)
+    read = task.decode(task.encode(half(value)))
+    assert read.names == ("the mug",)
+    assert read.colours == (colour,)
+    assert np.abs(read.alpha[0] - half(value)).max() < 0.03
+
+
+def test_several_referents_keep_apart() -> None:
+    task = Refer(("left mug", "right mug", "plate"))
+    masks = np.stack([half(), 1 - half(), np.zeros((20, 30))])
+    read = task.decode(task.encode(masks))
+    assert np.abs(read.alpha - masks).max() < 0.01
+    assert read.presence["left mug"] > 0.9
+    assert read.presence["plate"] == 0
+    assert read.masks.sum(axis=(1, 2)).tolist() == [300, 300, 0]
+
+
+def test_gray_and_white_are_not_mixed_up() -> None:
+    task = Refer(("stone", "snow"), ((128, 128, 128), (255, 255, 255)))
+    masks = np.stack([half(), 1 - half()])
+    assert np.abs(task.decode(task.encode(masks)).alpha - masks).max() < 0.01
+
+
+def test_truth_is_matched_by_name() -> None:
+    alpha = np.stack([half(), 1 - half()])
+    truth = Alpha(alpha=alpha, names=("plate", "mug"), confidence=half())
+    read = Refer(("mug", "spoon")).decode(Refer(("mug", "spoon")).encode(truth))
+    assert np.abs(read.alpha - np.stack([1 - half(), 0 * half()])).max() < 0.01
+
+
+def test_faint_and_odd_paintings_are_doubted() -> None:
+    task = Refer("the mug")
+    pure, faint = task.decode(task.encode(half())), task.decode(task.encode(half(0.5)))
+    assert pure.confidence.mean() > 0.95
+    assert faint.confidence[:, :15].mean() < 0.6
+    assert faint.presence["the mug"] < 0.5 * pure.presence["the mug"]
+    colourful = np.zeros((20, 30, 3), np.uint8)
+    colourful[..., 0] = 255
+    assert task.decode(colourful).confidence.max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"text": ""}, "non-empty"),
+        ({"text": ()}, "at least one"),
+        ({"text": ("a", "a")}, "twice"),
+        ({"text": "a", "colour": (0, 0, 0)}, "same colour"),
+        ({"text": ("a", "b"), "colour": ((1, 2, 3), (1, 2, 3))}, "same colour"),
+        ({"text": ("a", "b"), "colour": ((1, 2, 3),)}, "1 colours"),
+        ({"text": tuple(map(str, range(65)))}, "groups"),
+    ],
+)
+def test_wrong_questions_are_refused(arguments, words) -> None:
+    with pytest.raises(UsageError, match=words):
+        Refer(**arguments)
+
+
+def test_white_background_gets_another_colour() -> None:
+    assert Refer("a", background=(255, 255, 255)).colour != (255, 255, 255)
+
+
+def test_wrong_truths_are_refused() -> None:
+    with pytest.raises(TruthError, match=r"0\.\.1"):
+        Refer("a").encode(half(1.5))
+    with pytest.raises(TruthError, match=r"0\.\.1"):
+        Refer("a").encode(half(np.nan))
+    with pytest.raises(TruthError, match="2 masks"):
+        Refer("a").encode(np.stack([half(), half()]))
