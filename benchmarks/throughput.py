@@ -39,8 +39,8 @@ class Finished:
     code: int
 
 
-def run(command: Sequence[str], kill_after: int | None = None, then_seconds: float = 0.0) -> Finished:
-    """Runs a command to its end, or kills it a moment after so many new answers."""
+def run(command: Sequence[str], kill_after: int | None = None, share: float = 0.0) -> Finished:
+    """Runs a command to its end, or kills it after so many new answers and a share of the next one's time."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as complaints:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
@@ -49,7 +49,7 @@ def run(command: Sequence[str], kill_after: int | None = None, then_seconds: flo
         for line in child.stdout:
             records.append(json.loads(line))
             if kill_after is not None and sum(not record.get("skipped") for record in records) >= kill_after:
-                time.sleep(then_seconds)
+                time.sleep(share * records[-1]["seconds"])
                 os.kill(child.pid, signal.SIGKILL)
                 break
         _, status, used = os.wait4(child.pid, 0)
@@ -126,7 +126,7 @@ def interrupt(command: Sequence[str], out: Path, unbroken: Path, photos: Sequenc
     kept: dict[str, dict[str, int]] = {}
     rng = np.random.default_rng(0)
     for number in range(1, kills + 1):
-        killed = run([*command, "-o", str(out)], max(1, len(photos) // (kills + 1)), float(rng.uniform(0, 0.5)))
+        killed = run([*command, "-o", str(out)], max(1, len(photos) // (kills + 1)), rng.random())
         left = answers(out)
         wrong += [
             f"after kill -9, {p.name} is not whole" for files in left.values() for p in files.values() if not whole(p)
