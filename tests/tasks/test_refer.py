@@ -92,3 +92,13 @@ def test_wrong_truths_are_refused() -> None:
         Refer("a").encode(half(np.nan))
     with pytest.raises(TruthError, match="2 masks"):
         Refer("a").encode(np.stack([half(), half()]))
+
+
+def test_a_purer_colour_than_asked_is_forgiven() -> None:
+    """Published paintings asked for green (0, 128, 0) came out lime."""
+    task = Refer("the cat", "green")
+    lime = np.zeros((20, 30, 3), np.uint8)
+    lime[:, :15] = (10, 245, 12)
+    read = task.decode(lime)
+    assert np.abs(read.alpha[0] - half()).max() < 0.01
+    assert read.presence["the cat"] > 0.7

@@ -11,6 +11,7 @@ from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.errors import UsageError
 from plantain.tasks.wording import RGB
 
+BEYOND = 0.15  # how much of the distance past an asked colour counts against it
 TOLERANCE = 40.0  # 8-bit levels: published paintings lie 0-13 from the asked colours, other pictures far more
 
 
@@ -77,13 +78,18 @@ def presence(weight: Float[np.ndarray, "h w"], share: float = 0.002) -> float:
 
 
 def along(
-    rgb: Float[np.ndarray, "*shape 3"], start: RGB, end: RGB
+    rgb: Float[np.ndarray, "*shape 3"], start: RGB, end: RGB, beyond: float = 1.0
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Where on the line `start` -> `end` (0..1) each colour lies, and its distance from that segment in levels."""
+    """Where on the line `start` -> `end` (0..1) each colour lies, and its distance from that segment in levels.
+
+    `beyond` weighs the distance past the end: below 1 a purer colour than asked ("green" painted lime) is forgiven."""
     origin = np.array(start, np.float32)
     line = np.array(end, np.float32) - origin
-    place = np.clip((rgb - origin) @ (line / np.dot(line, line)), 0, 1)
-    off = np.linalg.norm(rgb - (origin + place[..., None] * line), axis=-1)
+    square = float(np.dot(line, line))
+    raw = np.maximum((rgb - origin) @ (line / np.float32(square)), 0)
+    place = np.minimum(raw, 1)
+    aside = np.square(rgb - (origin + raw[..., None] * line)).sum(-1)
+    off = np.sqrt(aside + np.square(raw - place) * np.float32(beyond**2 * square))
     return place.astype(np.float32), off.astype(np.float32)
 
 
@@ -102,7 +108,7 @@ def closest_line(
     which, best = np.zeros(shape, np.int16), np.full(shape, np.inf, np.float32)
     place, off = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for i, end in enumerate(ends):
-        here, away = along(rgb, start, end)
+        here, away = along(rgb, start, end, BEYOND)
         length = float(np.linalg.norm(np.subtract(end, start, dtype=np.float32)))
         cost = away + np.float32(0.25 * length) * np.minimum(here, 1 - here)
         better = cost < best

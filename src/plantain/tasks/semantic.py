@@ -136,3 +136,10 @@ class Semantic(Task):
         colours = [[rgb_of(c) for group in drawn for c in group[i]] for i in range(count)]
         recoloured = [tuple(zip(self.classes, own, strict=True)) for own in colours]
         return tuple(Semantic(legend, self.background, code=self.code) for legend in recoloured)
+
+
+def _one_background(entry: Any, given: Any) -> RGB:
+    colour = rgb_of(entry)
+    if given is not None and rgb_of(given) != colour:
+        raise UsageError(f"the background has two colours, {colour} and {rgb_of(given)}; give one")
+    return colour
