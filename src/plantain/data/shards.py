@@ -36,6 +36,8 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
 def _train_rows(folder: Path, root: Path) -> Iterator[Path]:
     book = next(p for p in (folder / "index.json", folder / "annotations.json") if p.exists())
     rows = json.loads(book.read_text())["images"]
+    if "split" not in rows[0]:
+        return _files(folder, root)
     train = {Path(str(r.get("file", r["id"]))).stem for r in rows if r["split"] == "train"}
     return (f for f in _files(folder, root) if f.stem in train)
 

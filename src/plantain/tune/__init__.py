@@ -19,12 +19,14 @@ def train(
     minutes: float | None = None,
     steps: int | None = None,
     resume: bool = False,
+    start: str | Path | None = None,
     cache: str | Path | None = None,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Trains a seedling and exports it; gives the folder of its ONNX files.
 
     Stage 1 (the preset's `pretrain` share of the run): edits and text to image alone. Stage 2: the whole mixture.
+    `start` is another run's folder whose averaged weights this run begins with, at stage 2; parts it lacks are new.
     `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
     """
     try:
@@ -51,7 +53,10 @@ def train(
         taps.build(root, kept, chosen.views, chosen.edits, chosen.limit, say)
         store = Cached(*taps.load(kept, [*map(str, range(chosen.views)), "edits"]))
         run = Run(chosen, folder, resume)
-    for until, shares in ((chosen.pretrain, OWN), (1.0, SHARES)):
+    stages = ((chosen.pretrain if start is None else 0.0, OWN), (1.0, SHARES))
+    if start is not None and run.step == 0:
+        run.begin_with(Path(start))
+    for until, shares in stages:
         if run.progress < until:
             source = Source(root, store, chosen.batch, chosen.seed, shares)
             run.train(source.stream(run.step, chosen.workers), until, say)

@@ -70,6 +70,14 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.spent = state["step"], state["spent"]
 
+    def begin_with(self, folder: Path) -> None:
+        """Takes over the averaged weights of another run, where names and shapes agree."""
+        theirs = torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True)["average"]
+        mine = self.net.state_dict()
+        fitting = {k: v for k, v in theirs.items() if k in mine and mine[k].shape == v.shape}
+        for net in (self.net, self.average):
+            net.load_state_dict(fitting, strict=False)
+
     def save(self) -> None:
         state = {"net": self.net.state_dict(), "average": self.average.state_dict(), "step": self.step,
                  "optimiser": self.optimiser.state_dict(), "spent": self.spent}  # fmt: skip
@@ -94,6 +102,8 @@ class Run:
             group["lr"] = self.rate()
         with torch.autocast(self.device.type, torch.bfloat16):
             batch = batch if batch.taps.numel() else batch._replace(taps=self.read(batch.photo))
+            if self.step == 0:
+                self.settle(batch)
             painted = self.net(batch.taps, batch.has_photo, batch.photo, batch.canvas, batch.t, batch.prompt)
         each = losses(painted, batch)
         self.optimiser.zero_grad(set_to_none=True)
@@ -103,6 +113,11 @@ class Run:
         self._follow()
         self.step += 1
         return each.detach()
+
+    def settle(self, batch: Batch) -> None:
+        """At the first step: the spread of the taps, for the weights and their average."""
+        for net in (self.net, self.average):
+            net.trunk.settle(batch.taps[batch.has_photo])
 
     @torch.no_grad()
     def read(self, photo: Tensor) -> Tensor:

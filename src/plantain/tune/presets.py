@@ -19,7 +19,7 @@ class Preset:
     warmup: int = 150
     decay: float = 0.02
     ema: float = 0.999
-    pretrain: float = 0.06  # share of the run that is stage 1: the generator's own data alone
+    pretrain: float = 0.05  # share of the run that is stage 1: the generator's own data alone
     views: int = 3
     edits: int = 2400
     limit: int | None = None  # photos a set, for rehearsals

@@ -104,11 +104,14 @@ class Trunk(nn.Module):
         super().__init__()
         w = size.width
         self.size = size
+        self.register_buffer("tap_mean", torch.zeros(size.taps))
+        self.register_buffer("tap_spread", torch.ones(size.taps))
         self.taps = nn.Linear(size.taps, w)
         self.no_photo = nn.Parameter(torch.randn(w) * 0.02)
         self.canvas = nn.Linear(PATCH * PATCH * 3, w)
         self.place = nn.Linear(32, w)
         self.time = nn.Sequential(nn.Linear(64, w), nn.SiLU(), nn.Linear(w, w))
+        self.gist = nn.Sequential(nn.Linear(size.words, w), nn.SiLU(), nn.Linear(w, w))
         self.word = nn.Linear(size.words, w)
         self.order = nn.Parameter(torch.randn(64, w) * 0.02)
         self.phrase = nn.Linear(size.words, w)
@@ -118,20 +121,30 @@ class Trunk(nn.Module):
         self.key = nn.Linear(w, size.query)
         self.phrase_key = nn.Linear(size.words, size.query)
 
+    @torch.no_grad()
+    def settle(self, taps: Tensor) -> None:
+        """Sets the taps' mean and spread a channel from a batch: a few of the reader's channels are 50 times the rest."""
+        flat = taps.flatten(0, 1).float()
+        self.tap_mean.copy_(flat.mean(0))
+        self.tap_spread.copy_(flat.std(0).clamp(min=1e-3))
+
     def forward(
         self, taps: Tensor, has_photo: Tensor, canvas: Tensor, place: Tensor, t: Tensor, prompt: Prompt
     ) -> tuple[Tensor, Tensor]:
         """taps b 1+n c (token 0 = the whole photo); has_photo b; canvas b n 588; place n 4; t b."""
         b, n = canvas.shape[:2]
-        read = torch.where(has_photo[:, None, None], self.taps(taps), self.no_photo)
-        patches = read[:, 1:] + self.canvas(canvas) + self.place(waves(place[:, 2:]))
+        read = torch.where(has_photo[:, None, None], self.taps((taps - self.tap_mean) / self.tap_spread), self.no_photo)
+        # the prompt's mean word goes to every patch and every block: by attention alone to a dozen words among 350
+        # tokens, 800 steps did not even tell depth from normals (docs/log.md)
+        gist = self.gist(average(prompt.words, prompt.word_mask))
+        patches = read[:, 1:] + self.canvas(canvas) + self.place(waves(place[:, 2:])) + gist[:, None]
         words = self.word(prompt.words) + self.order[: prompt.words.shape[1]]
         legend = self.phrase(prompt.phrases) + self.colour(prompt.colours)
         x = torch.cat([patches, read[:, :1], words, legend], 1).to(read.dtype)  # bfloat16 where autocast says so
         known = torch.ones(b, n + 1, dtype=torch.bool, device=x.device)
         mask = torch.cat([known, prompt.word_mask, prompt.colour_mask], 1)[:, None, None]
         cos, sin = self.angles(place, x.shape[1] - n, x.dtype)
-        condition = F.silu(self.time(clock(t)))
+        condition = F.silu(self.time(clock(t)) + gist)
         for block in self.blocks:
             x = block(x, cos, sin, mask, condition)
         x = self.norm(x)
@@ -148,6 +161,12 @@ class Trunk(nn.Module):
         return angle.cos().to(dtype), angle.sin().to(dtype)
 
 
+def average(words: Tensor, mask: Tensor) -> Tensor:
+    """Mean word vector brought to length sqrt(d): (b, l, d), (b, l) -> (b, d); zeros where there are no words."""
+    total = (words * mask[..., None]).sum(1)
+    return total / total.norm(dim=-1, keepdim=True).clamp(min=1e-6) * words.shape[-1] ** 0.5
+
+
 def waves(yx: Tensor) -> Tensor:
     """Sines and cosines of places in -1..1 at eight frequencies: (n, 2) -> (n, 32)."""
     angle = (yx[..., None] * (math.pi * 0.5 * 2.0 ** torch.arange(8, device=yx.device) ** 0.75)).flatten(-2)
@@ -161,6 +180,13 @@ def clock(t: Tensor) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], -1)
 
 
+class PixelNorm(nn.LayerNorm):
+    """LayerNorm over the channels of each pixel of b c h w. Without it the decoder's units died (docs/log.md)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class Decoder(nn.Module):
     """Patch features, photo and canvas -> the painting at full size."""
 
@@ -172,6 +198,7 @@ class Decoder(nn.Module):
         self.stem2 = nn.Conv2d(size.stem, size.stem, 3, padding=1)
         self.mix1 = nn.Conv2d(size.features + size.stem, size.mix, 3, padding=1)
         self.mix2 = nn.Conv2d(size.mix, size.mix, 3, padding=1)
+        self.norm1, self.norm2 = PixelNorm(size.mix), PixelNorm(size.mix)
         self.free = nn.Conv2d(size.mix, 12, 3, padding=1)
         self.gate = nn.Conv2d(size.mix, 8, 3, padding=1)
         self.query = nn.Conv2d(size.mix, size.query, 1)
@@ -186,8 +213,8 @@ class Decoder(nn.Module):
         f = F.pixel_shuffle(self.spread(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), HALF)
         pixels = F.pixel_unshuffle(torch.cat([photo, canvas], 1) - 0.5, 2)
         s = F.gelu(self.stem2(F.gelu(self.stem(pixels))))
-        h = F.gelu(self.mix1(torch.cat([f, s], 1)))
-        h = h + F.gelu(self.mix2(h))
+        h = F.gelu(self.norm1(self.mix1(torch.cat([f, s], 1))))
+        h = h + F.gelu(self.norm2(self.mix2(h)))
         attention = torch.einsum("bqhw,bkq->bkhw", self.query(h), keys) * (2 / self.size.query**0.5)
         attention = attention.masked_fill(~colour_mask[:, :, None, None], -1e4)
         if self.training:  # cheaper, and the same but for one pixel at borders
