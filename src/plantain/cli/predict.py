@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zipfile import BadZipFile
 
 from cyclopts import Parameter
 
@@ -118,7 +119,7 @@ class Run:
         try:
             painting = Painting.load(files["painting"])
             sure = mean_confidence(files["arrays"])
-        except (PlantainError, OSError, ValueError, KeyError):
+        except (PlantainError, OSError, ValueError, KeyError, BadZipFile):
             return None  # damaged: it is answered again
         if (painting.model, dict(painting.asked)) != (self.painter.name, self.asked):
             return None
