@@ -1,0 +1,240 @@
+"""The benchmark scripts: on made-up truths, on a made-up command, and on a few real pictures where there are any."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plantain import tasks
+from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+import codec_table  # noqa: E402
+import official_pairs  # noqa: E402
+import specialists  # noqa: E402
+import startup  # noqa: E402
+import throughput  # noqa: E402
+
+DATA = os.environ.get("PLANTAIN_DATA")
+needs_data = pytest.mark.skipif(not DATA, reason="PLANTAIN_DATA does not name the excerpt folder")
+SAMPLE = Path(__file__).parents[1] / "src/plantain/samples/astronaut.jpg"
+
+
+# ---- the codec table
+
+
+HEIGHT, WIDTH = 48, 64
+SURE = np.ones((HEIGHT, WIDTH), np.float32)
+BOX_MASKS = np.zeros((2, HEIGHT, WIDTH), bool)
+BOX_MASKS[0, 5:25, 4:20], BOX_MASKS[1, 20:44, 30:60] = True, True
+
+
+def made_up() -> dict[str, Any]:
+    """A small true answer for every task."""
+    x, y = np.meshgrid(np.linspace(-0.5, 0.5, WIDTH), np.linspace(-0.5, 0.5, HEIGHT))
+    metres = (1.5 + 0.4 * x + 0.2 * y).astype(np.float32)
+    depth = Depth(values=metres, valid=metres > 0, confidence=SURE)
+    xyz = np.stack([x, y, np.sqrt(1 - x**2 - y**2)], -1).astype(np.float32)
+    labels = Labels(ids=(np.arange(WIDTH)[None] // 16 + 0 * y).astype(np.int16), classes=tuple("abcd"), confidence=SURE)
+    segments = np.max(BOX_MASKS * np.array([1, 2])[:, None, None], axis=0)
+    ids = np.where(segments > 0, 1, 0).astype(np.int16)
+    points = np.array([[10, 12], [40, 30], [np.nan, np.nan]], np.float32)
+    return {
+        "metric-depth": depth,
+        "relative-depth": depth,
+        "normals": Normals(xyz=xyz, valid=metres > 0, confidence=SURE),
+        "semantic": labels,
+        "instances": codec_table.things(BOX_MASKS, "cup"),
+        "detect": codec_table.things(BOX_MASKS, "cup"),
+        "refer": Alpha(alpha=BOX_MASKS.astype(np.float32), names=("one", "two"), confidence=SURE),
+        "keypoints": Keypoints(
+            xy=points, visible=np.array([True, True, False]), names=tuple("abc"), scores=np.ones(3), confidence=SURE
+        ),
+        "edges": Alpha(alpha=(np.abs(x) * 2).astype(np.float32)[None], names=("edges",), confidence=SURE),
+        "matte": Alpha(alpha=(np.abs(x) * 2).astype(np.float32)[None], names=("main object",), confidence=SURE),
+        "panoptic": Panoptic(
+            ids=ids, classes=("wall", "cup"), confidence=SURE, segments=segments, segment_labels=np.array([1, 1]),
+            segment_scores=np.ones(2, np.float32),
+        ),
+    }  # fmt: skip
+
+
+def test_every_code_of_every_task_has_its_rows() -> None:
+    assert {sheet.task for sheet in codec_table.SHEETS} == set(tasks.TASKS)
+
+
+GOOD = {  # at 8 bits: a figure's bound, and whether it is an upper one
+    "abs_rel, %": (2.5, True), "delta1": (0.99, False), "mean angle, degrees": (0.6, True), "mIoU": (0.999, False),
+    "accuracy": (0.999, False), "count error": (0.0, True), "matched IoU": (0.9, False), "IoU": (0.999, False),
+    "within 1 %": (0.99, False), "MAE": (0.002, True), "PQ": (0.99, False), "error, % of the side": (1.0, True),
+}  # fmt: skip
+ROWS = [(sheet, code) for sheet in codec_table.SHEETS for code in tasks.TASKS[sheet.task].codes]
+
+
+@pytest.mark.parametrize(("sheet", "code"), ROWS, ids=[f"{s.title} {c}" for s, c in ROWS])
+def test_undamaged_paintings_lose_next_to_nothing(sheet: codec_table.Sheet, code: str) -> None:
+    truth = made_up()[sheet.task]
+    filled = codec_table.fill(sheet, code, [truth], {"8-bit": codec_table.DAMAGES["8-bit"]})
+    for column in filled.values():
+        for value, figure in zip(column, sheet.figures, strict=True):
+            bound, upper = GOOD[figure]
+            assert value <= bound if upper else value >= bound, (figure, value)
+
+
+@pytest.mark.parametrize("name", [n for n in codec_table.DAMAGES if n != "8-bit"])
+def test_every_damage_changes_a_painting_and_keeps_its_size(name: str) -> None:
+    rgb = np.asarray(Image.open(SAMPLE).resize((WIDTH, HEIGHT)))
+    worn = codec_table.DAMAGES[name](rgb)
+    assert worn.shape == rgb.shape
+    assert worn.dtype == np.uint8
+    assert 0 < np.abs(worn.astype(int) - rgb).mean() < 40
+
+
+def test_measures_by_hand() -> None:
+    assert codec_table.matched(np.array([[0.9, 0.8], [0.7, 0.1]])) == pytest.approx(0.5)  # .9 and .1, best first
+    assert codec_table.matched(np.zeros((3, 0))) == 0
+    assert codec_table.box_iou(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2])) == pytest.approx(1 / 3)
+    readings = np.array([[0, 5, 0, 0, 0, 7], [0] * 6])
+    values, known = codec_table.nearest_in_row(readings, readings > 0)
+    assert values[0].tolist() == [5, 5, 5, 5, 7, 7]
+    assert known.any(1).tolist() == [True, False]
+
+
+def test_half_of_the_pixels_without_an_answer_are_half_wrong() -> None:
+    truth = made_up()["metric-depth"]
+    left = np.indices((HEIGHT, WIDTH))[1] < WIDTH // 2
+    half = Depth(values=truth.values, valid=left, confidence=SURE)
+    assert codec_table.depth_error(truth, half) == pytest.approx((50.0, 0.5))
+
+
+def test_enlarged_truths_keep_their_meaning() -> None:
+    for name in ("instances", "keypoints", "panoptic"):
+        truth = made_up()[name]
+        large = codec_table.enlarged(truth, 3)
+        assert large.confidence.shape == (3 * HEIGHT, 3 * WIDTH)
+    large = codec_table.enlarged(made_up()["instances"], 3)
+    assert isinstance(large, Instances)
+    assert large.boxes[0].tolist() == [12, 15, 60, 75]
+    assert codec_table.box(large.masks[0]) == (12, 15, 60, 75)
+
+
+# ---- throughput: a command that behaves, and two that do not
+
+
+COMMAND = """
+import io, json, os, sys, time
+from pathlib import Path
+import numpy as np
+from PIL import Image
+*photos, flag, out = sys.argv[1:]
+out = Path(out); out.mkdir(exist_ok=True)
+for photo in map(Path, photos):
+    files = [out / f"{photo.stem}.depth{end}" for end in (".png", ".overlay.png", ".npz")]
+    skipped = MODE != "forgetful" and all(f.exists() for f in files)
+    if not skipped:
+        Image.new("RGB", (8, 8)).save(files[0]); Image.new("RGB", (8, 8)).save(files[1])
+        stored = io.BytesIO(); np.savez(stored, metres=np.ones((8, 8)))
+        bytes_ = stored.getvalue()
+        files[2].write_bytes(bytes_[:40] if MODE == "sloppy" and photo.stem == "b" else bytes_)
+        time.sleep(0.02)
+    print(json.dumps({"image": str(photo), "seconds": 0.02, "skipped": skipped}), flush=True)
+"""
+
+
+def go(mode: str, folder: Path) -> list[str]:
+    script = folder / "command.py"
+    script.write_text(f"MODE = {mode!r}\n{COMMAND}")
+    photos = [folder / f"{letter}.jpg" for letter in "abcdef"]
+    command = [sys.executable, str(script), *map(str, photos)]
+    first = throughput.measure(command, folder / "one", photos)
+    return first or throughput.interrupt(command, folder / "two", folder / "one", photos, kills=2)
+
+
+def test_a_command_that_goes_on_where_it_was_killed_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert go("careful", tmp_path) == []
+    said = capsys.readouterr().out
+    assert "photos: 6" in said
+    assert "kill 2 (exit -9)" in said
+    assert "0 painted twice" in said
+
+
+def test_a_half_written_answer_is_seen(tmp_path: Path) -> None:
+    assert "b.depth.npz is not whole" in go("sloppy", tmp_path)
+
+
+def test_a_photo_painted_twice_is_seen(tmp_path: Path) -> None:
+    assert any(line.startswith("painted twice: a") for line in go("forgetful", tmp_path))
+
+
+# ---- the others
+
+
+def test_calls_take_turns() -> None:
+    order: list[str] = []
+    taken = startup.in_turn({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=2)
+    assert order == ["a", "b"] * 3
+    assert [len(v) for v in taken.values()] == [2, 2]
+    assert startup.line("x", [0.003, 0.001, 0.002], "ms") == "x: 2 ms (1 to 3)"
+    assert 0 < startup.import_seconds("json") < 10
+
+
+def test_purity_counts_pixels_near_the_legend() -> None:
+    rgb = np.full((4, 4, 3), (250, 5, 0), np.uint8)
+    rgb[0] = (200, 0, 0)
+    assert official_pairs.purity(rgb, [(255, 0, 0), (0, 0, 0)]) == 0.75
+
+
+def test_parsed_colours_are_compared_with_the_page() -> None:
+    task = tasks.Refer("the cat", "cyan")
+    assert official_pairs.compared(task, {"the cat": "cyan", "background": "black"}) == "2 of 2"
+    assert official_pairs.compared(task, {"the cat": [255, 0, 0]}) == "0 of 1, wrong: the cat"
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(specialists.Absent, match=r"meter_nyu_xxs\.onnx is missing"):
+        specialists.meter(tmp_path)
+
+
+@pytest.mark.parametrize("script", ["codec_table", "official_pairs", "throughput", "startup", "specialists"])
+def test_scripts_explain_themselves(script: str) -> None:
+    run = subprocess.run([sys.executable, BENCHMARKS / f"{script}.py", "--help"], capture_output=True, text=True)
+    assert run.returncode == 0
+    assert f"python benchmarks/{script}.py" in run.stdout
+
+
+@needs_data
+def test_the_autoencoder_gives_pictures_back() -> None:
+    pytest.importorskip("torch")
+    photo = np.asarray(Image.open(SAMPLE).resize((128, 120)))
+    back = specialists.taef2(Path(DATA or "") / "weights")(photo)
+    assert back.shape == photo.shape
+    assert specialists.psnr(photo, back) > 24
+
+
+@needs_data
+def test_a_real_sheet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    out = tmp_path / "table.md"
+    monkeypatch.setattr(codec_table, "autoencoder", lambda root: {})
+    given = ["--data", str(DATA), "--limit", "1", "--only", "normals", "-o", str(out)]
+    monkeypatch.setattr(sys, "argv", ["codec_table.py", *given])
+    codec_table.main()
+    assert "| normals-vb/1 | mean angle, degrees |" in out.read_text()
+    assert str(DATA) not in out.read_text()
+
+
+@needs_data
+def test_the_first_official_pair(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = str(Path(DATA or "") / "vision-banana-page")
+    monkeypatch.setattr(sys, "argv", ["official_pairs.py", "--data", folder, "--limit", "1", "-o", str(tmp_path)])
+    official_pairs.main()
+    assert "| 5 of 5 |" in (tmp_path / "table.md").read_text()
+    assert (tmp_path / "contact.png").stat().st_size > 10000
