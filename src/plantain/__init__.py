@@ -1,3 +1,72 @@
-"""Plantain: photo + words -> painting -> numbers. The public surface, loaded lazily."""
+"""Plantain: photo + words -> painting -> numbers. The public surface, loaded lazily.
+
+>>> import plantain
+>>> sorted(plantain.TASKS)[:3]
+['detect', 'edges', 'instances']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plantain import kinds, tasks
+    from plantain.errors import PlantainError
+    from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+    from plantain.models import MODELS
+    from plantain.painting import Painting, Request
+    from plantain.pipeline import Predictor, decode, edit, generate, load, predict, stream
+    from plantain.tasks import TASKS
 
 __version__ = "0.1.0"
+
+_HOME = {  # name -> module that has it
+    **dict.fromkeys(("predict", "load", "generate", "edit", "decode", "stream", "Predictor"), "pipeline"),
+    **dict.fromkeys(
+        ("Alpha", "Depth", "Instances", "Keypoints", "Labels", "Normals", "Panoptic", "Prediction"), "kinds"
+    ),
+    **dict.fromkeys(("Painting", "Request"), "painting"),
+    "PlantainError": "errors",
+    "TASKS": "tasks",
+    "MODELS": "models",
+}
+_MODULES = ("kinds", "tasks")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"plantain.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'plantain' has no attribute {name!r}")
+    return getattr(import_module(f"plantain.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted((*_HOME, *_MODULES, "__version__"))
+
+
+__all__ = [
+    "MODELS",
+    "TASKS",
+    "Alpha",
+    "Depth",
+    "Instances",
+    "Keypoints",
+    "Labels",
+    "Normals",
+    "Painting",
+    "Panoptic",
+    "PlantainError",
+    "Prediction",
+    "Predictor",
+    "Request",
+    "decode",
+    "edit",
+    "generate",
+    "kinds",
+    "load",
+    "predict",
+    "stream",
+    "tasks",
+]

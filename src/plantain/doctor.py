@@ -142,7 +142,7 @@ def embedded() -> Check:
     import numpy as np
 
     from plantain.models import load
-    from plantain.predict import Predictor
+    from plantain.pipeline import Predictor
 
     start = time.perf_counter()
     try:

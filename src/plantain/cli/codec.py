@@ -99,14 +99,14 @@ def decode(
 
 
 def _decode(job: Job, task: Task | None, photo: Path | None, code: str | None, output: Output) -> dict[str, Any]:
-    from plantain import predict
+    from plantain import pipeline
     from plantain.painting import Painting
     from plantain.save import save
 
     start = time.monotonic()
     painting = Painting.load(job.photo)
     question = own_task(painting, job.photo, code) if task is None else task
-    answer = predict.decode(painting, question)
+    answer = pipeline.decode(painting, question, photo=photo)
     named = replace(answer, stem=job.stem.removesuffix(f".{question.name}"), task=question.name)
     files = save(named, job.folder, photo, formats=output.formats, **output.camera)
     return record_of(job.photo, named, files, time.monotonic() - start)

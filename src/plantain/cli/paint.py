@@ -41,7 +41,7 @@ class Brush:
 
     def predictor(self) -> Any:
         from plantain.models import load
-        from plantain.predict import Predictor
+        from plantain.pipeline import Predictor
 
         return Predictor(load(self.model))
 

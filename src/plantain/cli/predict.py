@@ -18,7 +18,7 @@ from plantain.errors import PlantainError, UsageError
 
 if TYPE_CHECKING:
     from plantain.kinds import Prediction
-    from plantain.predict import Outcome
+    from plantain.pipeline import Outcome
     from plantain.tasks import Task
 
 
@@ -83,7 +83,7 @@ class Run:
         return relay(list(old.values()), self._work(new), len(new), "photos", quiet=self.output.quiet)
 
     def _work(self, jobs: Sequence[Job]) -> Iterator[tuple[Path, Callable[[], dict[str, Any]]]]:
-        from plantain.predict import Predictor, stream
+        from plantain.pipeline import Predictor, stream
 
         options = {name: getattr(self.asking, name) for name in ("samples", "passes", "seed", "tile", "style")}
         outcomes = stream([job.photo for job in jobs], self.task, Predictor(self.painter), **options)

@@ -32,7 +32,7 @@ def tasks(*, json: Json = False) -> int:
 def models(*, json: Json = False) -> int:
     """Lists who can be asked: name, whether it can be loaded now, licence, and what it is."""
     from plantain.doctor import lacking, pip_command
-    from plantain.models import MODELS
+    from plantain.models import rows as known
 
     rows = [
         {
@@ -42,7 +42,7 @@ def models(*, json: Json = False) -> int:
             "licence": row.licence,
             "about": row.summary,
         }
-        for row in MODELS.values()
+        for row in known().values()
     ]
     show(rows, json)
     return 0
