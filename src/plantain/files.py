@@ -19,10 +19,10 @@ def _refusal(target: Path, error: OSError) -> OutputError:
 
 
 @contextmanager
-def staging(folder: Path) -> Iterator[Path]:
+def staging(folder: Path, target: Path | None = None) -> Iterator[Path]:
     """A hidden folder inside `folder`, gone at the end whatever happens; `publish` takes files out of it.
 
-    Raises OutputError for whatever the file system refuses inside the block.
+    Raises OutputError, about `target` or else the folder, for whatever the file system refuses inside the block.
     """
     stage = None
     try:
@@ -30,9 +30,10 @@ def staging(folder: Path) -> Iterator[Path]:
         stage = Path(mkdtemp(prefix=f"{STAGE}{os.getpid()}-", dir=folder))
         yield stage
     except OSError as error:
-        raise _refusal(folder, error) from error
+        raise _refusal(target or folder, error) from error
     except OutputError as error:  # from a writer inside the stage: people should not read its hidden name
-        raise (_refusal(folder, error.__cause__) if isinstance(error.__cause__, OSError) else error) from error
+        cause = error.__cause__
+        raise (_refusal(target or folder, cause) if isinstance(cause, OSError) else error) from error
     finally:
         if stage is not None:
             shutil.rmtree(stage, ignore_errors=True)
@@ -52,7 +53,7 @@ def publish(stage: Path, folder: Path, names: Iterable[str]) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """A place to write one file, which becomes `path` when the block ends well. Raises OutputError."""
-    with staging(path.parent) as stage:
+    with staging(path.parent, path) as stage:
         yield stage / path.name
         (stage / path.name).replace(path)
 
@@ -71,6 +72,6 @@ def _alive(stage: Path) -> bool:
         os.kill(int(owner), 0)
     except ProcessLookupError:
         return False
-    except (ValueError, OSError):
+    except (ValueError, OverflowError, OSError):
         return True
     return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,45 +23,61 @@ from plantain.errors import PhotoError
 from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 MOST_PIXELS = 178_956_970  # Pillow's own bound against decompression bombs: about 0.5 GB as RGB
+OVERSHOOT = 2.0  # floats up to here are 0..1 with some overshoot (a sharp resize), above it levels of 0..255 or more
 STRETCH = 1.12  # aspects that differ by no more are stretched, others are padded
 
 
 def read_photo(source: Any) -> UInt8[np.ndarray, "h w 3"]:
-    """Any photo as upright RGB: a path, a PIL image, bytes, or an array (uint8, uint16, or float 0..1; gray, RGB, RGBA).
+    """Any photo as upright RGB: a path, a PIL image, bytes, or an array (uint8, uint16, float 0..1; gray, RGB, RGBA).
 
-    EXIF orientation is applied, transparency lies on white, 16 bits become 8 by their own range's upper byte, CMYK and
-    palettes become RGB. Raises PhotoError: missing, empty, truncated, not an image, zero size, more than 179 megapixels.
+    EXIF orientation is applied, transparency lies on white, 16 bits become 8 by their upper byte, CMYK and palettes
+    become RGB. Other whole numbers are levels of 8 bits where none exceeds 255, else of 16; so are floats above 2.
+    Raises PhotoError: missing, empty, truncated, not an image, zero size, more than 178 megapixels.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
-        return _from_image(source)
+        with _readable("the photo"):
+            return _from_image(source)
     name, stream = _opened(source)
+    with _readable(name), Image.open(stream) as image:
+        if image.width * image.height > MOST_PIXELS:
+            raise Image.DecompressionBombError
+        return _from_image(image)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Pillow raises many kinds of errors; each means that this is not a photo."""
     try:
-        with Image.open(stream) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise PhotoError(
-                    f"{name} is {image.width} x {image.height} pixels, more than {MOST_PIXELS // 1_000_000} megapixels; "
-                    "cut it into pieces first"
-                )
-            return _from_image(image)
+        yield
     except PhotoError:
         raise
-    except Exception as error:  # Pillow raises many kinds; each means that this is not a photo
+    except Image.DecompressionBombError:
+        most = MOST_PIXELS // 1_000_000
+        raise PhotoError(f"{name} has more than {most} megapixels; cut it into pieces first") from None
+    except Exception as error:
         raise PhotoError(f"{name} is not a readable photo ({_plain(error)}); give a JPEG, PNG or WebP") from error
 
 
 def _opened(source: Any) -> tuple[str, Any]:
     if isinstance(source, (bytes, bytearray)):
+        if not source:
+            raise PhotoError("the photo is empty (0 bytes)")
         return "the photo", io.BytesIO(source)
-    path = Path(source)
-    if path.is_dir():
-        raise PhotoError(f"{path} is a folder, not a photo; give files, or the folder's pictures by a glob")
     try:
+        path = Path(source)
+        if path.is_dir():
+            raise PhotoError(f"{path} is a folder, not a photo; give files, or the folder's pictures by a glob")
         if path.stat().st_size == 0:
             raise PhotoError(f"{path} is empty (0 bytes)")
+    except TypeError:
+        wanted = "give a path, bytes, a PIL image or an array"
+        raise PhotoError(f"{type(source).__name__} is no photo; {wanted}") from None
     except OSError as error:
         raise PhotoError(f"cannot open {path}: {error.strerror or error}") from None
+    except ValueError as error:  # a null character in the name
+        raise PhotoError(f"cannot open {str(source)!r}: {error}") from None
     return str(path), path
 
 
@@ -72,7 +89,7 @@ def _plain(error: Exception) -> str:
 def _from_image(image: Image.Image) -> np.ndarray:
     if 0 in image.size:
         raise PhotoError(f"the photo has size {image.width} x {image.height}; it needs at least one pixel")
-    upright = ImageOps.exif_transpose(image)
+    upright = _upright(image)
     if upright.mode.startswith(("I", "F")):
         return _from_array(np.asarray(upright))
     if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
@@ -80,6 +97,14 @@ def _from_image(image: Image.Image) -> np.ndarray:
         white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
         return np.asarray(Image.alpha_composite(white, clear).convert("RGB"))
     return np.asarray(upright.convert("RGB"))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # the pixels are there: only the EXIF block is damaged
+        return image
 
 
 def _from_array(values: np.ndarray) -> np.ndarray:
@@ -97,19 +122,22 @@ def _from_array(values: np.ndarray) -> np.ndarray:
 
 
 def _eight_bits(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "fiu":
+        raise PhotoError(f"an array of {array.dtype} is no photo; give uint8, uint16, bool, or float 0..1")
     if array.dtype.kind == "f":
-        shown = np.nan_to_num(array.astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)
-        top = shown.max(initial=0.0)
-        if top > 1.0 + 1e-3:  # a float file of levels, not of 0..1
-            shown = shown / (255.0 if top <= 255 else top)
-        return np.round(shown.clip(0, 1) * 255).astype(np.uint8)
-    return np.asarray((array.astype(np.int64).clip(0, 65535) >> 8), np.uint8)
+        top = array.max(initial=0.0, where=np.isfinite(array))
+        white = 1.0 if top <= OVERSHOOT else max(255.0, top)
+        shown = np.nan_to_num(array, nan=0.0, posinf=white, neginf=0.0) / white
+        return np.asarray(np.round(shown.clip(0, 1) * 255), np.uint8)
+    sixteen = array.dtype.kind == "u" and array.dtype.itemsize == 2
+    levels = array.astype(np.int64).clip(0, 65535)
+    return np.asarray(levels >> 8 if sixteen or levels.max() > 255 else levels, np.uint8)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a photo lies on a canvas. `size` and `canvas` are (width, height); `box` is the photo's place on the canvas,
-    x0, y0, x1, y1 in canvas pixels. canvas = box corner + photo * (box side / photo side)."""
+    """Where a photo lies on a canvas. `size` and `canvas` are (width, height); `box` is the photo's place on the
+    canvas, x0, y0, x1, y1 in canvas pixels. canvas = box corner + photo * (box side / photo side)."""
 
     size: tuple[int, int]
     canvas: tuple[int, int]
@@ -179,7 +207,8 @@ def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 
             w, h = where.size
             boxes = boxes.clip(0, (w, h, w, h)).astype(np.float32)
             masks = None if answer.masks is None else grid.masks(answer.masks)
-            return replace(answer, boxes=boxes, masks=masks, confidence=sure)
+            on_photo = np.asarray((boxes[:, 2:] > boxes[:, :2]).all(1))
+            return _picked(replace(answer, boxes=boxes, masks=masks, confidence=sure), on_photo)
         case Keypoints():
             return replace(answer, xy=where.to_photo(answer.xy).astype(np.float32), confidence=sure)
         case Alpha():
@@ -187,17 +216,20 @@ def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 
     raise TypeError(f"no way back for {type(answer).__name__}")
 
 
+def _picked(answer: Instances, keep: Bool[np.ndarray, "n"]) -> Instances:
+    """Some of the things: what lies wholly on the padding is none of the photo's."""
+    masks = None if answer.masks is None else answer.masks[keep]
+    boxes, labels, scores = answer.boxes[keep], answer.labels[keep], answer.scores[keep]
+    return replace(answer, boxes=boxes, masks=masks, labels=labels, scores=scores)
+
+
 def _restore_labels(answer: Labels, grid: Grid, sure: np.ndarray) -> Labels:
-    if answer.probabilities is not None:
-        soft = np.moveaxis(answer.probabilities, -1, 0)
-        probabilities = np.stack([grid.soft(p) for p in soft], -1)
-        ids = np.where(grid.nearest(answer.ids) < 0, -1, probabilities.argmax(-1)).astype(answer.ids.dtype)
-        answer = replace(answer, ids=ids, probabilities=probabilities)
-    else:
-        answer = replace(answer, ids=grid.nearest(answer.ids))
-    if isinstance(answer, Panoptic):
-        return replace(answer, segments=grid.nearest(answer.segments), confidence=sure)
-    return replace(answer, confidence=sure)
+    ids, probabilities = grid.nearest(answer.ids), answer.probabilities
+    if probabilities is not None:
+        probabilities = np.stack([grid.soft(p) for p in np.moveaxis(probabilities, -1, 0)], -1)
+        ids = np.where(ids < 0, -1, probabilities.argmax(-1)).astype(answer.ids.dtype)
+    segments = {"segments": grid.nearest(answer.segments)} if isinstance(answer, Panoptic) else {}
+    return replace(answer, ids=ids, probabilities=probabilities, confidence=sure, **segments)
 
 
 class Grid:
@@ -211,7 +243,7 @@ class Grid:
         self.ys = ((np.arange(h) + 0.5) * sy + where.box[1]).astype(int).clip(0, ch - 1)
         self.same = where.size == where.canvas and where.box == (0, 0, cw, ch)
 
-    def nearest(self, values: Shaped[np.ndarray, "y x"]) -> Shaped[np.ndarray, "h w"]:
+    def nearest(self, values: Shaped[np.ndarray, "y x ..."]) -> Shaped[np.ndarray, "h w ..."]:
         return values if self.same else values[self.ys[:, None], self.xs]
 
     def soft(self, values: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "h w"]:
@@ -230,12 +262,10 @@ class Grid:
         """Bilinear, then length 1; where opposite normals cancel, the nearest one."""
         soft = np.stack([self.soft(xyz[..., i]) for i in range(3)], -1)
         length = np.linalg.norm(soft, axis=-1, keepdims=True)
-        near = self.nearest(xyz) if self.same else xyz[self.ys[:, None], self.xs]
+        near = self.nearest(xyz)
         return np.asarray(np.where(length > 0.3, soft / np.maximum(length, 1e-6), near), np.float32)
 
-    def depth(
-        self, values: np.ndarray, valid: np.ndarray, photo: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def depth(self, values: np.ndarray, valid: np.ndarray, photo: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Smooth where depth is smooth; at jumps the side that the photo's colour says, never a mixture of the two."""
         ok = self.nearest(valid)
         if self.same:
@@ -253,7 +283,7 @@ class Grid:
         return np.where(ok, out, np.float32(np.inf)).astype(np.float32), ok
 
     def _sided(self, values: np.ndarray, valid: np.ndarray, photo: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """For photo pixels at depth jumps: of the 3 x 3 canvas pixels around, the one whose photo colour is most alike."""
+        """For photo pixels at depth jumps: of the 3 x 3 canvas pixels around, the one whose colour is most alike."""
         guide = place(photo, self.where).astype(np.float32)
         ys, xs = np.nonzero(at)
         colour = photo[ys, xs].astype(np.float32)
@@ -297,7 +327,8 @@ def _spans(side: int, tile: int, overlap: float) -> Iterator[tuple[int, int]]:
     if side <= tile:
         yield 0, side
         return
-    count = math.ceil((side - tile) / (tile * (1 - overlap))) + 1
+    stride = max(1, math.floor(tile * (1 - overlap)))
+    count = math.ceil((side - tile) / stride) + 1
     for i in range(count):
         start = round(i * (side - tile) / (count - 1))
         yield start, start + tile
@@ -325,18 +356,17 @@ def blend(parts: Sequence[tuple[Tile, Prediction]], whole: Prediction) -> Predic
     size = whole.size
     match whole:
         case Depth():
-            aligned = [(t, p, _aligned(p, t, whole)) for t, p in parts if isinstance(p, Depth)]
-            values = _feathered([(t, v) for t, _, v in aligned], size)
-            valid = _feathered([(t, p.valid.astype(np.float32)) for t, p, _ in aligned], size) > 0.5
-            sure = _feathered([(t, p.confidence) for t, p, _ in aligned], size)
+            deep = [(t, p) for t, p in parts if isinstance(p, Depth)]
+            values = _feathered([(t, np.where(p.valid, _aligned(p, t, whole), np.nan)) for t, p in deep], size)
+            valid, sure = _known(deep, size), _sure(parts, size)
             values = np.where(valid, values, np.float32(np.inf)).astype(np.float32)
             return replace(whole, values=values, valid=valid, confidence=sure)
         case Normals():
             mine = [(t, p) for t, p in parts if isinstance(p, Normals)]
-            xyz = np.stack([_feathered([(t, p.xyz[..., i]) for t, p in mine], size) for i in range(3)], -1)
+            planes = [[(t, np.where(p.valid, p.xyz[..., i], np.nan)) for t, p in mine] for i in range(3)]
+            xyz = np.stack([_feathered(plane, size) for plane in planes], -1)
             xyz /= np.maximum(np.linalg.norm(xyz, axis=-1, keepdims=True), 1e-6)
-            valid = _feathered([(t, p.valid.astype(np.float32)) for t, p in mine], size) > 0.5
-            return replace(whole, xyz=xyz, valid=valid, confidence=_sure(parts, size))
+            return replace(whole, xyz=xyz, valid=_known(mine, size), confidence=_sure(parts, size))
         case Panoptic() | Keypoints():
             return whole  # seen at once: numbering and single points do not add up over tiles
         case Labels():
@@ -365,6 +395,10 @@ def _sure(parts: Sequence[tuple[Tile, Prediction]], size: tuple[int, int]) -> np
     return _feathered([(t, p.confidence) for t, p in parts], size)
 
 
+def _known(parts: Sequence[tuple[Tile, Depth | Normals]], size: tuple[int, int]) -> np.ndarray:
+    return _feathered([(t, p.valid.astype(np.float32)) for t, p in parts], size) > 0.5
+
+
 def _aligned(part: Depth, tile: Tile, whole: Depth) -> np.ndarray:
     """A tile's depth on the scale of the whole: times the median ratio if metric, scale and shift if relative."""
     x0, y0, x1, y1 = tile.box
@@ -373,7 +407,8 @@ def _aligned(part: Depth, tile: Tile, whole: Depth) -> np.ndarray:
         return part.values
     a, b = part.values[known].astype(np.float64), there[known].astype(np.float64)
     if whole.scale == "metric":
-        return np.asarray(part.values * np.exp(np.median(np.log(np.maximum(b, 1e-6) / np.maximum(a, 1e-6)))), np.float32)
+        ratio = np.exp(np.median(np.log(np.maximum(b, 1e-6) / np.maximum(a, 1e-6))))
+        return np.asarray(part.values * ratio, np.float32)
     slope, shift = np.linalg.lstsq(np.stack([a, np.ones_like(a)], 1), b, rcond=None)[0]
     return np.asarray(part.values * slope + shift, np.float32)
 

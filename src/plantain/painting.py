@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +12,12 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from plantain._shapes import Bool, UInt8
-from plantain.errors import OutputError, PhotoError
+from plantain.errors import PhotoError
+from plantain.files import writing
 
 NOTE = "machine-made estimate"
+LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF", "GIF")  # formats that change colours; WebP may or may not
+RECORDED = {"task": str, "code": str, "model": str, "prompt": str, "seed": int, "geometry": dict, "asked": dict}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,18 +81,14 @@ class Painting:
         return png_bytes(self.image())
 
     def save(self, path: str | Path) -> Path:
-        """Writes a PNG with the provenance inside; beside first, then renamed, so that no half file is ever seen."""
+        """Writes a PNG with the provenance inside, whole or not at all. Raises OutputError."""
         target = Path(path)
+        record = json.dumps(self.provenance(), ensure_ascii=False)
         info = PngImagePlugin.PngInfo()
-        info.add_itxt("plantain", json.dumps(self.provenance(), ensure_ascii=False))
-        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+        # half letters (lone surrogates) stand as JSON's own \\u escapes
+        info.add_itxt("plantain", record.encode("utf-8", "backslashreplace").decode())
+        with writing(target) as beside:
             self.image().save(beside, format="PNG", pnginfo=info)
-            beside.replace(target)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise OutputError(f"cannot write {target}: {error.strerror or error}; choose another folder") from error
         return target
 
     @classmethod
@@ -99,16 +97,40 @@ class Painting:
         source = Path(path)
         try:
             with Image.open(source) as image:
-                lossy = image.format in ("JPEG", "MPO")
+                lossy = image.format in LOSSY or (image.format == "WEBP" and not _lossless_webp(source))
                 text = getattr(image, "text", {}).get("plantain", "")
-                rgb = np.asarray(image.convert("RGB"))
+                rgb = _rgb(image)
         except FileNotFoundError as error:
             raise PhotoError(f"no such file: {source}") from error
         except Exception as error:  # Pillow raises many kinds; each means that this is not a picture
             raise PhotoError(f"{source} is not a readable picture ({error}); give a PNG, WebP or JPEG") from error
-        try:
-            record = json.loads(text) if text else {}
-        except ValueError:
-            record = {}
-        known = {k: record[k] for k in ("task", "code", "model", "prompt", "seed", "geometry", "asked") if k in record}
-        return cls(rgb=rgb, lossy=lossy, **known)
+        return cls(rgb=rgb, lossy=lossy, **_recorded(text))
+
+
+def _recorded(text: str) -> dict[str, Any]:
+    """What a text chunk says of a painting, as far as it can be read."""
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(record, dict):
+        return {}
+    return {key: record[key] for key, kind in RECORDED.items() if isinstance(record.get(key), kind)}
+
+
+def _rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    if image.mode.startswith("I;16"):  # Pillow would cut 16-bit gray off at 255
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, -1)
+    return np.asarray(image.convert("RGB"))
+
+
+def _lossless_webp(path: Path) -> bool:
+    """Whether a WebP's pixels are in a `VP8L` chunk. Source: RFC 9649: a chunk is a name, a size and padded bytes."""
+    with path.open("rb") as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            if head[:4] in (b"VP8L", b"VP8 "):
+                return head[:4] == b"VP8L"
+            size = int.from_bytes(head[4:], "little")
+            file.seek(size + size % 2, 1)
+    return False

@@ -303,8 +303,10 @@ def _painted(
         mine = list(islice(rest, len(requests)))
         answer = _answer(sitting, mine)
         seconds = read + each + time.perf_counter() - start
-        failed = isinstance(answer, PlantainError)
-        yield Outcome(photo, None if failed else answer, answer if failed else None, seconds)
+        if isinstance(answer, PlantainError):
+            yield Outcome(photo, None, answer, seconds)
+        else:
+            yield Outcome(photo, answer, None, seconds)
 
 
 def _answer(sitting: Sitting | PlantainError, painted: Sequence[Painting | PlantainError]) -> Prediction | PlantainError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,8 @@ def train(
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/seedling"),
     minutes: float | None = None,
     resume: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    start: Path | None = None,
+    cache: Path | None = None,
 ) -> int:
     """Trains the embedded generator (needs the extra `train`) and exports it.
 
@@ -35,6 +38,10 @@ def train(
         Time to train; the preset's own when not said.
     resume
         Go on from the run's last checkpoint.
+    start
+        Another run's folder, whose weights this one begins with.
+    cache
+        Where the reader's taps are kept between runs; OUT/taps when not said.
     """
     from plantain.tune import train as run
 
@@ -44,7 +51,10 @@ def train(
         raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
     if minutes is not None and not 0 < minutes < float("inf"):
         raise UsageError(f"--minutes must be above 0, not {minutes:g}")
-    made = run(preset, data, out, minutes=minutes, resume=resume, say=lambda line: print(line, file=sys.stderr))
+    if start is not None and not start.is_dir():
+        raise UsageError(f"no such run: {start}; give the folder of an earlier run with --start")
+    tell = partial(print, file=sys.stderr, flush=True)
+    made = run(preset, data, out, minutes=minutes, resume=resume, start=start, cache=cache, say=tell)
     emit({"preset": preset, "out": str(out), "generator": str(made)})
     return 0
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plantain._shapes import Bool, Float, Shaped, UInt8
-from plantain.colour.curve import as_levels
+from plantain.colour.polyline import levels_of as as_levels
 from plantain.colour.regions import regions
 
 RGB = tuple[int, int, int]

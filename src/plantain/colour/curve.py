@@ -1,8 +1,7 @@
 """Numbers as colours along a curve: the cube walk of the paper in both published orders, gray scales, colormaps.
 
 A curve is a polyline through RGB space and a function from the number to the position on it, 0..1. Decoding finds the
-nearest point of the polyline. For the cube walk that is exact and fast: its segments are axis-aligned, so the position
-on an edge *is* one channel's value, and decoding is a table of edges and a table of metres.
+nearest point of the polyline, exactly (see `polyline`), and turns its position into the number.
 
 Metric curves speak metres from the camera plane. Source of the power transform and of the walk: Vision Banana
 (arXiv 2604.20329), section on depth: f(d) = 1 - (1 - d / (lambda c))^(lambda + 1), lambda = -3, c = 10/3, that is
@@ -12,13 +11,14 @@ reads the figure in another order, hence `cube-rev`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from plantain._shapes import Bool, Float, Shaped, UInt8
+from plantain._shapes import Bool, Float, Int, Shaped, UInt8
+from plantain.colour import polyline
+from plantain.colour.cells import CHUNK
 from plantain.colour.maps import MAPS
 
 CORNERS = np.array(
@@ -27,7 +27,6 @@ CORNERS = np.array(
 )  # black, red, yellow, green, cyan, blue, violet, white
 GRAY = np.array([(0, 0, 0), (255, 255, 255)], np.uint8)
 TOLERANCE = 14.0  # levels from the curve at which confidence has fallen to 1/e
-SATURATED = 0.999  # positions beyond it mean "no answer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,47 +61,8 @@ class Curve:
         """The value at the nearest point of the curve, and the distance to it in 8-bit levels.
 
         `rgb` is uint8 (0..255) or float (0..1); NaN counts as black."""
-        levels = as_levels(rgb)
-        place, off = self._nearest(levels)
         with np.errstate(divide="ignore", over="ignore"):
-            return np.asarray(self.fall(place), np.float32), off
-
-    def _nearest(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Position 0..1 of the nearest point of the polyline, and the distance in levels."""
-        if len(self.points) == 2:
-            gray = levels.mean(-1, dtype=np.float32)
-            off = np.sqrt(np.maximum(((levels - gray[..., None]) ** 2).sum(-1), 0))
-            place = gray / 255
-            return (place if self.points[0, 0] == 0 else 1 - place), off
-        flat = levels.reshape(-1, 3)
-        best, where = np.full(len(flat), np.inf, np.float32), np.zeros(len(flat), np.float32)
-        for start, share, distance in self._segments(flat):
-            better = distance < best
-            best = np.where(better, distance, best)
-            where = np.where(better, start + share, where)
-        shape = levels.shape[:-1]
-        return (where / (len(self.points) - 1)).reshape(shape), np.sqrt(best).reshape(shape)
-
-    def _segments(self, flat: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        line = self._line
-        for k in range(len(line) - 1):
-            a, d = line[k], line[k + 1] - line[k]
-            if not d.any():  # two neighbouring colours of a colormap may round to the same levels
-                continue
-            share = np.clip((flat - a) @ d / (d @ d), 0, 1)
-            yield k, share, ((flat - a - share[:, None] * d) ** 2).sum(1)
-
-    @cached_property
-    def _line(self) -> np.ndarray:
-        return self.points.astype(np.float32)
-
-
-def as_levels(rgb: Shaped[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
-    """A picture as float32 levels 0..255, whatever it was."""
-    picture = np.asarray(rgb)
-    if picture.dtype == np.uint8:
-        return picture.astype(np.float32)
-    return np.nan_to_num(picture.astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1) * 255
+            return polyline.read(rgb, self.points, self.fall)
 
 
 def _log(near: float, far: float) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
@@ -176,21 +136,30 @@ def _last(curve: Curve) -> float:
 
 def repair(values: Float[np.ndarray, "h w"], off: Float[np.ndarray, "h w"], reach: int = 2) -> Float[np.ndarray, "h w"]:
     """Pixels farther than the tolerance from the curve take the value of the nearest-to-curve pixel within `reach`."""
-    bad = off > TOLERANCE
-    if not bad.any():
-        return values
-    ys, xs = np.nonzero(bad)
-    h, w = values.shape
-    best, out = off[ys, xs].copy(), values[ys, xs].copy()
-    for dy in range(-reach, reach + 1):
-        for dx in range(-reach, reach + 1):
-            y, x = (ys + dy).clip(0, h - 1), (xs + dx).clip(0, w - 1)
-            cost = off[y, x] + 2.0 * max(abs(dy), abs(dx))
-            better = cost < best
-            best, out = np.where(better, cost, best), np.where(better, values[y, x], out)
+    bad = np.flatnonzero(off > TOLERANCE)
     fixed = values.copy()
-    fixed[ys, xs] = out
+    for start in range(0, len(bad), CHUNK):  # a picture that is no painting at all is bad everywhere
+        part = bad[start : start + CHUNK]
+        fixed.reshape(-1)[part] = values.reshape(-1)[_donors(part, off, reach)]
     return fixed
+
+
+def _donors(bad: Int[np.ndarray, "n"], off: Float[np.ndarray, "h w"], reach: int) -> Int[np.ndarray, "n"]:
+    """Where (as places in the flattened picture) each bad pixel takes its value: 2 levels count as one pixel away."""
+    height, width = off.shape
+    y, x = np.divmod(bad, width)
+    rows = [(y + d).clip(0, height - 1) * width for d in range(-reach, reach + 1)]
+    columns = [(x + d).clip(0, width - 1) for d in range(-reach, reach + 1)]
+    flat = off.reshape(-1)
+    best, donor = flat[bad], bad.copy()
+    for down, row in enumerate(rows, -reach):
+        for across, column in enumerate(columns, -reach):
+            there = row + column
+            cost = np.take(flat, there, mode="clip")
+            cost += 2.0 * max(abs(down), abs(across))
+            np.copyto(donor, there, where=cost < best)
+            np.minimum(best, cost, out=best)
+    return donor
 
 
 def fits(rgb: Shaped[np.ndarray, "h w 3"]) -> dict[str, float]:
@@ -203,7 +172,7 @@ def fits(rgb: Shaped[np.ndarray, "h w 3"]) -> dict[str, float]:
     for name, curve in CURVES.items():
         if not curve.metric:
             continue
-        place, off = curve._nearest(as_levels(rgb))
+        place, off = polyline.read(rgb, curve.points, _same)
         jumps = np.concatenate([np.abs(np.diff(place, axis=a)).ravel() for a in (0, 1)])
         rough = float(np.minimum(jumps, 0.2).mean()) if jumps.size else 0.0
         found[name] = float(confidence_from(off).mean()) * float(np.exp(-20 * rough))

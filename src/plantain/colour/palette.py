@@ -8,13 +8,15 @@ from functools import cache
 import numpy as np
 
 from plantain._shapes import Float, Int, Shaped, UInt8
-from plantain.colour.curve import as_levels
+from plantain.colour import cells
 from plantain.errors import UsageError
 
 RGB = tuple[int, int, int]
 COUNT = 64
 CLEAR = 40.0  # no legend colour comes nearer to the background than this, in levels
-MARGIN = 0.35  # of the way between two colours: a pixel nearer than that to its own is sure
+NEAR = 32.0  # levels: how far from the asked colour a painter's own may lie
+FARTHEST_SQUARE = 3 * 255**2  # levels from black to white, squared
+CHUNK = 1 << 13  # colours at once: a chunk's keys stay in the cache
 _CSS = """
 aliceblue f0f8ff, antiquewhite faebd7, aqua 00ffff, aquamarine 7fffd4, azure f0ffff, beige f5f5dc, bisque
 ffe4c4, black 000000, blanchedalmond ffebcd, blue 0000ff, blueviolet 8a2be2, brown a52a2a, burlywood deb887,
@@ -145,39 +147,77 @@ def nearest(
 ) -> tuple[Int[np.ndarray, "h w"], Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
     """For each pixel the nearest colour (int16), how far it is in levels, and the margin to the second nearest, 0..1.
 
-    margin = 1 - nearest / second: 1 on a colour of the legend, 0 half way between two. uint8 pictures go by a table of
-    the colours that occur (exact), float pictures are rounded to 8 bits first."""
-    levels = as_levels(rgb)
-    h, w = levels.shape[:2]
-    legend = np.asarray(colours, np.float32).reshape(-1, 3)
-    packed = np.round(levels).astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    kinds, back = np.unique(packed, return_inverse=True)
-    seen = np.stack([kinds >> 16, kinds >> 8 & 255, kinds & 255], -1).astype(np.float32)
-    first = np.full(len(seen), np.inf, np.float32)
-    second, ids = first.copy(), np.zeros(len(seen), np.int16)
-    for k, colour in enumerate(legend):
-        d = ((seen - colour) ** 2).sum(1)
-        closer = d < first
-        second = np.where(closer, first, np.minimum(second, d))
-        first, ids = np.where(closer, d, first), np.where(closer, np.int16(k), ids)
-    off = np.sqrt(first)
-    margin = 1 - off / np.maximum(np.sqrt(np.minimum(second, 441.7**2)), 1e-6)
-    back = back.reshape(h, w)
-    return ids[back], off[back], margin.astype(np.float32)[back]
+    margin = 1 - nearest / second: 1 on a colour of the legend, 0 half way between two. Of equally near colours the first
+    wins. Exact for uint8 pictures; float pictures are rounded to 8 bits first."""
+    picture = cells.bytes_of(rgb)
+    legend = np.asarray(colours, np.uint8).reshape(-1, 3)
+    shape = picture.shape[:2]
+    ids, off, margin = cells.by_colour(picture.reshape(-1, 3), lambda seen: _solve(seen, legend))
+    return ids.reshape(shape), off.reshape(shape), margin.reshape(shape)
+
+
+def _solve(
+    seen: UInt8[np.ndarray, "n 3"], legend: UInt8[np.ndarray, "k 3"]
+) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+    """`nearest` for a list of colours: the least of the keys (squared distance) * room + (which colour).
+
+    The distance is |c|^2 - 2 c.p + |p|^2, a matrix product, from the middle of the cube so that all keys are whole
+    numbers below 2^24, exact in float32 (in float64 for more than 64 colours)."""
+    bits = max(6, (len(legend) - 1).bit_length())
+    room, kind = 1 << bits, np.float32 if bits == 6 else np.float64
+    at = legend.astype(kind) - 128
+    rule = np.column_stack([-2 * room * at, room * np.square(at).sum(1) + np.arange(len(at))]).astype(kind)
+    ids, (first, second) = np.empty(len(seen), np.int16), np.empty((2, len(seen)), np.int32)
+    for start in range(0, len(seen), CHUNK):
+        part = slice(start, start + CHUNK)
+        point = np.ones((4, len(seen[part])), kind)
+        point[:3] = seen[part].T
+        point[:3] -= 128
+        keys = rule @ point
+        own = np.square(point[:3]).sum(0) * room
+        least = (keys.min(0) + own).astype(np.int64)
+        which = least & room - 1
+        ids[part], first[part] = which, least >> bits
+        keys[which, np.arange(len(which))] = room * FARTHEST_SQUARE  # with `own` added at least the farthest there is
+        second[part] = (keys.min(0) + own).astype(np.int64) >> bits
+    off = np.sqrt(first, dtype=np.float32)
+    margin = 1 - off / np.maximum(np.sqrt(np.minimum(second, FARTHEST_SQUARE), dtype=np.float32), np.float32(1e-6))
+    return ids, off, margin
 
 
 def refine(rgb: Shaped[np.ndarray, "h w 3"], colours: Shaped[np.ndarray, "k 3"]) -> UInt8[np.ndarray, "k 3"]:
     """The painting's own colours: for each asked one the median of the pixels near it (within 32 levels and nearest to
     it), where they are at least 0.1 % of the picture; else the asked one. Generators paint near colours, not exact ones."""
+    picture = cells.bytes_of(rgb).reshape(-1, 3)
     asked = np.asarray(colours, np.uint8).reshape(-1, 3)
-    ids, off, _ = nearest(rgb, asked)
-    levels = as_levels(rgb)
-    out = asked.copy()
-    for k in range(len(asked)):
-        near = levels[(ids == k) & (off < 32)]
-        if len(near) >= max(8, 0.001 * ids.size):
-            out[k] = np.round(np.median(near, axis=0)).astype(np.uint8)
-    return out
+    seen, count = _counted(picture)
+    ids, off, _ = _solve(seen, asked)
+    near = off < NEAR
+    ids, seen, count = ids[near].astype(np.intp), seen[near], count[near]
+    totals = np.bincount(ids, count, minlength=len(asked))
+    medians = np.stack([_medians(ids, seen[:, c], count, len(asked)) for c in range(3)], -1)
+    return np.where((totals >= max(8, 0.001 * len(picture)))[:, None], medians, asked)
+
+
+def _counted(flat: UInt8[np.ndarray, "n 3"]) -> tuple[UInt8[np.ndarray, "m 3"], Int[np.ndarray, "m"]]:
+    """The colours of a picture and how often each occurs."""
+    numbers = cells.number(flat)
+    found = cells.occurring(numbers)
+    if len(found) * cells.PER_CELL >= len(flat):
+        return flat, np.ones(len(flat), np.intp)
+    return cells.colours(found), np.bincount(cells.places(numbers, found), minlength=len(found) * cells.PER_CELL)
+
+
+def _medians(
+    ids: Int[np.ndarray, "n"], level: UInt8[np.ndarray, "n"], count: Int[np.ndarray, "n"], classes: int
+) -> UInt8[np.ndarray, "k"]:
+    """The median level of each class, of the two middle ones the mean (rounded to even), by histograms."""
+    table = np.bincount(ids * 256 + level, count, minlength=classes * 256).reshape(classes, 256)
+    below = table.cumsum(1)
+    total = below[:, -1:]
+    low = (below < np.floor((total + 1) / 2)).sum(1)
+    high = (below < np.floor(total / 2) + 1).sum(1)
+    return np.round((low + np.minimum(high, 255)) / 2).clip(0, 255).astype(np.uint8)
 
 
 def hex_of(rgb: Shaped[np.ndarray, "3"] | RGB) -> str:

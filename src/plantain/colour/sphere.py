@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from plantain._shapes import Float, Shaped, UInt8
-from plantain.colour.curve import as_levels
+from plantain.colour.cells import CHUNK
+from plantain.colour.polyline import levels_of
 from plantain.errors import UnknownName
 
 CONVENTIONS = {"vb": "normals-vb/1", "gl": "normals-gl/1"}
@@ -40,9 +41,18 @@ def decode(
     rgb: Shaped[np.ndarray, "h w 3"], convention: str = "vb"
 ) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
     """Unit normals, and the length that was painted (about 1 where the painter meant a surface)."""
-    xyz = as_levels(rgb)
-    xyz *= _signs(convention) / 127.5
-    xyz -= _signs(convention)
-    length = np.sqrt(np.einsum("hwc,hwc->hw", xyz, xyz))
-    xyz /= np.maximum(length, 1e-6)[..., None]
-    return xyz, length
+    picture = np.asarray(rgb)
+    flat = np.ascontiguousarray(picture if picture.dtype == np.uint8 else levels_of(picture)).reshape(-1)
+    xyz, length = np.empty(flat.size, np.float32), np.empty(flat.size // 3, np.float32)
+    signs = np.tile(_signs(convention), CHUNK)  # as long as a chunk: broadcasting over a last axis of 3 is slow
+    for start in range(0, len(length), CHUNK):
+        size = min(CHUNK, len(length) - start)
+        here, lengths = xyz[3 * start : 3 * (start + size)], length[start : start + size]
+        np.multiply(flat[3 * start : 3 * (start + size)], signs[: 3 * size] / np.float32(127.5), out=here)
+        here -= signs[: 3 * size]
+        square = here * here
+        np.sqrt(square[0::3] + square[1::3] + square[2::3], out=lengths)
+        scale = 1 / np.maximum(lengths, np.float32(1e-6))
+        for axis in range(3):
+            here[axis::3] *= scale
+    return xyz.reshape(picture.shape), length.reshape(picture.shape[:2])

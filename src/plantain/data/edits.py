@@ -57,7 +57,7 @@ def small(rgb: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np
 
 
 def hole(rgb: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
-    """One to three gray rectangles, each a fifth to half of a side."""
+    """One to three gray rectangles, each 15 to 45 % of a side."""
     out = rgb.copy()
     h, w = out.shape[:2]
     for _ in range(rng.integers(1, 4)):

@@ -275,6 +275,7 @@ def read_coco(root: Path, split: str) -> Iterator[Example]:
             truths = {"instances": partial(_coco_instances, things, names, row["w"], row["h"])}
             crowds = [a for a in row["anns"] if a.get("crowd")]
             facts = {"captions": row.get("captions", []), "annotations": things, "crowds": crowds}
+            facts["crowd_classes"] = [names[str(a["c"])] for a in crowds]
             yield Example("coco", str(row["id"]), root / "coco" / row["file"], split, truths, facts)
 
 
@@ -293,7 +294,9 @@ def read_panoptic(root: Path, split: str) -> Iterator[Example]:
             "labels": partial(_panoptic_labels, path, row["segments"], book),
             "instances": partial(_panoptic_things, path, row["segments"], book),
         }
-        yield Example("panoptic", row["id"], photo, split, truths, {"segments": row["segments"], "path": path})
+        crowds = [book[c][0] for c, crowd in row["segments"] if crowd]
+        facts = {"segments": row["segments"], "path": path, "crowd_classes": crowds}
+        yield Example("panoptic", row["id"], photo, split, truths, facts)
 
 
 def _panoptic_labels(path: Path, segments: list[list[int]], book: dict[int, tuple[str, int]]) -> Labels:

@@ -141,7 +141,7 @@ def refer_mask(names: Mapping[str, Sequence[str]]) -> Recipe:
 
 PERSON = {"person": ("person", "person", "person", "human", "people")}
 SALIENT = {"main object": ("main object", "main object", "salient object", "foreground", "main thing")}
-ELSEWHERE = ("elephant", "aeroplane", "traffic light", "pizza", "boat", "sheep", "fire hydrant", "zebra")
+ELSEWHERE = ("elephant", "airplane", "traffic light", "pizza", "boat", "sheep", "fire hydrant", "zebra")
 
 
 def _article(text: str, rng: Rng) -> str:
@@ -154,14 +154,18 @@ def refer_class(truth: str = "labels") -> Recipe:
     def ask(example: Example, view: View, rng: Rng) -> Sample | None:
         seen: Any = view.truth(example.truth(truth))
         size = np.bincount(seen.ids[seen.ids >= 0].ravel(), minlength=len(seen.classes))
-        here = [i for i in np.flatnonzero(size > 0.004 * seen.ids.size) if seen.classes[i] not in VAGUE]
-        away = [i for i in np.flatnonzero(size == 0) if seen.classes[i] not in VAGUE]
+        rows = {
+            name: [i for i, n in enumerate(seen.classes) if n == name] for name in seen.classes if name not in VAGUE
+        }
+        area = {name: int(size[same].sum()) for name, same in rows.items()}  # ADE20K has two classes "screen"
+        here = [name for name, pixels in area.items() if pixels > 0.004 * seen.ids.size]
+        away = [name for name, pixels in area.items() if pixels == 0]
         absent = bool(away) and rng.random() < ABSENT
         if not absent and not here:
             return None
-        chosen = int(rng.choice(away if absent else here))
-        alpha = (seen.ids == chosen)[None].astype(np.float32)
-        return sample(Refer(_article(seen.classes[chosen], rng), **_pair(rng)), alpha, seen.ids >= 0, rng)
+        chosen = str(rng.choice(away if absent else here))
+        alpha = np.isin(seen.ids, rows[chosen])[None].astype(np.float32)
+        return sample(Refer(_article(chosen, rng), **_pair(rng)), alpha, seen.ids >= 0, rng)
 
     return ask
 
@@ -195,10 +199,11 @@ def refer_place(example: Example, view: View, rng: Rng) -> Sample | None:
     return sample(Refer(text, **_pair(rng)), mask[None].astype(np.float32), everywhere(view), rng)
 
 
-def _one_class(seen: Instances, rng: Rng) -> tuple[str, Instances] | None:
-    """A class that is there, with its instances; or one that is not, with none."""
+def _one_class(example: Example, seen: Instances, rng: Rng) -> tuple[str, Instances]:
+    """A class that is there, with its instances; or one that is not, with none. Crowds are there, though uncounted."""
     if len(seen) == 0 or rng.random() < ABSENT:
-        name = str(rng.choice([n for n in ELSEWHERE if n not in seen.classes]))
+        there = {*seen.classes, *example.facts.get("crowd_classes", ())}
+        name = str(rng.choice([n for n in ELSEWHERE if n not in there]))
         keep = np.zeros(len(seen), bool)
         return name, replace(_only(seen, keep), classes=(name,))
     name = seen.classes[int(seen.labels[rng.integers(len(seen))])]
@@ -213,13 +218,13 @@ def _only(seen: Instances, keep: np.ndarray) -> Instances:
 
 def instances(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
-    name, mine = _one_class(seen, rng) or ("", seen)
+    name, mine = _one_class(example, seen, rng)
     return sample(FindInstances(name, code="centers"), mine, everywhere(view), rng, "l2", 2.0)
 
 
 def detect(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
-    name, mine = _one_class(seen, rng) or ("", seen)
+    name, mine = _one_class(example, seen, rng)
     return sample(Detect(name, code="boxes"), mine, everywhere(view), rng, "l2", 2.0)
 
 
@@ -239,8 +244,9 @@ def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
 def edges(example: Example, view: View, rng: Rng) -> Sample:
     """The share of annotators who drew a boundary, thickened to what a small net can paint."""
     drawn: Any = example.truth("edges")
-    thick = np.max([np.roll(drawn.alpha[0], s, a) for s, a in ((0, 0), (1, 0), (-1, 0), (1, 1), (-1, 1))], axis=0)
-    seen: Any = view.truth(replace(drawn, alpha=thick[None]))
+    padded = np.pad(drawn.alpha[0], 1)  # what is rolled over a border comes to lie on the padding
+    thick = np.max([np.roll(padded, s, a) for s, a in ((0, 0), (1, 0), (-1, 0), (1, 1), (-1, 1))], axis=0)
+    seen: Any = view.truth(replace(drawn, alpha=thick[None, 1:-1, 1:-1]))
     weight = 1 + 3 * (seen.alpha[0] > 0.1)
     return sample(Edges(), seen, weight / weight.mean(), rng, "l2", 2.0)
 

@@ -14,6 +14,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+END = 10_240  # bytes of zeros that may close a tar file
 SKIPPED = ("vision-banana-page", "weights", "refer", "mattes")  # tests, and what is no photograph
 
 
@@ -36,9 +37,9 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
 def _train_rows(folder: Path, root: Path) -> Iterator[Path]:
     book = next(p for p in (folder / "index.json", folder / "annotations.json") if p.exists())
     rows = json.loads(book.read_text())["images"]
-    if "split" not in rows[0]:
+    if not any("split" in r for r in rows):
         return _files(folder, root)
-    train = {Path(str(r.get("file", r["id"]))).stem for r in rows if r["split"] == "train"}
+    train = {Path(r["file"]).stem if "file" in r else str(r["id"]) for r in rows if r["split"] == "train"}
     return (f for f in _files(folder, root) if f.stem in train)
 
 
@@ -46,7 +47,7 @@ def pack(root: Path, out: Path, megabytes: float) -> list[Path]:
     """Writes part-00.tar, part-01.tar, ... of at most `megabytes` each (a file is never split)."""
     out.mkdir(parents=True, exist_ok=True)
     parts: list[list[Path]] = [[]]
-    room = limit = megabytes * 1e6
+    room = limit = megabytes * 1e6 - END
     for name in dict.fromkeys(members(root)):
         size = (root / name).stat().st_size + 1024
         if size > room and parts[-1]:

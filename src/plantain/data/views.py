@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from plantain._shapes import Float, Shaped, UInt8
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Prediction
+from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,12 @@ class View:
                 flip = np.array([-1 if self.mirror else 1, 1, 1], np.float32)
                 return replace(kind, xyz=self.field(kind.xyz) * flip, valid=self.field(kind.valid), confidence=sure)
             case Labels():
+                own: dict[str, Any] = {"segments": self.field(kind.segments)} if isinstance(kind, Panoptic) else {}
+                soft = None if kind.probabilities is None else self.field(kind.probabilities)
                 classes = tuple(map(self.name, kind.classes))
-                return replace(kind, ids=self.field(kind.ids), classes=classes, confidence=sure)
+                return replace(
+                    kind, ids=self.field(kind.ids), classes=classes, probabilities=soft, confidence=sure, **own
+                )
             case Alpha():
                 alpha = np.stack([self.soft(plane) for plane in kind.alpha])
                 return replace(kind, alpha=alpha, names=tuple(map(self.name, kind.names)), confidence=sure)
@@ -94,9 +99,8 @@ class View:
         keep = seen.reshape(len(seen), int(np.prod(self.size))).sum(1) >= 4
         seen = seen[keep]
         boxes = np.array([_box(m) for m in seen], np.float32).reshape(-1, 4)
-        return replace(
-            kind, masks=seen, boxes=boxes, labels=kind.labels[keep], scores=kind.scores[keep], confidence=sure
-        )
+        labels, scores, classes = kind.labels[keep], kind.scores[keep], tuple(map(self.name, kind.classes))
+        return replace(kind, masks=seen, boxes=boxes, labels=labels, scores=scores, classes=classes, confidence=sure)
 
 
 _SWAP = {"left": "right", "right": "left"}

@@ -91,9 +91,9 @@ class Embedded:
 
     def _one(self, request: Request) -> Painting | PlantainError:
         start = time.perf_counter()
-        width, height = request.size
-        if width % PATCH or height % PATCH or min(width, height) < PATCH:
-            return PainterError(f"the embedded generator paints multiples of {PATCH} pixels, not {width} x {height}")
+        wrong = refusal(request)
+        if wrong is not None:
+            return wrong
         rgb = self._sample(request)
         levels = (rgb * 255).round().clip(0, 255).astype(np.uint8)
         seconds = time.perf_counter() - start
@@ -117,6 +117,18 @@ class Embedded:
         if request.photo is not None and request.mask is not None:
             canvas = np.where(request.mask[..., None], canvas, request.photo.astype(np.float32) / 255)
         return canvas
+
+
+def refusal(request: Request) -> PainterError | None:
+    """Why this canvas cannot be painted."""
+    width, height = request.size
+    if width % PATCH or height % PATCH or min(width, height) < PATCH:
+        return PainterError(f"the embedded generator paints multiples of {PATCH} pixels, not {width} x {height}")
+    for what, given in (("photo", request.photo), ("mask", request.mask)):
+        if given is not None and given.shape[:2] != (height, width):
+            size = f"{given.shape[1]} x {given.shape[0]}"
+            return PainterError(f"the {what} is {size} pixels, the canvas {width} x {height}; wanted equal")
+    return None
 
 
 class Look:

@@ -57,7 +57,7 @@ class Oracle:
             image = image.transform(image.size, Image.Transform.AFFINE, move, flat, fillcolor=tuple(rgb[0, 0].tolist()))
         if self.blur:
             image = image.filter(ImageFilter.GaussianBlur(self.blur))
-        levels = np.asarray(image).astype(np.float32)
+        levels = np.asarray(image, np.float64)
         if self.hue:
             levels = levels @ _turned(self.hue).T
         levels = levels * self.gain

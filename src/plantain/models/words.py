@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 
 from plantain._shapes import Float
+from plantain.errors import PainterError
 
 TABLE = Path(__file__).parent / "seedling" / "words.npz"
 MOST_WORDS = 40
@@ -24,11 +25,12 @@ TRIPLE = r"[<(\[]\s*(?P<r>\d{1,3})\s*,\s*(?P<g>\d{1,3})\s*,\s*(?P<b>\d{1,3})\s*[
 COLOUR = re.compile(rf"#(?P<hex>[0-9a-fA-F]{{6}})\b|(?:RGB\s*)?{TRIPLE}", re.IGNORECASE)
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 CLAUSE = re.compile(r"[.;:,{}\n]\s*(?=\S)|\band\b", re.IGNORECASE)
-STOP = frozenset(
+UNSAID = (
     "a an the is are was be in as of to and or it its this that with by on at from for paint painted shown every each "
     "everything else other colour color coloured colored rgb pixel pixels rest use using into where there if none any "
-    "generate make image input picture photo map visualization rendered represented depicted set all".split()  # noqa: SIM905
+    "generate make image input picture photo map visualization rendered represented depicted set all"
 )
+STOP = frozenset(UNSAID.split())
 PLACES = frozenset(
     ["in", "on", "at", "of", "with", "by", "from", "to"]
 )  # kept inside referring phrases: word order carries place
@@ -48,6 +50,8 @@ class Words:
     """The shipped table: about 22,000 words, int8; a word that is not in it is a sum of hashed letter trigrams."""
 
     def __init__(self, path: Path = TABLE) -> None:
+        if not path.exists():
+            raise PainterError(f"the embedded generator lacks {path.name}; reinstall plantain-vision or train it again")
         with np.load(path) as table:
             self.index = {word: row for row, word in enumerate(str(table["words"]).split("\n"))}
             self.vectors, self.scale = table["vectors"], float(table["scale"])
@@ -109,10 +113,10 @@ def _rgb(match: re.Match[str]) -> tuple[int, int, int]:
 
 
 def kept(text: str) -> list[str]:
-    """The words that carry meaning, lower case.
+    """The words that carry meaning or place, lower case.
 
     >>> kept("Generate a metric depth map of the input image.")
-    ['metric', 'depth']
+    ['metric', 'depth', 'of']
     """
     return [w for w in (m.lower() for m in WORD.findall(text)) if (w not in STOP or w in PLACES) and not w.isdigit()]
 

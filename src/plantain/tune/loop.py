@@ -58,7 +58,7 @@ class Run:
         self.net.decoder.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.step, self.spent = 0, 0.0
-        self.optimiser = torch.optim.AdamW(groups(self.net, preset.decay), preset.rate, betas=(0.9, 0.98))
+        self.optimiser = torch.optim.AdamW(groups(self.net, preset.decay), preset.rate, betas=(0.9, 0.98), fused=True)
         if resume and (folder / CHECKPOINT).exists():
             self._load(torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True))
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ class Log:
         try:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+            self.board: Any = SummaryWriter(str(folder))
         except ImportError:
             self.board = None
 

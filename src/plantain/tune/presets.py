@@ -20,8 +20,8 @@ class Preset:
     decay: float = 0.02
     ema: float = 0.999
     pretrain: float = 0.05  # share of the run that is stage 1: the generator's own data alone
-    views: int = 3
-    edits: int = 2400
+    views: int = 2
+    edits: int = 1200
     limit: int | None = None  # photos a set, for rehearsals
     seed: int = 0
     device: str = "cpu"

@@ -90,7 +90,7 @@ def edit_jobs(examples: Sequence[Example], count: int, seed: int) -> list[Job]:
     rng = np.random.default_rng(seed)
     jobs = []
     for i in range(count):
-        (job,) = view_jobs([examples[rng.integers(len(examples))]], 0)
+        (job,) = view_jobs([examples[int(rng.integers(len(examples)))]], 0)
         share = rng.uniform(0.5, 1.0)
         x, y = rng.uniform(0, 1 - share, 2)
         box = (float(x), float(y), float(x + share), float(y + share))
@@ -136,8 +136,8 @@ def load(folder: Path, names: Iterable[str]) -> tuple[list[Rows], np.ndarray]:
         for shape in GRIDS:
             stem = folder / f"{name}-{shape[0]}x{shape[1]}"
             if stem.with_suffix(".json").exists():
-                maps = [np.load(f"{stem}.{part}.npy", mmap_mode="r") for part in ("taps", "photo")]
-                found.append(Rows(shape, *maps, json.loads(stem.with_suffix(".json").read_text())))
+                taps, photo = (np.load(f"{stem}.{part}.npy", mmap_mode="r") for part in ("taps", "photo"))
+                found.append(Rows(shape, taps, photo, json.loads(stem.with_suffix(".json").read_text())))
     if not found:
         raise PhotoError(f"no cached taps in {folder}; run: python -m plantain.tune.taps DATA {folder}")
     return found, np.asarray(np.load(folder / "scale.npy"))
@@ -162,7 +162,7 @@ def fast_reader() -> Read:
 
 
 def build(
-    root: Path, folder: Path, views: int = 3, edits: int = 2400, limit: int | None = None,
+    root: Path, folder: Path, views: int = 2, edits: int = 1200, limit: int | None = None,
     say: Callable[[str], None] = print,
 ) -> None:  # fmt: skip
     """Caches `views` views of every training photo that has labels, and `edits` spoilt photos."""

@@ -1,0 +1,42 @@
+# make setup   a virtual environment in .venv, with the versions of constraints.txt
+# make demo    paints and reads three real photographs; answers and a sheet go to out/demo
+# make test    style, types, doctests and tests (EXTRAS=dev leaves torch, and so the tests of training, out)
+# make wheel   builds the wheel, installs it in an empty environment and answers offline
+PYTHON ?= python3
+EXTRAS ?= dev,train
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: setup demo test wheel clean
+
+setup: .venv/base
+
+.venv/base: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/extras: .venv/base
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+demo: .venv/base
+	$(BIN)/python examples/demo.py --out out/demo
+
+test: .venv/extras
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --doctest-modules --doctest-ignore-import-errors tests src/plantain
+
+wheel: .venv/base
+	rm -rf dist .venv/empty
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv .venv/empty
+	.venv/empty/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt dist/*.whl
+	@ls -l dist
+	HTTPS_PROXY=http://127.0.0.1:9 HTTP_PROXY=http://127.0.0.1:9 .venv/empty/bin/plantain \
+		src/plantain/samples/coffee.jpg "metric depth" --redo -o out/wheel
+
+clean:
+	rm -rf .venv out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

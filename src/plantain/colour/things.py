@@ -1,0 +1,56 @@
+"""Masks in flat colours, and what a decoder finds: things with masks, colours and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from plantain._shapes import Bool, Float, Int, Shaped, UInt8
+
+RGB = tuple[int, int, int]
+SMALLEST = 2e-4  # of the picture: smaller things are specks (the paper's step 3)
+MOST = 256  # things in one painting: more are noise, and their masks fill the memory
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Things in a painting, surest first: their masks, their colours (levels) and scores 0..1."""
+
+    masks: Bool[np.ndarray, "n h w"]
+    colours: Float[np.ndarray, "n 3"]
+    scores: Float[np.ndarray, "n"]
+
+
+def least_area(shape: tuple[int, ...]) -> float:
+    """Pixels that a thing has at least in a picture of this height and width."""
+    return max(1.0, SMALLEST * shape[0] * shape[1])
+
+
+def surest(owner: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "n 3"], scores: Float[np.ndarray, "n"]) -> Found:
+    """Things by falling score, at most MOST; `owner` holds each pixel's thing, or -1."""
+    order = np.argsort(-scores, kind="stable")[:MOST]
+    masks = np.empty((len(order), *owner.shape), bool)
+    for mask, k in zip(masks, order, strict=True):
+        np.equal(owner, owner.dtype.type(k), out=mask)
+    return Found(masks, colours[order].astype(np.float32), scores[order].astype(np.float32))
+
+
+def boxes_of(masks: Bool[np.ndarray, "n h w"]) -> Float[np.ndarray, "n 4"]:
+    """left, top, right, bottom of each mask in pixels, right and bottom beyond its last pixel; zeros for an empty one."""
+    out = np.zeros((len(masks), 4), np.float32)
+    for box, mask in zip(out, masks, strict=True):
+        xs, ys = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+        if len(xs):
+            box[:] = xs[0], ys[0], xs[-1] + 1, ys[-1] + 1
+    return out
+
+
+def encode(
+    masks: Bool[np.ndarray, "n h w"], colours: Shaped[np.ndarray, "n 3"], background: RGB = (0, 0, 0)
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Each mask in its colour, later ones on top."""
+    rgb = np.full((*masks.shape[1:], 3), background, np.uint8)
+    for mask, colour in zip(masks, colours, strict=True):
+        rgb[mask] = colour
+    return rgb

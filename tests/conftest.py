@@ -1,0 +1,22 @@
+"""Array shapes are checked in every test: jaxtyping's hook puts beartype on all of Plantain before it is imported."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+install_import_hook("plantain", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def excerpts() -> Path:
+    """The folder of labelled photographs, where somebody has it: PLANTAIN_DATA, else ../shared/data."""
+    folder = Path(os.environ.get("PLANTAIN_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "nyu").is_dir():
+        pytest.skip(f"no labelled photographs in {folder}; set PLANTAIN_DATA")
+    return folder

@@ -1,0 +1,94 @@
+"""The arrows of the architecture: who may import whom, read from the source. The picture is in docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import plantain
+
+ROOT = Path(plantain.__file__).parent
+GROUND = {"_shapes", "errors", "__version__"}
+SHOWN = {"kinds", "panel", "drawings", "show", "export", "save", "files", "skeleton"}  # answers as files and pictures
+MAY: dict[str, set[str]] = {
+    "errors": set(),
+    "_shapes": set(),
+    "files": set(),
+    "skeleton": set(),
+    "colour": set(),
+    "registration": set(),
+    "kinds": {"save", "show"},  # inside `.save()` and `.show()` alone, which hand over
+    "painting": {"files", "show"},
+    "geometry": {"kinds"},
+    "panel": set(),
+    "drawings": {"kinds", "panel", "skeleton"},
+    "show": {"kinds", "panel", "drawings", "geometry"},
+    "export": {"kinds", "files", "skeleton"},
+    "save": SHOWN | {"geometry"},
+    "tasks": {"colour", "kinds"},
+    "models": {"painting", "kinds", "geometry"},
+    "pipeline": {"tasks", "models", "painting", "kinds", "geometry"},
+    "data": {"kinds", "tasks", "colour"},
+    "tune": {"data", "models", "painting"},
+    "doctor": {"pipeline", "models", "painting", "registration"},
+    "cli": SHOWN | {"pipeline", "tasks", "models", "painting", "geometry", "colour", "doctor", "tune"},
+    "__main__": {"cli"},
+}
+EXCEPTIONS = {("models/oracle.py", "tasks")}  # the test double encodes a truth, and so must read the question
+
+
+def unit(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Units of Plantain that a file imports anywhere but for type checkers."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]:
+        node.body = []
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "plantain":
+            parts = node.module.split(".")
+            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        if isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("plantain.")}
+    return found - {unit(path)}
+
+
+FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_arrows_run_only_as_drawn(path: Path) -> None:
+    allowed = MAY[unit(path)] | GROUND
+    name = path.relative_to(ROOT).as_posix()
+    wrong = {other for other in imported(path) - allowed if (name, other) not in EXCEPTIONS}
+    assert not wrong, f"{name} imports {sorted(wrong)}; {unit(path)} may import {sorted(allowed)}"
+
+
+def test_tasks_and_models_do_not_know_each_other() -> None:
+    assert "models" not in MAY["tasks"]
+    assert "tasks" not in MAY["models"]
+    assert {unit for unit, others in MAY.items() if {"tasks", "models"} <= others} == {"pipeline", "cli"}
+
+
+def test_torch_is_imported_by_training_alone() -> None:
+    names = [p for p in FILES for n in ast.walk(ast.parse(p.read_text(encoding="utf-8")))
+             if isinstance(n, ast.Import | ast.ImportFrom)
+             and any(a.split(".")[0] == "torch" for a in [getattr(n, "module", None) or "", *(x.name for x in n.names)])]  # fmt: skip
+    assert {unit(p) for p in names} <= {"tune", "doctor"}  # the doctor asks torch what it sees, where it is installed
+
+
+@pytest.mark.parametrize("statement", ["import plantain", "import plantain; plantain.TASKS, plantain.Depth"])
+def test_importing_is_light(statement: str) -> None:
+    """Nothing heavy is loaded before it is needed."""
+    ask = f"{statement}; import sys; print(*sorted(m.split('.')[0] for m in sys.modules))"
+    loaded = set(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.split())
+    assert not loaded & {"torch", "onnxruntime", "rich", "cyclopts", "scipy", "matplotlib", "onnx"}
+    if statement == "import plantain":
+        assert "numpy" not in loaded
