@@ -9,8 +9,8 @@ from jaxtyping import install_import_hook
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT / "benchmarks"))
-install_import_hook("plantain", "beartype.beartype")
+sys.path[:0] = [str(ROOT / "benchmarks"), str(HERE)]
+install_import_hook("plantain", "typechecker.checked")
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,8 @@ from plantain.tasks.merge import merge
 LOSSY = 0.7  # what is left of the confidence in a painting that went through JPEG
 AHEAD = 2  # batches of photos that are read while others are painted
 CANVAS = (512, 512)  # asked for where nobody says how large a picture shall be
-ENLARGE = re.compile(r"\bx\s?([2-4])\b|\b(super-?\s?resol\w*|up-?scale|enlarge)\b", re.IGNORECASE)
+ENLARGE = re.compile(r"\b(?:super-?\s?resol\w*|up-?scale|enlarge)\b", re.IGNORECASE)
+FACTOR = re.compile(r"\bx\s?([2-4])\b|\b([2-4])\s?x\b|\b(two|three|four) times\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -210,11 +211,14 @@ class Predictor:
 def enlargement(text: str) -> int:
     """How many times as large the picture shall become; 0 where the words do not ask for it.
 
-    >>> enlargement("super-resolve x4"), enlargement("upscale"), enlargement("colourise")
-    (4, 4, 0)
+    >>> enlargement("super-resolve"), enlargement("enlarge x2"), enlargement("colourise")
+    (4, 2, 0)
     """
-    found = ENLARGE.search(text)
-    return 0 if found is None else int(found[1] or 4)
+    if not ENLARGE.search(text):
+        return 0
+    found = FACTOR.search(text)
+    said = "4" if found is None else next(group for group in found.groups() if group)
+    return {"two": 2, "three": 3, "four": 4}.get(said.lower()) or int(said)
 
 
 def resized(rgb: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "y x 3"]:

@@ -27,7 +27,7 @@ def regions(values: Shaped[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "h w"], 
     value = flat[starts]
     first, second = _touching(starts, ends, width)
     same = value[first] == value[second]
-    root = _roots(len(starts), first[same], second[same])
+    root = components(len(starts), first[same], second[same])
     kept, number = np.unique(root, return_inverse=True)
     return np.repeat(number, ends - starts).reshape(height, width), value[kept]
 
@@ -42,7 +42,7 @@ def _touching(starts: np.ndarray, ends: np.ndarray, width: int) -> tuple[np.ndar
     return above, np.repeat(low, count) + step
 
 
-def _roots(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def components(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The least number of each connected set, by hooking and pointer jumping: a few rounds whatever the shape."""
     root = np.arange(count)
     while True:

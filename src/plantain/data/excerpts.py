@@ -371,7 +371,7 @@ def present(root: str | Path, names: Iterable[str], split: str = "train") -> lis
 
 
 def read(root: str | Path, name: str, split: str) -> list[Example]:
-    """All Examples of one set and split ("train", "dev_test", "test_dev", "val"); PhotoError when the folder lacks it."""
+    """All Examples of one set and split ("train", "dev_test", "test_dev", "val"); PhotoError where there are none."""
     if name not in SETS:
         raise UnknownName("set", name, SETS)
     try:

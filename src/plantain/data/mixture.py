@@ -154,9 +154,8 @@ def refer_class(truth: str = "labels") -> Recipe:
     def ask(example: Example, view: View, rng: Rng) -> Sample | None:
         seen: Any = view.truth(example.truth(truth))
         size = np.bincount(seen.ids[seen.ids >= 0].ravel(), minlength=len(seen.classes))
-        rows = {
-            name: [i for i, n in enumerate(seen.classes) if n == name] for name in seen.classes if name not in VAGUE
-        }
+        known = [name for name in dict.fromkeys(seen.classes) if name not in VAGUE]
+        rows = {name: [i for i, n in enumerate(seen.classes) if n == name] for name in known}
         area = {name: int(size[same].sum()) for name, same in rows.items()}  # ADE20K has two classes "screen"
         here = [name for name, pixels in area.items() if pixels > 0.004 * seen.ids.size]
         away = [name for name, pixels in area.items() if pixels == 0]
@@ -324,7 +323,7 @@ def edit(clean: UInt8[np.ndarray, "h w 3"], name: str, rng: Rng) -> Sample:
 
 def caption(clean: UInt8[np.ndarray, "h w 3"], texts: Sequence[str], rng: Rng) -> Sample:
     """Text to image: one of the photo's captions."""
-    text = str(texts[rng.integers(len(texts))])
+    text = texts[int(rng.integers(len(texts)))]
     return Sample(text, clean, np.ones(clean.shape[:2], np.float32), "text-to-image", "l2", 2.0)
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from plantain.errors import PainterError, PhotoError, PlantainError, UsageError
 from plantain.models.base import Painter
@@ -15,10 +16,12 @@ from plantain.painting import Painting, Request
 class Cached:
     """Asks `painter` only for what is not in `folder` yet. Failures are not kept. Files are PNGs with provenance."""
 
-    def __init__(self, painter: Painter | None = None, folder: str | Path | None = None) -> None:
+    def __init__(self, painter: Any = None, folder: str | Path | None = None) -> None:
+        """`painter`: a painter, or a Predictor that wraps one."""
         if painter is None or folder is None:
             raise UsageError("a cache needs a painter and a folder: plantain.load('cached', painter=..., folder=...)")
-        self.painter, self.folder = getattr(painter, "painter", painter), Path(folder)
+        self.painter: Painter = getattr(painter, "painter", painter)
+        self.folder = Path(folder)
 
     @property
     def name(self) -> str:

@@ -59,6 +59,8 @@ def _from_json(prompt: str) -> Task | None:
     except ValueError:
         return None  # JSON-like at most: `foreign` reads it
     title = record.pop("task", None)
+    if isinstance(record.get("background"), list):
+        record["background"] = tuple(record["background"])  # JSON knows no tuples
     titles: dict[str, type[Task]] = {cls.title: cls for cls in TASKS.values()} | TASKS
     if not isinstance(title, str):
         return None

@@ -44,8 +44,8 @@ def _from_integers(array: np.ndarray) -> tuple[np.ndarray, Bool[np.ndarray, "h w
     return np.clip(array, 0, 255).astype(np.uint8), odd if odd.any() else None
 
 
-def levels(rgb: Shaped[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
-    """A clean picture as float32 levels 0..255."""
+def levels(rgb: Shaped[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 3"]:
+    """Clean colours as float32 levels 0..255."""
     return rgb.astype(np.float32) if rgb.dtype == np.uint8 else rgb * np.float32(255)
 
 

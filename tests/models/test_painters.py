@@ -1,0 +1,227 @@
+"""The painters that need no weights, and the table that loads them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import plantain
+from plantain.errors import MissingExtra, PainterError, UnknownName, UsageError
+from plantain.kinds import Depth
+from plantain.models import MODELS, Painter, Row, load, rows
+from plantain.models.cached import Cached
+from plantain.models.function import Function
+from plantain.models.oracle import Oracle, fitted
+from plantain.painting import Painting, Request
+from plantain.tasks import MetricDepth, Normals
+
+SIZE = (40, 30)
+SLOPE = np.repeat(np.linspace(1, 9, 30, dtype=np.float32)[:, None], 40, 1)
+TRUTH = Depth(values=SLOPE, valid=np.ones(SLOPE.shape, bool), confidence=np.ones(SLOPE.shape, np.float32))
+PHOTO = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+
+
+def ask(prompt: str = MetricDepth(code="log-gray").prompt(), size=SIZE, **more) -> Request:
+    return Request(prompt, PHOTO, size, **more)
+
+
+def painted(painter: Painter, request: Request) -> np.ndarray:
+    (made,) = painter.paint([request])
+    assert isinstance(made, Painting), made
+    return made.rgb
+
+
+# ---- the table
+
+
+def test_a_name_that_is_not_there_gets_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'embedded'"):
+        load("embeded")
+
+
+def test_a_missing_package_names_its_extra(monkeypatch) -> None:
+    monkeypatch.setitem(MODELS, "fancy", Row("fancy", "no_such_package:Painter", "x", extra="train"))
+    with pytest.raises(MissingExtra, match=r"plantain-vision\[train\]"):
+        load("fancy")
+    monkeypatch.setitem(MODELS, "broken", Row("broken", "no_such_package:Painter", "x"))
+    with pytest.raises(PainterError, match="no_such_package"):
+        load("broken")
+
+
+def test_options_that_a_model_does_not_take_are_refused() -> None:
+    with pytest.raises(UsageError, match="sharpness"):
+        load("oracle", truth=TRUTH, sharpness=3)
+    with pytest.raises(UsageError, match="truth"):
+        load("oracle")
+    with pytest.raises(UsageError, match="folder"):
+        load("cached")
+
+
+def test_other_packages_add_painters(monkeypatch) -> None:
+    class Entry:
+        name, value = "theirs", "plantain.models.oracle:Oracle"
+
+    monkeypatch.setattr("plantain.models.entry_points", lambda group: [Entry] if group == "plantain.models" else [])
+    assert list(rows())[0] == "theirs"
+    assert "embedded" in rows()
+    assert isinstance(load("theirs", truth=TRUTH), Oracle)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_are_complete(name: str) -> None:
+    row = MODELS[name]
+    assert row.name == name
+    assert row.summary.endswith(".")
+    assert row.licence
+
+
+# ---- the oracle
+
+
+def test_the_oracle_paints_the_truth_in_the_code_that_is_asked_for() -> None:
+    for code in ("cube", "log-gray", "plasma"):
+        task = MetricDepth(code=code)
+        assert np.array_equal(painted(Oracle(TRUTH), ask(task.prompt())), task.encode(TRUTH))
+
+
+def test_a_truth_of_another_kind_is_an_error_of_that_request() -> None:
+    (error,) = Oracle(TRUTH).paint([ask(Normals().prompt())])
+    assert isinstance(error, PainterError)
+    assert "oracle" in str(error)
+
+
+def test_another_size_takes_nearest_pixels() -> None:
+    rgb = np.array([[[0, 0, 0], [90, 90, 90]]], np.uint8)
+    assert fitted(rgb, (4, 2))[..., 0].tolist() == [[0, 0, 90, 90]] * 2
+
+
+def test_noise_has_its_sigma_and_follows_the_seed() -> None:
+    gray = np.full((200, 200, 3), 128, np.uint8)
+    worn = painted(Oracle(gray, noise=6.0), Request("", None, (200, 200), seed=3))
+    assert np.std(worn.astype(float) - 128) == pytest.approx(6.0, rel=0.02)
+    again = painted(Oracle(gray, noise=6.0), Request("", None, (200, 200), seed=3))
+    other = painted(Oracle(gray, noise=6.0), Request("", None, (200, 200), seed=4))
+    assert np.array_equal(worn, again)
+    assert not np.array_equal(worn, other)
+
+
+def test_blur_is_pillows_and_jpeg_is_pillows() -> None:
+    from PIL import ImageFilter
+
+    want = np.asarray(Image.fromarray(PHOTO).filter(ImageFilter.GaussianBlur(2)))
+    assert np.array_equal(painted(Oracle(PHOTO, blur=2), ask()), want)
+    buffer = io.BytesIO()
+    Image.fromarray(PHOTO).save(buffer, "JPEG", quality=60)
+    assert np.array_equal(painted(Oracle(PHOTO, jpeg=60), ask()), np.asarray(Image.open(buffer)))
+
+
+def test_shift_moves_right_and_down() -> None:
+    rgb = np.zeros((20, 20, 3), np.uint8)
+    rgb[5, 5] = 200
+    assert painted(Oracle(rgb, shift=2.0), Request("", None, (20, 20)))[7, 7, 0] == 200
+    half = painted(Oracle(rgb, shift=0.5), Request("", None, (20, 20)))[..., 0]
+    assert half[5:7, 5:7].tolist() == [[50, 50], [50, 50]]
+
+
+def test_gain_and_hue() -> None:
+    rgb = np.full((4, 4, 3), (200, 40, 40), np.uint8)
+    assert painted(Oracle(rgb, gain=0.9), Request("", None, (4, 4)))[0, 0].tolist() == [180, 36, 36]
+    turned = painted(Oracle(rgb, hue=120), Request("", None, (4, 4)))[0, 0]
+    assert turned.tolist() == [40, 200, 40]  # a third of the circle takes red to green
+    gray = np.full((4, 4, 3), 77, np.uint8)
+    assert painted(Oracle(gray, hue=33), Request("", None, (4, 4)))[0, 0].tolist() == [77, 77, 77]
+
+
+# ---- a function
+
+
+def test_a_function_gets_photo_prompt_and_seed() -> None:
+    seen = []
+
+    def paint(photo, prompt, seed):
+        seen.append((photo.shape, prompt, seed))
+        return photo.astype(np.float32) / 255
+
+    painter = Function(paint, name="mine", multiple=8, side=32)
+    assert painter.size(640, 480) == (32, 24)
+    assert painter.size(21, 10) == (24, 8)
+    (made,) = painter.paint([ask("hello", seed=5)])
+    assert seen == [((30, 40, 3), "hello", 5)]
+    assert (made.model, made.seed, made.prompt) == ("mine", 5, "hello")
+    assert np.array_equal(made.rgb, PHOTO)
+
+
+def test_a_function_that_fails_fails_alone() -> None:
+    def paint(photo, prompt, seed):
+        if seed == 1:
+            raise RuntimeError("out of memory")
+        return photo
+
+    first, second, third = Function(paint).paint([ask(seed=s) for s in range(3)])
+    assert isinstance(first, Painting)
+    assert isinstance(third, Painting)
+    assert isinstance(second, PainterError)
+    assert "RuntimeError: out of memory" in str(second)
+
+
+def test_a_function_that_gives_no_picture_is_an_error() -> None:
+    (error,) = Function(lambda photo, prompt, seed: np.zeros(5)).paint([ask()])
+    assert isinstance(error, PainterError)
+    assert "(5,)" in str(error)
+
+
+# ---- the cache
+
+
+class Counting(Oracle):
+    calls = 0
+
+    def paint(self, requests):
+        self.calls += len(requests)
+        return super().paint(requests)
+
+
+def test_nothing_is_painted_twice(tmp_path) -> None:
+    painter = Counting(TRUTH)
+    cached = Cached(painter, tmp_path)
+    requests = [ask(seed=s) for s in (0, 1, 0)]
+    first = cached.paint(requests[:2])
+    second = Cached(painter, tmp_path).paint(requests)
+    assert painter.calls == 2
+    assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(second, [*first, first[0]], strict=True))
+    assert second[0].model == "oracle"
+
+
+@pytest.mark.parametrize(
+    "change", [{"prompt": "other"}, {"seed": 9}, {"steps": 3}, {"perceive": False}, {"photo": PHOTO[::-1].copy()},
+               {"mask": np.zeros((30, 40), bool)}, {"size": (41, 30)}]
+)  # fmt: skip
+def test_whatever_changes_the_painting_changes_its_place(tmp_path, change) -> None:
+    cached = Cached(Counting(TRUTH), tmp_path)
+    if "size" in change:
+        change = {**change, "photo": None}
+    assert cached.path(ask()) != cached.path(replace(ask(), **change))
+    assert cached.path(ask()) == cached.path(ask())
+
+
+def test_a_damaged_file_is_painted_again_and_failures_are_not_kept(tmp_path) -> None:
+    painter = Counting(TRUTH)
+    cached = Cached(painter, tmp_path)
+    cached.paint([ask()])
+    cached.path(ask()).write_bytes(b"junk")
+    assert isinstance(cached.paint([ask()])[0], Painting)
+    assert painter.calls == 2
+    wrong = ask(Normals().prompt())
+    assert isinstance(cached.paint([wrong])[0], PainterError)
+    assert not cached.path(wrong).exists()
+
+
+def test_a_predictor_can_be_cached(tmp_path) -> None:
+    model = plantain.load("cached", painter=plantain.load("oracle", truth=TRUTH), folder=tmp_path)
+    answer = model.predict(PHOTO, "metric depth")
+    assert np.allclose(answer.metres, SLOPE, rtol=0.02)
+    assert answer.painting.model == "oracle"
