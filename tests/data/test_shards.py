@@ -13,7 +13,7 @@ from plantain.data.excerpts import SETS, read
 from plantain.data.shards import members, pack, unpack
 from plantain.errors import PhotoError
 
-SMALL = 0.06  # megabytes
+SMALL = 0.04  # megabytes
 
 
 def held(part):
