@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,6 +30,15 @@ def samples(recipe, example, view=VIEWS[0], count=40):
     """Samples of many seeds, each with the task that its prompt says."""
     made = [recipe(example, view, rng(seed)) for seed in range(count)]
     return [(s, parse(s.prompt)) for s in made if s is not None]
+
+
+def asked_for(task):
+    """What a referring question names, without its article, and the colour it is to have."""
+    return task.text.removeprefix("the "), task.colour
+
+
+def painted(sample, task):
+    return (sample.target == task.colour).all(-1)
 
 
 def check(sample, view):
@@ -126,8 +137,7 @@ def test_painted_classes_are_those_of_the_view(name, made):
             assert "background" not in task.classes
             assert set(task.classes) <= set(truth.classes)
             for label, colour in zip(task.classes, task.colours, strict=True):
-                painted = (sample.target == colour).all(-1)
-                assert np.array_equal(painted, names == label)
+                assert np.array_equal((sample.target == colour).all(-1), names == label)
             asked = np.isin(names, task.classes)
             counted = truth.ids >= 0 if task.background is not None else asked
             assert np.array_equal(sample.weight > 0, counted)
@@ -156,11 +166,10 @@ def test_of_two_classes_of_one_name_both_are_meant(made):
     seen = VIEWS[0].truth(example.truth("labels"))
     asked = set()
     for sample, task in samples(mixture.refer_class(), example, VIEWS[0], 80):
-        name = task.text[0].removeprefix("the ")
+        name, _ = asked_for(task)
         asked.add(name)
         wanted = seen.ids == 4 if name == "screen" else np.zeros_like(seen.ids, bool)
-        painted = (sample.target == task.colours[0]).all(-1)
-        assert np.array_equal(painted & (seen.ids >= 0), wanted), name
+        assert np.array_equal(painted(sample, task) & (seen.ids >= 0), wanted), name
     assert "screen" in asked and asked > {"screen"}
 
 
@@ -168,8 +177,8 @@ def test_a_thing_that_is_not_there_is_asked_for_and_painted_black(made):
     example = read(made, "animals", "train")[0]  # a dog, no cat
     absent = []
     for sample, task in samples(mixture.refer_class(), example, VIEWS[0], 300):
-        there = task.text[0].removeprefix("the ") == "dog"
-        assert (sample.target == task.colours[0]).all(-1).any() == there
+        there = asked_for(task)[0] == "dog"
+        assert painted(sample, task).any() == there
         absent.append(not there)
     assert abs(np.mean(absent) - ABSENT) < 0.06
 
@@ -180,12 +189,11 @@ def test_masks_are_painted_in_the_colours_of_the_prompt(name, recipe, made):
     for view in VIEWS:
         mask = view.truth(example.truth("mask")).alpha[0]
         for sample, task in samples(mixture.refer_mask(recipe), example, view, 30):
-            text = task.text[0].removeprefix("the ")
+            text, colour = asked_for(task)
             there = text in next(iter(recipe.values()))
             assert there or text in ELSEWHERE
-            painted = (sample.target == task.colours[0]).all(-1)
-            assert np.array_equal(painted, mask == 1) if there else not painted.any()
-            far = np.abs(np.array(task.colours[0]) - np.array(task.background)).sum()
+            assert np.array_equal(painted(sample, task), mask == 1 if there else np.zeros_like(mask, bool))
+            far = np.abs(np.array(colour) - np.array(task.background)).sum()
             assert far >= 150, "a mask can be told from its background"
 
 
@@ -202,7 +210,7 @@ def scene(boxes, labels, **facts):
         masks=masks,
         confidence=np.ones((42, 56), np.float32),
     )
-    return Example("coco", "made", __file__, "train", {"instances": lambda: things}, facts), things
+    return Example("coco", "made", Path(__file__), "train", {"instances": lambda: things}, facts), things
 
 
 def test_places_and_sizes_say_which_one_is_meant():
@@ -215,18 +223,17 @@ def test_places_and_sizes_say_which_one_is_meant():
     assert {phrase.format("cup") for phrase, _ in SIDES} == set(which)
     asked = set()
     for sample, task in samples(mixture.refer_place, example, View(SIZE), 200):
-        (text,) = task.text
-        asked.add(text)
-        wanted = things.masks[which[text]] if text in which else things.masks.any(0)
-        assert np.array_equal((sample.target == task.colours[0]).all(-1), wanted), text
+        asked.add(task.text)
+        wanted = things.masks[which[task.text]] if task.text in which else things.masks.any(0)
+        assert np.array_equal(painted(sample, task), wanted), task.text
     assert asked == {*which, "cup", "the cup"}
 
 
 def test_in_a_mirror_left_is_right():
     example, things = scene([(2, 20, 10, 28), (40, 2, 52, 14)], [0, 0])
     for sample, task in samples(mixture.refer_place, example, View(SIZE, mirror=True), 60):
-        if "left" in task.text[0]:
-            assert np.array_equal((sample.target == task.colours[0]).all(-1), things.masks[1][:, ::-1])
+        if "left" in task.text:
+            assert np.array_equal(painted(sample, task), things.masks[1][:, ::-1])
 
 
 def test_instances_and_boxes_are_painted_one_by_one():
@@ -269,7 +276,7 @@ def test_edges_are_thickened_but_not_round_the_border():
     line = np.zeros((1, 42, 56), np.float32)
     line[0, 0, :20] = line[0, 20:, -1] = 1
     drawn = Alpha(alpha=line, names=("edges",), confidence=np.ones((42, 56), np.float32))
-    example = Example("bsds", "made", __file__, "train", {"edges": lambda: drawn})
+    example = Example("bsds", "made", Path(__file__), "train", {"edges": lambda: drawn})
     for sample, _ in samples(mixture.edges, example, View(SIZE), 4):
         bright = sample.target.max(-1) > 128
         assert bright[1, :19].all() and bright[0, 20], "one pixel to each side"

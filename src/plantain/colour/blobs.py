@@ -32,7 +32,9 @@ SMOOTH = 0.5  # a step between two groups that is less than this part of the dis
 LIKE_GROUND = 12.0  # levels: nearer to the background than this is background that drifted
 DRIFT = 40.0  # levels: colours farther apart are two, however smooth the passage
 GAMMA = 5.0  # the paper's: parts are one thing if their joint box is at most so many times both boxes
-SAME = 6.0  # levels: parts of one thing have mean colours that agree so well (and the noise)
+SAME = 6.0  # levels: parts of one thing have mean colours that agree so well (plus the noise)
+NEAR_SAME = 14.0  # the same for parts that are close to each other for their size
+INNER = 0.09  # of a region's pixels must lie inside borders; halos have less
 BELL = 24.0  # levels: a pixel so far from its thing's colour counts 1/e
 
 
@@ -235,7 +237,7 @@ def _without_drift(
     count, steps = _meetings(calm, groups, len(colours))
     area = np.bincount(groups.ravel(), minlength=len(colours))
     apart = np.linalg.norm(colours[:, None] - colours, axis=-1)
-    smooth = steps < SMOOTH * count * apart
+    smooth = steps < count * (SMOOTH * apart + 1 + calm.noise)
     mingled = count > 0.3 * np.minimum(area[:, None], area)
     first, second = np.nonzero((count > 0) & (apart < DRIFT) & (smooth | (mingled & (apart < 3 * calm.width))))
     return components(len(colours), first, second).astype(np.int16)[groups]
@@ -262,11 +264,15 @@ def _meetings(
 def _without_specks(
     calm: _Calm, groups: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "k 3"]
 ) -> Int[np.ndarray, "h w"]:
-    """Regions that are too small to be things go to their neighbours."""
+    """Regions that are too small to be things, or all but border (halos), go to their neighbours."""
     parts, group = regions(groups)
-    small = np.bincount(parts.ravel(), minlength=len(group)) < least_area(groups.shape)
-    speck = small[parts]
-    return _spread(np.where(speck, np.int16(-1), groups), speck, calm, colours) if small.any() else groups
+    area = np.bincount(parts.ravel(), minlength=len(group))
+    inner = np.bincount(parts[~calm.border], minlength=len(group))
+    speck = (area < least_area(groups.shape)) | (inner < INNER * area)
+    if not speck.any() or speck.all():
+        return groups
+    open_ = speck[parts]
+    return _spread(np.where(open_, np.int16(-1), groups), open_, calm, colours)
 
 
 # ---- 4. things
@@ -290,7 +296,7 @@ def _things(
     table[group == 0] = -1
     numbers = table[parts]  # parts that are not background, from 0
     seen = _measured(calm, numbers, int((group != 0).sum()))
-    thing = components(len(seen.area), *_belonging(seen, calm))
+    thing = components(len(seen.area), *_belonging(seen, numbers, calm.noise))
     weight = np.zeros((len(seen.area), len(seen.area)))  # of each part in each thing
     weight[thing, np.arange(len(thing))] = seen.area
     area = weight.sum(1)
@@ -324,15 +330,38 @@ def _measured(calm: _Calm, numbers: Int[np.ndarray, "h w"], count: int) -> _Part
     return _Parts(area, colour, box, purity)
 
 
-def _belonging(seen: _Parts, calm: _Calm) -> tuple[Int[np.ndarray, "m"], Int[np.ndarray, "m"]]:
-    """Pairs of parts that are one thing: of one colour, and near each other for their size."""
-    alike = np.linalg.norm(seen.colour[:, None] - seen.colour, axis=-1) <= SAME + calm.noise
-    low = np.minimum(seen.box[:, None, :2], seen.box[None, :, :2])
-    high = np.maximum(seen.box[:, None, 2:], seen.box[None, :, 2:])
-    size = (seen.box[:, 2:] - seen.box[:, :2]).prod(-1)
-    close = (high - low).prod(-1) <= GAMMA * (size[:, None] + size)
-    first, second = np.nonzero(np.triu(alike & close, 1))
+def _belonging(
+    seen: _Parts, numbers: Int[np.ndarray, "h w"], noise: float
+) -> tuple[Int[np.ndarray, "m"], Int[np.ndarray, "m"]]:
+    """Pairs of parts that are one thing: of one colour, and near each other for their size; the nearer, the less must
+    their colours agree. Parts that touch are two things: there is a step between them."""
+    left, top, right, bottom = seen.box.T
+    size = (right - left) * (bottom - top)
+    joint = (_outer(np.maximum, right) - _outer(np.minimum, left)) * (
+        _outer(np.maximum, bottom) - _outer(np.minimum, top)
+    )
+    across = np.maximum(_outer(np.maximum, left) - _outer(np.minimum, right), 0)
+    down = np.maximum(_outer(np.maximum, top) - _outer(np.minimum, bottom), 0)
+    beside = np.hypot(across, down) <= 0.5 * np.sqrt(_outer(np.minimum, size))
+    alike = np.linalg.norm(seen.colour[:, None] - seen.colour, axis=-1) <= noise + np.where(beside, NEAR_SAME, SAME)
+    one = alike & (joint <= GAMMA * _outer(np.add, size))
+    one[_touching(numbers)] = False
+    first, second = np.nonzero(np.triu(one, 1))
     return first, second
+
+
+def _outer(of: np.ufunc, values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n n"]:
+    return np.asarray(of.outer(values, values))
+
+
+def _touching(numbers: Int[np.ndarray, "h w"]) -> tuple[Int[np.ndarray, "m"], Int[np.ndarray, "m"]]:
+    """Pairs of parts with pixels side by side, both ways round."""
+    pairs = [np.zeros((0, 2), numbers.dtype)]
+    for a, b in ((numbers[:, 1:], numbers[:, :-1]), (numbers[1:], numbers[:-1])):
+        meet = (a != b) & (a >= 0) & (b >= 0)
+        pairs.append(np.stack([a[meet], b[meet]], -1))
+    first, second = np.unique(np.concatenate(pairs), axis=0).T
+    return np.append(first, second), np.append(second, first)
 
 
 def _separation(colours: Float[np.ndarray, "n 3"], ground: Float[np.ndarray, "3"]) -> Float[np.ndarray, "n"]:

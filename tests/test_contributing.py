@@ -1,0 +1,67 @@
+"""CONTRIBUTING.md is true: its recipes are run as they stand."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import plantain
+from plantain.colour.curve import CURVES, decode_depth
+from plantain.models import MODELS
+from plantain.tasks import TASKS
+from plantain.tasks.language import parse
+
+TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PHOTO = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+
+def recipe(heading: str, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """The code under a heading, run as a module of its own."""
+    code = re.search(rf"^## {heading}.*?```python\n(.*?)```", TEXT, re.DOTALL | re.MULTILINE)
+    assert code is not None, heading
+    module = types.ModuleType("recipe")
+    monkeypatch.setitem(sys.modules, "recipe", module)
+    exec(compile(code[1], "CONTRIBUTING.md", "exec"), module.__dict__)
+    return module
+
+
+@pytest.fixture(autouse=True)
+def clean():
+    before = [(table, dict(table)) for table in (MODELS, TASKS, CURVES)]
+    yield
+    for table, old in before:
+        table.clear()
+        table.update(old)  # type: ignore[arg-type]
+
+
+def test_a_painter(monkeypatch) -> None:
+    recipe("A painter in ten lines", monkeypatch)
+    answer = plantain.load("sepia").predict(PHOTO, "normals")
+    assert answer.xyz.shape == (60, 80, 3)
+    assert answer.painting.rgb.shape == (48, 64, 3)
+    assert answer.painting.rgb[0, 0].tolist() == [112, 66, 20]
+
+
+def test_a_task(monkeypatch, tmp_path) -> None:
+    module = recipe("A task in ten lines", monkeypatch)
+    task = module.Shadows()
+    for style in ("imperative", "caption", "json", "terse"):
+        assert parse(task.prompt(style)) == task
+    truth = PHOTO.mean(-1) > 128
+    answer = plantain.load("oracle", truth=task.encode(truth)).predict(PHOTO, task)
+    assert np.array_equal(answer.masks[0], truth)
+    assert answer.save(tmp_path)["arrays"].name == "photo.shadows.npz"
+
+
+def test_a_colour_code(monkeypatch) -> None:
+    recipe("A colour code in ten lines", monkeypatch)
+    metres = np.linspace(0.5, 20, 200, dtype=np.float32).reshape(10, 20)
+    read, valid, confidence = decode_depth(CURVES["fire"].encode(metres), CURVES["fire"])
+    assert valid.all()
+    assert np.allclose(read, metres, rtol=0.02)
+    assert confidence.min() > 0.9
