@@ -49,14 +49,23 @@ def app() -> App:
     return made
 
 
+def overview() -> str:
+    """What `plantain --help` says: read from the table of verbs, so that nothing has to be imported for it."""
+    verbs = "\n".join(f"  {verb:<10}{line}" for verb, (_, line) in VERBS.items())
+    return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n--version  Says which version this is."
+
+
 def run(tokens: Sequence[str]) -> int:
     """Does one command; raises PlantainError. Without a verb, the words are a prediction's."""
+    if not tokens or tokens[0] in ("--help", "-h"):
+        print(overview())
+        return 0
     from cyclopts import CycloptsError
 
     from plantain.errors import UsageError
 
     words = [STDIN if token == "-" else token for token in tokens]
-    if words and words[0] not in {*VERBS, "--help", "-h", "--version"}:
+    if words[0] not in {*VERBS, "--version"}:
         words.insert(0, "predict")
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")

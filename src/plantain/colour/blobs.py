@@ -131,9 +131,9 @@ def _colours(calm: _Calm, background: RGB) -> Float[np.ndarray, "k 3"]:
     while crowd.size and crowd.max() >= least and len(found) < GROUPS:
         start = spot[crowd.argmax()]
         middle = _settled(start, spot, count, calm.width)
-        away = np.minimum(np.linalg.norm(spot - middle, axis=1), np.linalg.norm(spot - start, axis=1))
-        crowd[away <= calm.width] = 0
-        if min(np.linalg.norm(middle - c) for c in found) > calm.width / 2:
+        away = np.minimum(np.square(spot - middle).sum(1), np.square(spot - start).sum(1))
+        crowd[away <= calm.width**2] = 0
+        if np.linalg.norm(np.stack(found) - middle, axis=1).min() > calm.width / 2:
             found.append(middle)
     return np.stack(found).astype(np.float32)
 
@@ -166,7 +166,8 @@ def _settled(
     start: Float[np.ndarray, "3"], spot: Float[np.ndarray, "m 3"], count: Float[np.ndarray, "m"], width: float
 ) -> Float[np.ndarray, "3"]:
     """Where mean shift from `start` comes to rest (a few steps are enough)."""
-    middle = start
+    around = np.flatnonzero(np.square(spot - start).sum(1) <= (3 * width) ** 2)
+    spot, count, middle = spot[around], count[around], start
     for _ in range(4):
         near = np.square(spot - middle).sum(1) <= width**2
         if not near.any():
