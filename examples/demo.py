@@ -64,10 +64,14 @@ def said(answer: Any) -> str:
 def row(photo: Path, question: str, answer: Any) -> Image.Image:
     """Photo, painting and overlay side by side, under the question."""
     pictures = [Image.open(photo), Image.fromarray(answer.painting.rgb), answer.show(photo=photo)]
-    shown = [p.convert("RGB").resize((round(p.width * TALL / p.height), TALL), Image.Resampling.LANCZOS) for p in pictures]
+    shown = [
+        p.convert("RGB").resize((round(p.width * TALL / p.height), TALL), Image.Resampling.LANCZOS) for p in pictures
+    ]
     wide = 3 * 350
     out = Image.new("RGB", (wide, TALL + 26), "white")
-    ImageDraw.Draw(out).text((4, 5), f'{photo.name}   "{question}"', fill="black", font=panel.lettering(question, 14)[1])
+    ImageDraw.Draw(out).text(
+        (4, 5), f'{photo.name}   "{question}"', fill="black", font=panel.lettering(question, 14)[1]
+    )
     left = 0
     for picture in shown:
         out.paste(picture, (left, 26))

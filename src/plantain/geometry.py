@@ -228,7 +228,7 @@ def _restore_labels(answer: Labels, grid: Grid, sure: np.ndarray) -> Labels:
     if probabilities is not None:
         probabilities = np.stack([grid.soft(p) for p in np.moveaxis(probabilities, -1, 0)], -1)
         ids = np.where(ids < 0, -1, probabilities.argmax(-1)).astype(answer.ids.dtype)
-    segments = {"segments": grid.nearest(answer.segments)} if isinstance(answer, Panoptic) else {}
+    segments: dict[str, Any] = {"segments": grid.nearest(answer.segments)} if isinstance(answer, Panoptic) else {}
     return replace(answer, ids=ids, probabilities=probabilities, confidence=sure, **segments)
 
 

@@ -134,7 +134,12 @@ def _actual(where: Placement, made: Painting | None) -> Placement:
     width, height = made.rgb.shape[1], made.rgb.shape[0]
     sx, sy = width / where.canvas[0], height / where.canvas[1]
     x0, y0, x1, y1 = where.box
-    box = (round(x0 * sx), round(y0 * sy), max(round(x1 * sx), round(x0 * sx) + 1), max(round(y1 * sy), round(y0 * sy) + 1))
+    box = (
+        round(x0 * sx),
+        round(y0 * sy),
+        max(round(x1 * sx), round(x0 * sx) + 1),
+        max(round(y1 * sy), round(y0 * sy) + 1),
+    )
     return Placement(where.size, (width, height), box)
 
 
@@ -186,14 +191,18 @@ class Predictor:
     ) -> Painting:  # fmt: skip
         """The photo changed as told, at its own size (four times as large where the words ask to enlarge it).
 
-        What is too fine for the painter's canvas is kept from the photo. `mask` (True = paint anew) limits the change."""
+        What is too fine for the painter's canvas is kept from the photo. `mask` (True = paint here) limits the change."""
         pixels = read_photo(photo)
         if mask is not None and mask.shape != pixels.shape[:2]:
             raise UsageError(f"the mask is {mask.shape}, the photo {pixels.shape[:2]}; give the same size")
         size = (pixels.shape[1], pixels.shape[0])
         where = placement(size, self.painter.size(*size))
         shown = place(pixels, where)
-        area = None if mask is None else place(np.repeat(mask[..., None], 3, -1).astype(np.uint8) * 255, where)[..., 0] > 127
+        area = (
+            None
+            if mask is None
+            else place(np.repeat(mask[..., None], 3, -1).astype(np.uint8) * 255, where)[..., 0] > 127
+        )
         made = self._picture(Request(text, shown, where.canvas, seed, steps, area, perceive=False))
         if factor := enlargement(text):
             rgb = back(made.rgb, _actual(where, made), (size[0] * factor, size[1] * factor))
@@ -313,7 +322,9 @@ def _painted(
             yield Outcome(photo, answer, None, seconds)
 
 
-def _answer(sitting: Sitting | PlantainError, painted: Sequence[Painting | PlantainError]) -> Prediction | PlantainError:
+def _answer(
+    sitting: Sitting | PlantainError, painted: Sequence[Painting | PlantainError]
+) -> Prediction | PlantainError:
     if isinstance(sitting, PlantainError):
         return sitting
     try:
@@ -331,7 +342,7 @@ def _kept(model: str) -> Predictor:
 
 
 def load(model: str = "embedded", **options: Any) -> Predictor:
-    """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`. `plantain models` lists them."""
+    """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`; `plantain models` lists all."""
     return Predictor(load_painter(model, **options))
 
 

@@ -66,7 +66,7 @@ def test_other_packages_add_painters(monkeypatch) -> None:
         name, value = "theirs", "plantain.models.oracle:Oracle"
 
     monkeypatch.setattr("plantain.models.entry_points", lambda group: [Entry] if group == "plantain.models" else [])
-    assert list(rows())[0] == "theirs"
+    assert next(iter(rows())) == "theirs"
     assert "embedded" in rows()
     assert isinstance(load("theirs", truth=TRUTH), Oracle)
 

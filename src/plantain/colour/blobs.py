@@ -13,13 +13,14 @@ Made for what generators and file formats do to flat colours, where the paper's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped, UInt8
-from plantain.colour.cells import SIDE, bytes_of, corners, number
+from plantain.colour.cells import SIDE, bytes_of, corners, look_up, number, occurring
 from plantain.colour.centres import decode_centres, encode_centres
-from plantain.colour.palette import nearest
+from plantain.colour.palette import solve
 from plantain.colour.paper import decode_paper
 from plantain.colour.regions import components, regions
 from plantain.colour.things import RGB, Found, boxes_of, encode, least_area, surest
@@ -47,6 +48,11 @@ class _Calm:
     noise: float
     radius: int
     border: Bool[np.ndarray, "h w"]
+
+    @cached_property
+    def inside(self) -> Int[np.ndarray, "n"]:
+        """The colours inside borders, as `cells.number` numbers them."""
+        return number(self.rgb.reshape(-1, 3))[~self.border.reshape(-1)]
 
     @property
     def width(self) -> float:
@@ -127,23 +133,24 @@ def _colours(calm: _Calm, background: RGB) -> Float[np.ndarray, "k 3"]:
     if near.any() and crowd[near].max() >= least:
         ground = _settled(spot[np.flatnonzero(near)[crowd[near].argmax()]], spot, count, calm.width)
     found = [ground]
-    crowd[np.linalg.norm(spot - ground, axis=1) <= calm.width] = 0
+    dense = crowd >= least
+    start, crowd = spot[dense], crowd[dense]
+    crowd[np.square(start - ground).sum(1) <= calm.width**2] = 0
     while crowd.size and crowd.max() >= least and len(found) < GROUPS:
-        start = spot[crowd.argmax()]
-        middle = _settled(start, spot, count, calm.width)
-        away = np.minimum(np.square(spot - middle).sum(1), np.square(spot - start).sum(1))
+        top = start[crowd.argmax()]
+        middle = _settled(top, spot, count, calm.width)
+        away = np.minimum(np.square(start - middle).sum(1), np.square(start - top).sum(1))
         crowd[away <= calm.width**2] = 0
-        if np.linalg.norm(np.stack(found) - middle, axis=1).min() > calm.width / 2:
+        if np.square(np.stack(found) - middle).sum(1).min() > calm.width**2 / 4:
             found.append(middle)
     return np.stack(found).astype(np.float32)
 
 
 def _histogram(calm: _Calm) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, "m"]]:
     """The cells of 4 x 4 x 4 levels that occur inside borders: their middles, and how many pixels they hold."""
-    numbers = number(calm.rgb.reshape(-1, 3)) >> 6
-    count = np.bincount(numbers[~calm.border.reshape(-1)], minlength=1)
-    cells = np.flatnonzero(count)
-    return corners(cells) + np.float32((SIDE - 1) / 2), count[cells].astype(np.float32)
+    count = np.bincount(calm.inside >> 6, minlength=1)
+    found = np.flatnonzero(count)
+    return corners(found) + np.float32((SIDE - 1) / 2), count[found].astype(np.float32)
 
 
 def _crowds(
@@ -181,9 +188,11 @@ def _settled(
 
 def _grouped(calm: _Calm, colours: Float[np.ndarray, "k 3"]) -> Int[np.ndarray, "h w"]:
     """The group of each pixel: inside by its colour, at borders one of its neighbours'."""
-    ids, off, _ = nearest(calm.rgb, np.round(colours))
-    open_ = calm.border | (off > 2 * calm.width)
-    return _spread(np.where(open_, np.int16(-1), ids), open_, calm, colours)
+    legend = np.round(colours).astype(np.uint8)
+    ids, off, _ = look_up(calm.inside, occurring(calm.inside), lambda seen: solve(seen, legend))
+    groups = np.full(calm.border.shape, -1, np.int16)
+    groups[~calm.border] = np.where(off > 2 * calm.width, np.int16(-1), ids)
+    return _spread(groups, groups < 0, calm, colours)
 
 
 def _spread(
@@ -310,25 +319,31 @@ def _things(
 
 
 def _measured(calm: _Calm, numbers: Int[np.ndarray, "h w"], count: int) -> _Parts:
-    flat = numbers.reshape(-1)
-    on = np.flatnonzero(flat >= 0)
-    narrow = flat[on].astype(np.uint16 if count < 1 << 16 else np.int64)  # 16 bits are sorted several times faster
-    on = on[np.argsort(narrow, kind="stable")]
-    own = flat[on]
-    starts = np.searchsorted(own, np.arange(count))
-    area = np.diff(np.append(starts, len(on))).astype(np.float64)
+    on = np.flatnonzero(numbers.reshape(-1) >= 0)
+    own = numbers.reshape(-1)[on]
+    area = np.bincount(own, minlength=count)
     rgb = calm.rgb.reshape(-1, 3)[on].astype(np.float32)
     inside = ~calm.border.reshape(-1)[on]
-    inner = np.bincount(own[inside], minlength=count)
-    kept = inside | (inner[own] < 4)  # a part that is all border has nothing better
-    weight = np.maximum(np.bincount(own[kept], minlength=count), 1)
-    colour = np.stack([np.bincount(own[kept], rgb[kept, c], count) / weight for c in range(3)], -1).reshape(count, 3)
+    inside |= np.bincount(own[inside], minlength=count)[own] == 0  # a part that is all border has nothing better
+    inner, seen = own[inside], rgb[inside]
+    weight = np.maximum(np.bincount(inner, minlength=count), 1)
+    colour = np.stack([np.bincount(inner, seen[:, c], count) / weight for c in range(3)], -1)
     off = np.square(rgb - colour.astype(np.float32)[own]).sum(1)
-    purity = np.bincount(own, np.exp(-off / BELL**2), count) / np.maximum(area, 1)
-    ys, xs = np.divmod(on, numbers.shape[1])
-    ends = [low.reduceat(v, starts) if count else np.zeros(0) for low in (np.minimum, np.maximum) for v in (xs, ys)]
-    box = np.stack([ends[0], ends[1], ends[2] + 1, ends[3] + 1], -1).astype(np.float64)
-    return _Parts(area, colour, box, purity)
+    purity = np.bincount(own, np.exp(off * np.float32(-1 / BELL**2)), count) / np.maximum(area, 1)
+    return _Parts(area.astype(np.float64), colour, _boxes(own, on, numbers.shape, count), purity)
+
+
+def _boxes(
+    own: Int[np.ndarray, "p"], on: Int[np.ndarray, "p"], shape: tuple[int, ...], count: int
+) -> Float[np.ndarray, "n 4"]:
+    """left, top, right, bottom of each part, given the part of each pixel and its place in the flattened picture."""
+    spans = []
+    for place, size in zip(np.divmod(on, shape[1])[::-1], shape[::-1], strict=True):
+        held = np.zeros((count, size), bool)
+        held[own, place] = True
+        spans.append((held.argmax(1), size - held[:, ::-1].argmax(1)))
+    (left, right), (top, bottom) = spans
+    return np.stack([left, top, right, bottom], -1).astype(np.float64)
 
 
 def _belonging(

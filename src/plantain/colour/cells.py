@@ -17,6 +17,7 @@ PER_CELL = SIDE**3
 CELLS = (256 // SIDE) ** 3
 CHUNK = 1 << 15  # pixels at once: the temporaries of a step stay in the cache
 
+Solve = Callable[[UInt8[np.ndarray, "p 3"]], tuple[np.ndarray, ...]]
 _inside = np.arange(PER_CELL, dtype=np.uint8)
 OFFSETS: UInt8[np.ndarray, "64 3"] = np.stack([_inside & 3, _inside >> 2 & 3, _inside >> 4], -1)
 
@@ -77,13 +78,14 @@ def places(numbers: Int[np.ndarray, "n"], cells: Int[np.ndarray, "m"]) -> Int[np
     return out
 
 
-def by_colour(
-    flat: UInt8[np.ndarray, "n 3"], solve: Callable[[UInt8[np.ndarray, "p 3"]], tuple[np.ndarray, ...]]
-) -> tuple[np.ndarray, ...]:
+def by_colour(flat: UInt8[np.ndarray, "n 3"], solve: Solve) -> tuple[np.ndarray, ...]:
     """`solve(flat)`, where each answer depends on the colour alone: by the occurring cells if they have fewer colours."""
     numbers = number(flat)
-    cells = occurring(numbers)
-    if len(cells) * PER_CELL >= len(flat):
-        return solve(flat)
-    where = places(numbers, cells)
-    return tuple(np.take(answer, where, mode="clip") for answer in solve(colours(cells)))
+    found = occurring(numbers)
+    return solve(flat) if len(found) * PER_CELL >= len(flat) else look_up(numbers, found, solve)
+
+
+def look_up(numbers: Int[np.ndarray, "n"], found: Int[np.ndarray, "m"], solve: Solve) -> tuple[np.ndarray, ...]:
+    """The answers of `solve` for all colours of the cells, one for each number."""
+    where = places(numbers, found)
+    return tuple(np.take(answer, where, mode="clip") for answer in solve(colours(found)))

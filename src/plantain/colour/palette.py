@@ -152,11 +152,11 @@ def nearest(
     picture = cells.bytes_of(rgb)
     legend = np.asarray(colours, np.uint8).reshape(-1, 3)
     shape = picture.shape[:2]
-    ids, off, margin = cells.by_colour(picture.reshape(-1, 3), lambda seen: _solve(seen, legend))
+    ids, off, margin = cells.by_colour(picture.reshape(-1, 3), lambda seen: solve(seen, legend))
     return ids.reshape(shape), off.reshape(shape), margin.reshape(shape)
 
 
-def _solve(
+def solve(
     seen: UInt8[np.ndarray, "n 3"], legend: UInt8[np.ndarray, "k 3"]
 ) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     """`nearest` for a list of colours: the least of the keys (squared distance) * room + (which colour).
@@ -191,7 +191,7 @@ def refine(rgb: Shaped[np.ndarray, "h w 3"], colours: Shaped[np.ndarray, "k 3"])
     picture = cells.bytes_of(rgb).reshape(-1, 3)
     asked = np.asarray(colours, np.uint8).reshape(-1, 3)
     seen, count = _counted(picture)
-    ids, off, _ = _solve(seen, asked)
+    ids, off, _ = solve(seen, asked)
     near = off < NEAR
     ids, seen, count = ids[near].astype(np.intp), seen[near], count[near]
     totals = np.bincount(ids, count, minlength=len(asked))

@@ -59,9 +59,7 @@ def pack(root: Path, out: Path, megabytes: float) -> list[Path]:
 
 
 def _write(root: Path, target: Path, names: list[Path]) -> Path:
-    with tarfile.open(
-        target, "w", format=tarfile.GNU_FORMAT
-    ) as archive:  # PAX adds 1024 bytes a file
+    with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as archive:  # PAX adds 1024 bytes a file
         for name in names:
             archive.add(root / name, str(name))
     return target

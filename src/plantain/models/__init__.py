@@ -21,7 +21,7 @@ GROUP = "plantain.models"
 
 @dataclass(frozen=True)
 class Row:
-    """One model: `factory` is "module:callable", called with the options of `load`; `extra` is the pip extra it needs."""
+    """One model: `factory` is "module:callable", called with the options of `load`; `extra` is a pip extra it needs."""
 
     name: str
     factory: str

@@ -46,7 +46,9 @@ def train(
     chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps)
     root, folder = Path(data), Path(out)
     if chosen.live:
-        store: Cached | Live = Live([e for name in (*taps.SEEN, "photos") for e in present(root, [name])[: chosen.limit]])
+        store: Cached | Live = Live(
+            [e for name in (*taps.SEEN, "photos") for e in present(root, [name])[: chosen.limit]]
+        )
         run = Run(chosen, folder, resume, load_reader())
     else:
         kept = Path(cache) if cache else folder / "taps"

@@ -123,7 +123,7 @@ class Trunk(nn.Module):
 
     @torch.no_grad()
     def settle(self, taps: Tensor) -> None:
-        """Sets the taps' mean and spread a channel from a batch: a few of the reader's channels are 50 times the rest."""
+        """Sets the taps' mean and spread a channel from a batch: a few of its channels are 50 times the rest."""
         flat = taps.flatten(0, 1).float()
         self.tap_mean.copy_(flat.mean(0))
         self.tap_spread.copy_(flat.std(0).clamp(min=1e-3))

@@ -144,8 +144,8 @@ def load(folder: Path, names: Iterable[str]) -> tuple[list[Rows], np.ndarray]:
 
 
 def fast_reader() -> Read:
-    """The shipped reader in bfloat16: 1.7 times as fast as ONNX Runtime on a CPU that has it, and off by less (0.02 of a
-    mean of 2.4) than the int8 of the cache."""
+    """The shipped reader in bfloat16: 1.7 times as fast as ONNX Runtime on a CPU that has it, and off by less (0.02 in
+    a mean of 2.4) than the int8 of the cache."""
     import torch
 
     from plantain.models.embedded import MEAN, SPREAD
