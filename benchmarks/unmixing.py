@@ -75,7 +75,7 @@ METHODS: dict[str, Method] = {"voting": votes, "unmixing": unmix}
 def compare(
     scenes: Iterator[tuple[np.ndarray, Callable[[np.ndarray, int], np.ndarray]]], classes: int, legend: str
 ) -> dict[tuple[str, int], Tally]:
-    """Each scene: its truth, and a painter (colours k 3, pass) -> painting. `legend`: random, or chosen to unmix well."""
+    """Each scene: its truth, and a painter (colours k 3, pass) -> painting. `legend`: random or chosen."""
     tallies = {(m, n): Tally(classes) for m in METHODS for n in PASSES}
     for number, (truth, paint) in enumerate(scenes):
         for n in PASSES if legend == "chosen" else (max(PASSES),):

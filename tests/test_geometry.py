@@ -439,6 +439,14 @@ def test_normals_are_unit_vectors_again(size, canvas):
     np.testing.assert_allclose(angle[upper], np.degrees(1.2 * (x - 0.5))[upper], atol=1.0)
 
 
+def test_where_opposite_normals_cancel_the_nearest_one_is_taken():
+    xyz = np.zeros((10, 10, 3), np.float32)
+    xyz[:5, :, 2], xyz[5:, :, 2] = 1, -1
+    normals = Normals(xyz=xyz, valid=np.ones((10, 10), bool), confidence=sure(10, 10))
+    back = restore(normals, placement((15, 15), (10, 10)))  # the middle row lies between the two halves
+    np.testing.assert_allclose(np.abs(back.xyz[..., 2]), 1, atol=1e-5)
+
+
 def things(boxes, masks=None, canvas=(60, 60), labels=None, scores=None):
     count = len(boxes)
     return Instances(
@@ -641,6 +649,21 @@ def test_normals_of_tiles_are_unit_vectors():
     np.testing.assert_allclose(np.linalg.norm(xyz, axis=-1), 1, atol=1e-5)
     angle = np.arctan2(xyz[:, 0], xyz[:, 2])
     assert np.abs(angle - (1.5 * (PHOTO_X - 0.5))[joined.valid]).max() <= 0.051
+
+
+def test_normals_of_a_blind_tile_do_not_turn_those_of_its_neighbour():
+    left, right = tiles((70, 40), 40)
+    up = np.broadcast_to(np.array([0, 1, 0], np.float32), (40, 40, 3))
+    blind = np.ones((40, 40), bool)
+    blind[:, :15] = False
+    junk = np.where(blind[..., None], up, np.float32([1, 0, 0]))
+    parts = [
+        (left, Normals(xyz=up, valid=np.ones((40, 40), bool), confidence=sure(40, 40))),
+        (right, Normals(xyz=junk, valid=blind, confidence=sure(40, 40))),
+    ]
+    whole = Normals(xyz=np.zeros((40, 70, 3), np.float32), valid=np.ones((40, 70), bool), confidence=sure(40, 70))
+    joined = blend(parts, whole)
+    np.testing.assert_allclose(joined.xyz[joined.valid][:, 1], 1, atol=1e-5)
 
 
 def test_labels_of_tiles_are_voted_on():

@@ -125,6 +125,7 @@ def test_a_compressed_record_of_another_program_is_read(tmp_path):
         ("x.png", {}, False),
         ("x.webp", {"lossless": True}, False),
         ("x.webp", {"lossless": True, "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}, False),
+        ("x.webp", {"lossless": True, "icc_profile": b"seven b"}, False),  # an odd chunk before the pixels
         ("x.webp", {"quality": 95}, True),
         ("x.webp", {"quality": 95, "icc_profile": b"profile"}, True),
         ("x.jpg", {"quality": 100}, True),

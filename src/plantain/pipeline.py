@@ -191,7 +191,7 @@ class Predictor:
     ) -> Painting:  # fmt: skip
         """The photo changed as told, at its own size (four times as large where the words ask to enlarge it).
 
-        What is too fine for the painter's canvas is kept from the photo. `mask` (True = paint here) limits the change."""
+        What is too fine for the painter's canvas is kept from the photo; `mask` (True = paint) limits the change."""
         pixels = read_photo(photo)
         if mask is not None and mask.shape != pixels.shape[:2]:
             raise UsageError(f"the mask is {mask.shape}, the photo {pixels.shape[:2]}; give the same size")

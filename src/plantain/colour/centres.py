@@ -1,15 +1,28 @@
 """Things told apart by location colours on black: R = horizontal and G = vertical place of the thing's centre, B = 255.
 
 Code centers/1. What a small generator can learn by regression (as in Painter, arXiv 2212.02499); it gives boxes too.
+
+A painter that is unsure paints the mean of thing and black, so blue is the probability of a thing, and red / blue and
+green / blue the place it votes for, however blurred its outline. The votes are read as flat colours (see `flat`); then
+regions are joined that vote for about the same place, measured by their sizes: two things of 50 pixels can hardly have
+their centres 5 pixels apart, two halves of one thing can vote so.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from plantain._shapes import Bool, Float, Shaped, UInt8
-from plantain.colour.polyline import levels_of as as_levels
-from plantain.colour.things import SMALLEST, Found, boxes_of, encode
+from plantain._shapes import Bool, Float, Int, Shaped, UInt8
+from plantain.colour.cells import bytes_of
+from plantain.colour.flat import Calm, calmed, flat_regions, ranges
+from plantain.colour.things import Found, encode, least_area, pixel_boxes, surest
+
+STRAY = 2.0  # levels: votes this near are for the same place
+WITHIN = 0.45  # of a part's radius: how far from a larger thing's centre it may vote and yet belong to it
+OUTSIDE = 0.5  # of the larger thing's radius: how much farther if the part's vote is outside its own box
+BELL = 16.0  # levels: a vote so far from its thing's counts 1/e
 
 
 def encode_centres(masks: Bool[np.ndarray, "n h w"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -25,105 +38,95 @@ def encode_centres(masks: Bool[np.ndarray, "n h w"]) -> UInt8[np.ndarray, "h w 3
 
 
 def decode_centres(rgb: Shaped[np.ndarray, "h w 3"]) -> Found:
-    """Things from location colours on black.
+    """Things from location colours on black, surest first.
 
-    A painter that is unsure paints the mean of thing and black, so blue is the probability of a thing, and red / blue
-    and green / blue the place it votes for. Pixels are grouped by the peaks of their votes; how far apart peaks must be
-    follows from how much neighbouring votes differ."""
-    levels = as_levels(rgb)
-    height, width = levels.shape[:2]
-    blue = levels[..., 2]
-    on = blue > 127.5
-    none = Found(np.zeros((0, height, width), bool), np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
-    if not on.any():
-        return none
-    votes = np.minimum(levels[..., :2] / np.maximum(blue, 1)[..., None] * 255, 255)
-    reach = _reach(votes, on)
-    peaks = _peaks(votes[on], reach, max(1.0, SMALLEST * height * width))
-    if not len(peaks):
-        return none
-    owner = np.full((height, width), -1, np.int16)
-    cells = np.round(votes[on]).astype(np.int32)
-    owner[on] = _owners(peaks, 3 * reach)[cells[:, 1], cells[:, 0]]
-    return _surest([_thing(owner == k, levels, votes, reach) for k in range(len(peaks))], none)
+    score = how blue a thing is x how well its votes agree x whether they point into its own box (else 0.3)."""
+    seen = calmed(bytes_of(rgb))
+    votes = _votes(seen)
+    parts, group, _ = flat_regions(votes, (0, 0, 0))
+    table = np.where(group != 0, np.cumsum(group != 0) - 1, -1)
+    numbers = table[parts]
+    measured = _measured(seen, votes, numbers, int((group != 0).sum()))
+    thing = _joined(measured, numbers.shape)
+    return _found(measured, thing, numbers)
 
 
-def _reach(votes: Float[np.ndarray, "h w 2"], on: Bool[np.ndarray, "h w"]) -> float:
-    """How wide one thing's votes scatter, 2 to 16 levels: from the differences of votes four pixels apart."""
-    steps = []
-    for axis in (0, 1):
-        far = [slice(4, None) if a == axis else slice(None) for a in (0, 1)]
-        near = [slice(None, -4) if a == axis else slice(None) for a in (0, 1)]
-        both = on[tuple(far)] & on[tuple(near)]
-        steps.append(np.linalg.norm(votes[tuple(far)] - votes[tuple(near)], axis=-1)[both])
-    every = np.concatenate(steps)
-    return float(np.clip(3 * np.median(every), 2, 16)) if every.size else 2.0
+def _votes(seen: Calm) -> Calm:
+    """Where there is a thing (blue above one half): the place it votes for, with blue 255; black elsewhere."""
+    blue = seen.rgb[..., 2]
+    on = blue > 127
+    rgb = np.zeros(seen.rgb.shape, np.uint8)
+    scale = 255 / blue[on].astype(np.float32)
+    rgb[on, :2] = np.minimum(seen.rgb[on, :2] * scale[:, None] + 0.5, 255).astype(np.uint8)
+    rgb[on, 2] = 255
+    noise = seen.noise * float(scale.mean()) if on.any() else 0.0
+    return Calm(rgb, noise, seen.radius, on & (ranges(rgb, on) > 8 + 2.5 * noise))
 
 
-def _peaks(votes: Float[np.ndarray, "p 2"], reach: float, least: float) -> Float[np.ndarray, "k 2"]:
-    """Where the votes are dense: repeatedly the densest spot, and away with all votes within twice the reach."""
-    cells = np.round(votes).astype(np.int64)
-    table = np.bincount(cells[:, 1] * 256 + cells[:, 0], minlength=65536).reshape(256, 256).astype(np.float64)
-    near = max(1, round(reach))
-    found: list[tuple[float, float]] = []
-    left = table
-    while len(found) < 256:
-        dense = _box(left, near)
-        y, x = np.unravel_index(int(dense.argmax()), dense.shape)
-        if dense[y, x] < least:
-            break
-        ys, xs = slice(max(0, y - near), y + near + 1), slice(max(0, x - near), x + near + 1)
-        spot = left[ys, xs]
-        middle = (
-            float(spot.sum(0) @ np.arange(256)[xs] / spot.sum()),
-            float(spot.sum(1) @ np.arange(256)[ys] / spot.sum()),
-        )
-        found.append(middle)
-        wide = 2 * near
-        left = left.copy()
-        left[max(0, y - wide) : y + wide + 1, max(0, x - wide) : x + wide + 1] = 0
-    return np.array(found, np.float32).reshape(-1, 2)
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Regions: areas, mean votes and colours (levels), boxes (left, top, right, bottom), and how well votes agree."""
+
+    area: Float[np.ndarray, "n"]
+    vote: Float[np.ndarray, "n 2"]
+    colour: Float[np.ndarray, "n 3"]
+    box: Float[np.ndarray, "n 4"]
+    accord: Float[np.ndarray, "n"]
 
 
-def _owners(peaks: Float[np.ndarray, "k 2"], reach: float) -> np.ndarray:
-    """For every vote, rounded (256 x 256, row = vertical place): the nearest peak within reach, else -1."""
-    place = np.arange(256, dtype=np.float32)
-    best, owner = np.full((256, 256), reach, np.float32), np.full((256, 256), -1, np.int16)
-    for k, (x, y) in enumerate(peaks):
-        away = np.hypot(place[None] - x, place[:, None] - y)
-        nearer = away < best
-        best[nearer], owner[nearer] = away[nearer], k
-    return owner
+def _measured(seen: Calm, votes: Calm, numbers: Int[np.ndarray, "h w"], count: int) -> _Parts:
+    on = np.flatnonzero(numbers.reshape(-1) >= 0)
+    own = numbers.reshape(-1)[on]
+    area = np.bincount(own, minlength=count).astype(np.float64)
+    weight = np.maximum(area, 1)
+    vote = np.stack([np.bincount(own, votes.rgb[..., c].reshape(-1)[on], count) / weight for c in (0, 1)], -1)
+    colour = np.stack([np.bincount(own, seen.rgb[..., c].reshape(-1)[on], count) / weight for c in range(3)], -1)
+    off = np.square(votes.rgb.reshape(-1, 3)[on, :2] - vote.astype(np.float32)[own]).sum(1)
+    accord = np.bincount(own, np.exp(off * np.float32(-1 / BELL**2)), count) / weight
+    return _Parts(area, vote, colour, pixel_boxes(own, on, numbers.shape, count), accord)
 
 
-def _box(table: Float[np.ndarray, "h w"], radius: int) -> Float[np.ndarray, "h w"]:
-    """Sums over squares of 2 radius + 1."""
-    total = np.pad(table, ((radius + 1, radius), (radius + 1, radius))).cumsum(0).cumsum(1)
-    side = 2 * radius + 1
-    return np.asarray(total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side])
+def _joined(parts: _Parts, shape: tuple[int, ...]) -> Int[np.ndarray, "n"]:
+    """The thing of each part: large parts first, each joins the thing whose centre its vote is nearest to, or is one."""
+    pixels = np.array([shape[1], shape[0]]) / 255
+    place = parts.vote * pixels
+    radius = np.sqrt(parts.area / np.pi)
+    stray = STRAY * float(pixels.max())
+    inside = _inside(place, parts.box)
+    thing = np.arange(len(radius))
+    heads: list[int] = []
+    for k in np.argsort(-parts.area, kind="stable").tolist():
+        if heads:
+            away = np.hypot(*(place[heads] - place[k]).T)
+            allowed = stray + WITHIN * radius[k] + (0 if inside[k] else OUTSIDE) * radius[heads]
+            best = int((away / allowed).argmin())
+            if away[best] <= allowed[best]:
+                thing[k] = heads[best]
+                continue
+        heads.append(k)
+    return thing
 
 
-def _thing(mask: np.ndarray, levels: np.ndarray, votes: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Mask, colour, and score: how blue it is, how well its votes agree, and whether they point into its own box."""
-    if not mask.any():
-        return mask, np.zeros(3, np.float32), 0.0
-    own = votes[mask]
-    middle = np.median(own, axis=0)
-    spread = float(np.linalg.norm(own - middle, axis=1).mean())
-    (left, top, right, bottom), (height, width) = boxes_of(mask[None])[0], mask.shape
-    x, y = middle / 255 * (width, height)
-    slack_x, slack_y = 0.25 * (right - left) + 2, 0.25 * (bottom - top) + 2
-    inside = left - slack_x <= x <= right + slack_x and top - slack_y <= y <= bottom + slack_y
-    sure = float(levels[mask][:, 2].mean()) / 255
-    score = sure * float(np.exp(-((spread / (2 * max(reach, 8.0))) ** 2))) * (1.0 if inside else 0.3)
-    return mask, levels[mask].mean(0), score
+def _inside(place: Float[np.ndarray, "n 2"], box: Float[np.ndarray, "n 4"]) -> Bool[np.ndarray, "n"]:
+    """Whether each place lies in its box, a quarter larger to each side."""
+    slack = 0.25 * (box[:, 2:] - box[:, :2]) + 2
+    return np.asarray(((place >= box[:, :2] - slack) & (place <= box[:, 2:] + slack)).all(1))
 
 
-def _surest(things: list[tuple[np.ndarray, np.ndarray, float]], none: Found) -> Found:
-    """Things by falling score, without specks."""
-    least = max(1.0, SMALLEST * none.masks[0:0].shape[1] * none.masks.shape[2])
-    kept = sorted((t for t in things if t[0].sum() >= least), key=lambda t: -t[2])
-    if not kept:
-        return none
-    masks, colours, scores = zip(*kept, strict=True)
-    return Found(np.stack(masks), np.stack(colours).astype(np.float32), np.array(scores, np.float32))
+def _found(parts: _Parts, thing: Int[np.ndarray, "n"], numbers: Int[np.ndarray, "h w"]) -> Found:
+    count = len(parts.area)
+    weight = np.zeros((count, count))  # of each part in each thing
+    weight[thing, np.arange(count)] = parts.area
+    area = weight.sum(1)
+    weight /= np.maximum(area[:, None], 1)
+    box = parts.box.copy()
+    np.minimum.at(box[:, :2], thing, parts.box[:, :2])
+    np.maximum.at(box[:, 2:], thing, parts.box[:, 2:])
+    height, width = numbers.shape
+    place = (weight @ parts.vote) * np.array([width, height]) / 255
+    colours = weight @ parts.colour
+    scores = colours[:, 2] / 255 * (weight @ parts.accord) * np.where(_inside(place, box), 1.0, 0.3)
+    real = area >= least_area(numbers.shape)
+    name = np.where(real, np.cumsum(real) - 1, -1)[thing]
+    owner = np.append(name, -1).astype(np.int16)[numbers]
+    return surest(owner, colours[real], scores[real])

@@ -46,6 +46,19 @@ def boxes_of(masks: Bool[np.ndarray, "n h w"]) -> Float[np.ndarray, "n 4"]:
     return out
 
 
+def pixel_boxes(
+    own: Int[np.ndarray, "p"], on: Int[np.ndarray, "p"], shape: tuple[int, ...], count: int
+) -> Float[np.ndarray, "n 4"]:
+    """left, top, right, bottom of each part, given the part of each pixel and its place in the flattened picture."""
+    spans = []
+    for place, size in zip(np.divmod(on, shape[1])[::-1], shape[::-1], strict=True):
+        held = np.zeros((count, size), bool)
+        held[own, place] = True
+        spans.append((held.argmax(1), size - held[:, ::-1].argmax(1)))
+    (left, right), (top, bottom) = spans
+    return np.stack([left, top, right, bottom], -1).astype(np.float64)
+
+
 def encode(
     masks: Bool[np.ndarray, "n h w"], colours: Shaped[np.ndarray, "n 3"], background: RGB = (0, 0, 0)
 ) -> UInt8[np.ndarray, "h w 3"]:

@@ -1,0 +1,274 @@
+"""A painting in flat colours -> its regions: what generators and file formats do to flat colours is undone.
+
+1. noise: the picture is averaged as much as its noise asks for, and borders are where it still changes;
+2. drift: what is not border is grouped by colour over the whole picture, finely; groups that pass into each other
+   without a step become one again;
+3. blur: a border pixel takes the group of one of its neighbours, the one of the nearest colour, so that mixtures are no
+   regions (halos); specks go to their neighbours too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from plantain._shapes import Bool, Float, Int, Shaped, UInt8
+from plantain.colour.cells import SIDE, corners, look_up, number, occurring
+from plantain.colour.palette import solve
+from plantain.colour.regions import components, regions
+from plantain.colour.things import RGB, least_area
+
+GROUPS = 255  # colours in one painting
+OWN_GROUND = 24.0  # levels: how far from the asked background a painter's own may lie
+SMOOTH = 0.5  # a step between two groups that is less than this part of the distance of their colours is drift
+DRIFT = 40.0  # levels: colours farther apart are two, however smooth the passage
+INNER = 0.09  # of a region's pixels must lie inside borders; halos have less
+
+
+@dataclass(frozen=True, eq=False)
+class Calm:
+    """The picture with its noise averaged away, what noise is left (sd in levels), how wide the average was, and where
+    colours change."""
+
+    rgb: UInt8[np.ndarray, "h w 3"]
+    noise: float
+    radius: int
+    border: Bool[np.ndarray, "h w"]
+
+    @cached_property
+    def inside(self) -> Shaped[np.ndarray, "n"]:
+        """The colours inside borders, as `cells.number` numbers them."""
+        return number(self.rgb.reshape(-1, 3))[~self.border.reshape(-1)]
+
+    @property
+    def width(self) -> float:
+        """Levels around a flat colour within which nearly all its pixels lie."""
+        return 6 + 2.5 * self.noise
+
+
+def flat_regions(
+    calm: Calm, background: RGB
+) -> tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "n"], Float[np.ndarray, "3"]]:
+    """The region of each pixel, each region's group (0 is background), and the background's own colour."""
+    colours = _colours(calm, background)
+    groups = _without_drift(calm, _grouped(calm, colours), colours)
+    return *regions(_without_specks(calm, groups, colours)), colours[0]
+
+
+# ---- 1. noise and borders
+
+
+def calmed(picture: UInt8[np.ndarray, "h w 3"]) -> Calm:
+    noise = _noise_of(picture)
+    radius = int(noise > 1.5) + int(noise > 8)
+    side = 2 * radius + 1
+    rgb = _averaged(picture, radius) if radius else picture
+    left = noise / side
+    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left)
+
+
+def _noise_of(picture: UInt8[np.ndarray, "h w 3"]) -> float:
+    """The sd of the noise, from the median difference of neighbours. Clipped pixels (0, 255) have less: left out."""
+    left, right = picture[::2, :-1].astype(np.int16), picture[::2, 1:].astype(np.int16)
+    middle = left + right
+    inside = (middle > 6) & (middle < 504)
+    count = np.bincount(np.abs(left - right)[inside], minlength=256)
+    if not count.any():
+        return 0.0
+    below = count.cumsum()
+    k = int(np.searchsorted(below, below[-1] / 2))
+    median = k - 0.5 + (below[-1] / 2 - (below[k] - count[k])) / count[k] if k else 0.0  # within the level k
+    return float(median / 0.954)  # of |a - b|, both normal
+
+
+def _averaged(picture: UInt8[np.ndarray, "h w 3"], radius: int) -> UInt8[np.ndarray, "h w 3"]:
+    """The mean over squares of 2 radius + 1, edges repeated."""
+    side = 2 * radius + 1
+    total = np.pad(picture, ((radius, radius), (radius, radius), (0, 0)), "edge").astype(np.uint16)
+    height, width = picture.shape[:2]
+    total = sum((total[k : k + height] for k in range(1, side)), total[:height])
+    total = sum((total[:, k : k + width] for k in range(1, side)), total[:, :width])
+    return ((total + side * side // 2) // np.uint16(side * side)).astype(np.uint8)
+
+
+def ranges(
+    picture: UInt8[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"] | None = None
+) -> UInt8[np.ndarray, "h w"]:
+    """How much the most changing channel changes over 3 x 3 pixels, or over those of them that are `on`."""
+    least = picture if on is None else np.where(on[..., None], picture, np.uint8(255))
+    high, low = _spreading(np.maximum, picture), _spreading(np.minimum, least)
+    change = np.where(high > low, high - low, np.uint8(0))
+    return np.maximum(np.maximum(change[..., 0], change[..., 1]), change[..., 2])
+
+
+def _spreading(end: np.ufunc, picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)), "edge")
+    rows = end(end(padded[:-2], padded[1:-1]), padded[2:])
+    return np.asarray(end(end(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:]))
+
+
+# ---- 2. groups of colours
+
+
+def _colours(calm: Calm, background: RGB) -> Float[np.ndarray, "k 3"]:
+    """The colours of the painting, the background's own first: the densest spots of the calm picture's colours."""
+    spot, count = _histogram(calm)
+    least = least_area(calm.border.shape) / 2
+    crowd = _crowds(spot, count, calm.width)
+    ground = np.array(background, np.float32)
+    near = np.linalg.norm(spot - ground, axis=1) <= OWN_GROUND
+    if near.any() and crowd[near].max() >= least:
+        ground = _settled(spot[np.flatnonzero(near)[crowd[near].argmax()]], spot, count, calm.width)
+    found = [ground]
+    dense = crowd >= least
+    start, crowd = spot[dense], crowd[dense]
+    crowd[np.square(start - ground).sum(1) <= calm.width**2] = 0
+    while crowd.size and crowd.max() >= least and len(found) < GROUPS:
+        top = start[crowd.argmax()]
+        middle = _settled(top, spot, count, calm.width)
+        away = np.minimum(np.square(start - middle).sum(1), np.square(start - top).sum(1))
+        crowd[away <= calm.width**2] = 0
+        if np.square(np.stack(found) - middle).sum(1).min() > calm.width**2 / 4:
+            found.append(middle)
+    return np.stack(found).astype(np.float32)
+
+
+def _histogram(calm: Calm) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, "m"]]:
+    """The cells of 4 x 4 x 4 levels that occur inside borders: their middles, and how many pixels they hold."""
+    count = np.bincount(calm.inside >> 6, minlength=1)
+    found = np.flatnonzero(count)
+    return corners(found) + np.float32((SIDE - 1) / 2), count[found].astype(np.float32)
+
+
+def _crowds(
+    spot: Float[np.ndarray, "m 3"], count: Float[np.ndarray, "m"], width: float
+) -> Float[np.ndarray, "m"]:
+    """How many pixels have about the colour of each spot: counts summed over a cube of about `width` to each side."""
+    reach = max(1, round(width / SIDE))
+    side = 256 // SIDE
+    cube = np.zeros((side, side, side), np.float32)
+    at = tuple((spot // SIDE).astype(np.intp).T)
+    cube[at] = count
+    last, first = np.minimum(np.arange(side) + reach, side - 1) + 1, np.maximum(np.arange(side) - reach, 0)
+    for axis in range(3):
+        total = np.insert(cube.cumsum(axis), 0, 0, axis)
+        cube = total.take(last, axis) - total.take(first, axis)
+    return cube[at]
+
+
+def _settled(
+    start: Float[np.ndarray, "3"], spot: Float[np.ndarray, "m 3"], count: Float[np.ndarray, "m"], width: float
+) -> Float[np.ndarray, "3"]:
+    """Where mean shift from `start` comes to rest (a few steps are enough)."""
+    around = np.flatnonzero(np.square(spot - start).sum(1) <= (3 * width) ** 2)
+    spot, count, middle = spot[around], count[around], start
+    for _ in range(4):
+        near = np.square(spot - middle).sum(1) <= width**2
+        if not near.any():
+            break
+        middle = (count[near] @ spot[near] / count[near].sum()).astype(np.float32)
+    return middle
+
+
+# ---- 3. which group each pixel belongs to
+
+
+def _grouped(calm: Calm, colours: Float[np.ndarray, "k 3"]) -> Int[np.ndarray, "h w"]:
+    """The group of each pixel: inside by its colour, at borders one of its neighbours'."""
+    legend = np.round(colours).astype(np.uint8)
+    ids, off, _ = look_up(calm.inside, occurring(calm.inside), lambda seen: solve(seen, legend))
+    groups = np.full(calm.border.shape, -1, np.int16)
+    groups[~calm.border] = np.where(off > 2 * calm.width, np.int16(-1), ids)
+    return _spread(groups, groups < 0, calm, colours)
+
+
+def _spread(
+    groups: Int[np.ndarray, "h w"], open_: Bool[np.ndarray, "h w"], calm: Calm, colours: Float[np.ndarray, "k 3"]
+) -> Int[np.ndarray, "h w"]:
+    """Gives each open pixel the group of a neighbour, of several the one with the nearest colour.
+
+    For as many rounds as a border is wide a pixel may change its mind; more, and colours would creep along borders that
+    they look like. After that only pixels without a group get one. What no group reaches is background."""
+    height, width = groups.shape
+    out = np.pad(groups, 1, constant_values=-1).reshape(-1)
+    ys, xs = np.nonzero(open_)
+    place, rgb = (ys + 1) * (width + 2) + xs + 1, calm.rgb[ys, xs].astype(np.float32)
+    cost = np.full(len(place), np.inf, np.float32)
+    number_of = np.full(len(out), -1, np.int32)
+    number_of[place] = np.arange(len(place))
+    active, rounds = np.arange(len(place)), 0
+    while len(active):
+        rounds += 1
+        changed = active[_better(active, out, place, rgb, cost, colours, width + 2)]
+        touched = np.zeros(len(place) + 1, bool)  # the last stands for all pixels that are not open
+        for step in (-1, 1, -width - 2, width + 2):
+            touched[number_of[place[changed] + step]] = True
+        active = np.flatnonzero(touched[:-1])
+        if rounds > 2 * calm.radius + 3:
+            active = active[np.isinf(cost[active])]
+    return np.maximum(out.reshape(height + 2, width + 2)[1:-1, 1:-1], 0)
+
+
+def _better(
+    active: Int[np.ndarray, "a"], out: np.ndarray, place: np.ndarray, rgb: np.ndarray, cost: np.ndarray,
+    colours: Float[np.ndarray, "k 3"], across: int,
+) -> Bool[np.ndarray, "a"]:  # fmt: skip
+    """One round of `_spread` for the active pixels, in place in `out` and `cost`; says which of them changed."""
+    where, seen = place[active], rgb[active]
+    least, own = cost[active], out[where]
+    before = own.copy()
+    for step in (-1, 1, -across, across):
+        other = out[where + step]
+        try_ = np.flatnonzero((other >= 0) & (other != own))
+        away = np.square(seen[try_] - colours[other[try_]]).sum(1)
+        won = away < least[try_]
+        least[try_[won]], own[try_[won]] = away[won], other[try_[won]]
+    out[where], cost[active] = own, least
+    return own != before
+
+
+def _without_drift(
+    calm: Calm, groups: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "k 3"]
+) -> Int[np.ndarray, "h w"]:
+    """Joins groups of like colour that pass into each other smoothly, or that are mingled like noise."""
+    count, steps = _meetings(calm, groups, len(colours))
+    area = np.bincount(groups.ravel(), minlength=len(colours))
+    apart = np.linalg.norm(colours[:, None] - colours, axis=-1)
+    smooth = steps < count * (SMOOTH * apart + 1 + calm.noise)
+    mingled = count > 0.3 * np.minimum(area[:, None], area)
+    first, second = np.nonzero((count > 0) & (apart < DRIFT) & (smooth | (mingled & (apart < 3 * calm.width))))
+    return components(len(colours), first, second).astype(np.int16)[groups]
+
+
+def _meetings(
+    calm: Calm, groups: Int[np.ndarray, "h w"], count: int
+) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, "k k"]]:
+    """For each two groups: how many pixels, a border's width apart, belong to one and the other, and the sum of the
+    distances of their colours."""
+    step = 2 * calm.radius + 5
+    met, sums = np.zeros(count * count), np.zeros(count * count)
+    for one, other in ((np.s_[:, step:], np.s_[:, :-step]), (np.s_[step:], np.s_[:-step])):
+        a, b = groups[one], groups[other]
+        differ = a != b
+        pair = a[differ].astype(np.intp) * count + b[differ]
+        away = np.linalg.norm(calm.rgb[one][differ].astype(np.float32) - calm.rgb[other][differ], axis=1)
+        met += np.bincount(pair, minlength=count * count)
+        sums += np.bincount(pair, away, minlength=count * count)
+    met, sums = met.reshape(count, count), sums.reshape(count, count)
+    return met + met.T, sums + sums.T
+
+
+def _without_specks(
+    calm: Calm, groups: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "k 3"]
+) -> Int[np.ndarray, "h w"]:
+    """Regions that are too small to be things, or all but border (halos), go to their neighbours."""
+    parts, group = regions(groups)
+    area = np.bincount(parts.ravel(), minlength=len(group))
+    inner = np.bincount(parts[~calm.border], minlength=len(group))
+    speck = (area < least_area(groups.shape)) | (inner < INNER * area)
+    if not speck.any() or speck.all():
+        return groups
+    open_ = speck[parts]
+    return _spread(np.where(open_, np.int16(-1), groups), open_, calm, colours)
