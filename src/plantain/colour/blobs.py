@@ -1,7 +1,7 @@
 """Things told apart by flat colours of the painter's choice: code blobs/1.
 
-The picture's regions (see `flat`) are things; separate parts are one thing where their colours agree and they are not far
-apart for their size. Noise, drift, blur and JPEG, at which the paper's decoder (`paper`) fails, are what this is made for.
+The picture's regions (see `flat`) are things; separate parts are one thing where their colours agree and they are not
+far apart for their size. Made for noise, drift, blur and JPEG, at which the paper's decoder (`paper`) fails.
 """
 
 from __future__ import annotations

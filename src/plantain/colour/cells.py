@@ -1,4 +1,4 @@
-"""The colours that occur in a picture, by cells of 4 x 4 x 4 levels: what depends on the colour alone is worked out once.
+"""The colours that occur in a picture, by cells of 4 x 4 x 4 levels: what depends on colour alone is worked out once.
 
 A painting of a million pixels seldom has more than a few thousand such cells, so solving all 64 colours of each and
 looking the pixels up is exact and several times cheaper than solving every pixel.
@@ -36,12 +36,14 @@ def packed(flat: UInt8[np.ndarray, "n 3"]) -> Shaped[np.ndarray, "n"]:
 
     Reads four bytes at every third, which takes a tenth of the time that joining three channels takes."""
     last = flat[-1].astype(np.uint32)
-    whole = np.ndarray(len(flat) - 1, "<u4", np.ascontiguousarray(flat), strides=(3,))  # the last would read past the end
+    whole = np.ndarray(
+        len(flat) - 1, "<u4", np.ascontiguousarray(flat), strides=(3,)
+    )  # the last would read past the end
     return np.append(whole & np.uint32(0xFFFFFF), last[0] | last[1] << 8 | last[2] << 16)
 
 
 def number(flat: UInt8[np.ndarray, "n 3"]) -> Shaped[np.ndarray, "n"]:
-    """A number for each colour: the upper 18 bits its cell, the lower 6 its place in the cell (a row of OFFSETS); uint32."""
+    """A number (uint32) for each colour: the upper 18 bits its cell, the lower 6 its place there (a row of OFFSETS)."""
     out = packed(flat)
     for start in range(0, len(out), CHUNK):
         rgb = out[start : start + CHUNK]
@@ -58,7 +60,7 @@ def corners(cells: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "m 3"]:
 
 def colours(cells: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "p 3"]:
     """All colours of the cells, 64 each, in the order of `places`."""
-    return (corners(cells)[:, None] + OFFSETS).reshape(-1, 3)
+    return np.asarray((corners(cells)[:, None] + OFFSETS).reshape(-1, 3))
 
 
 def occurring(numbers: Shaped[np.ndarray, "n"]) -> Int[np.ndarray, "m"]:
@@ -79,7 +81,7 @@ def places(numbers: Shaped[np.ndarray, "n"], cells: Int[np.ndarray, "m"]) -> Int
 
 
 def by_colour(flat: UInt8[np.ndarray, "n 3"], solve: Solve) -> tuple[np.ndarray, ...]:
-    """`solve(flat)`, where each answer depends on the colour alone: by the occurring cells if they have fewer colours."""
+    """`solve(flat)`, whose answers depend on the colour alone: by the occurring cells if they have fewer colours."""
     numbers = number(flat)
     found = occurring(numbers)
     return solve(flat) if len(found) * PER_CELL >= len(flat) else look_up(numbers, found, solve)

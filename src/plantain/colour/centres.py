@@ -20,7 +20,11 @@ from plantain.colour.flat import Calm, calmed, flat_regions, ranges
 from plantain.colour.things import Found, encode, least_area, pixel_boxes, surest
 
 STRAY = 2.0  # levels: votes this near are for the same place
-WITHIN = 0.45  # of a part's radius: how far from a larger thing's centre it may vote and yet belong to it
+STEEP = 4  # levels over 3 x 3 pixels: votes that change more are a border's
+GRAIN = 1  # pixels: votes that mingle like noise do so from one pixel to the next
+WOBBLE = 0.5  # of the votes' change over a passage counts as noise
+PASSAGE = 0.03  # of the picture's longer side: small networks blur so much
+WITHIN = 1.0  # of the scatter of its votes: how far from a larger thing's centre a part may vote and yet belong to it
 OUTSIDE = 0.5  # of the larger thing's radius: how much farther if the part's vote is outside its own box
 BELL = 16.0  # levels: a vote so far from its thing's counts 1/e
 
@@ -59,8 +63,19 @@ def _votes(seen: Calm) -> Calm:
     scale = 255 / blue[on].astype(np.float32)
     rgb[on, :2] = np.minimum(seen.rgb[on, :2] * scale[:, None] + 0.5, 255).astype(np.uint8)
     rgb[on, 2] = 255
-    noise = seen.noise * float(scale.mean()) if on.any() else 0.0
-    return Calm(rgb, noise, seen.radius, on & (ranges(rgb, on) > 8 + 2.5 * noise))
+    passage = max(seen.passage, round(PASSAGE * max(on.shape)))
+    noise = max(seen.noise * float(scale.mean()) if on.any() else 0.0, _wobble(rgb, on, passage) * WOBBLE)
+    return Calm(rgb, noise, seen.radius, on & (ranges(rgb, on) > STEEP + 2.5 * noise), passage, GRAIN)
+
+
+def _wobble(votes: UInt8[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"], step: int) -> float:
+    """How much votes differ over `step` pixels (levels, the median): mostly within things."""
+    found = [np.zeros(0, np.float32)]
+    for one, other in ((np.s_[::2, step::2], np.s_[::2, :-step:2]), (np.s_[step::2, ::2], np.s_[:-step:2, ::2])):
+        both = on[one] & on[other]
+        found.append(np.linalg.norm(votes[one][both].astype(np.float32) - votes[other][both], axis=1))
+    every = np.concatenate(found)
+    return float(np.median(every)) if len(every) else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +87,7 @@ class _Parts:
     colour: Float[np.ndarray, "n 3"]
     box: Float[np.ndarray, "n 4"]
     accord: Float[np.ndarray, "n"]
+    scatter: Float[np.ndarray, "n"]
 
 
 def _measured(seen: Calm, votes: Calm, numbers: Int[np.ndarray, "h w"], count: int) -> _Parts:
@@ -83,11 +99,12 @@ def _measured(seen: Calm, votes: Calm, numbers: Int[np.ndarray, "h w"], count: i
     colour = np.stack([np.bincount(own, seen.rgb[..., c].reshape(-1)[on], count) / weight for c in range(3)], -1)
     off = np.square(votes.rgb.reshape(-1, 3)[on, :2] - vote.astype(np.float32)[own]).sum(1)
     accord = np.bincount(own, np.exp(off * np.float32(-1 / BELL**2)), count) / weight
-    return _Parts(area, vote, colour, pixel_boxes(own, on, numbers.shape, count), accord)
+    scatter = np.sqrt(np.bincount(own, off, count) / weight)
+    return _Parts(area, vote, colour, pixel_boxes(own, on, numbers.shape, count), accord, scatter)
 
 
 def _joined(parts: _Parts, shape: tuple[int, ...]) -> Int[np.ndarray, "n"]:
-    """The thing of each part: large parts first, each joins the thing whose centre its vote is nearest to, or is one."""
+    """The thing of each part. Large ones first: each joins the thing whose centre its vote is nearest to, or is one."""
     pixels = np.array([shape[1], shape[0]]) / 255
     place = parts.vote * pixels
     radius = np.sqrt(parts.area / np.pi)
@@ -98,7 +115,11 @@ def _joined(parts: _Parts, shape: tuple[int, ...]) -> Int[np.ndarray, "n"]:
     for k in np.argsort(-parts.area, kind="stable").tolist():
         if heads:
             away = np.hypot(*(place[heads] - place[k]).T)
-            allowed = stray + WITHIN * radius[k] + (0 if inside[k] else OUTSIDE) * radius[heads]
+            allowed = (
+                stray
+                + WITHIN * (parts.scatter[k] + parts.scatter[heads]) * float(pixels.max())
+                + (0 if inside[k] else OUTSIDE) * radius[heads]
+            )
             best = int((away / allowed).argmin())
             if away[best] <= allowed[best]:
                 thing[k] = heads[best]

@@ -24,23 +24,26 @@ GROUPS = 255  # colours in one painting
 OWN_GROUND = 24.0  # levels: how far from the asked background a painter's own may lie
 SMOOTH = 0.5  # a step between two groups that is less than this part of the distance of their colours is drift
 DRIFT = 40.0  # levels: colours farther apart are two, however smooth the passage
+MINGLED = 0.3  # neighbours in the other group for each pixel of the smaller one: more than a clean outline has
 INNER = 0.09  # of a region's pixels must lie inside borders; halos have less
 
 
 @dataclass(frozen=True, eq=False)
 class Calm:
-    """The picture with its noise averaged away, what noise is left (sd in levels), how wide the average was, and where
-    colours change."""
+    """The picture with its noise averaged away, what noise is left (sd in levels), how wide the average was, where
+    colours change, over how many pixels they change at a border, and how far patches of noise reach."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     noise: float
     radius: int
     border: Bool[np.ndarray, "h w"]
+    passage: int
+    grain: int
 
     @cached_property
     def inside(self) -> Shaped[np.ndarray, "n"]:
         """The colours inside borders, as `cells.number` numbers them."""
-        return number(self.rgb.reshape(-1, 3))[~self.border.reshape(-1)]
+        return np.asarray(number(self.rgb.reshape(-1, 3))[~self.border.reshape(-1)])
 
     @property
     def width(self) -> float:
@@ -61,12 +64,13 @@ def flat_regions(
 
 
 def calmed(picture: UInt8[np.ndarray, "h w 3"]) -> Calm:
+    """Averages over 1, 3 x 3 or 5 x 5 pixels, by the noise."""
     noise = _noise_of(picture)
     radius = int(noise > 1.5) + int(noise > 8)
     side = 2 * radius + 1
     rgb = _averaged(picture, radius) if radius else picture
     left = noise / side
-    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left)
+    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, side + 4)
 
 
 def _noise_of(picture: UInt8[np.ndarray, "h w 3"]) -> float:
@@ -93,9 +97,7 @@ def _averaged(picture: UInt8[np.ndarray, "h w 3"], radius: int) -> UInt8[np.ndar
     return ((total + side * side // 2) // np.uint16(side * side)).astype(np.uint8)
 
 
-def ranges(
-    picture: UInt8[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"] | None = None
-) -> UInt8[np.ndarray, "h w"]:
+def ranges(picture: UInt8[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"] | None = None) -> UInt8[np.ndarray, "h w"]:
     """How much the most changing channel changes over 3 x 3 pixels, or over those of them that are `on`."""
     least = picture if on is None else np.where(on[..., None], picture, np.uint8(255))
     high, low = _spreading(np.maximum, picture), _spreading(np.minimum, least)
@@ -142,9 +144,7 @@ def _histogram(calm: Calm) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, 
     return corners(found) + np.float32((SIDE - 1) / 2), count[found].astype(np.float32)
 
 
-def _crowds(
-    spot: Float[np.ndarray, "m 3"], count: Float[np.ndarray, "m"], width: float
-) -> Float[np.ndarray, "m"]:
+def _crowds(spot: Float[np.ndarray, "m 3"], count: Float[np.ndarray, "m"], width: float) -> Float[np.ndarray, "m"]:
     """How many pixels have about the colour of each spot: counts summed over a cube of about `width` to each side."""
     reach = max(1, round(width / SIDE))
     side = 256 // SIDE
@@ -155,7 +155,7 @@ def _crowds(
     for axis in range(3):
         total = np.insert(cube.cumsum(axis), 0, 0, axis)
         cube = total.take(last, axis) - total.take(first, axis)
-    return cube[at]
+    return np.asarray(cube[at])
 
 
 def _settled(
@@ -208,7 +208,7 @@ def _spread(
         active = np.flatnonzero(touched[:-1])
         if rounds > 2 * calm.radius + 3:
             active = active[np.isinf(cost[active])]
-    return np.maximum(out.reshape(height + 2, width + 2)[1:-1, 1:-1], 0)
+    return np.asarray(np.maximum(out.reshape(height + 2, width + 2)[1:-1, 1:-1], 0))
 
 
 def _better(
@@ -226,38 +226,42 @@ def _better(
         won = away < least[try_]
         least[try_[won]], own[try_[won]] = away[won], other[try_[won]]
     out[where], cost[active] = own, least
-    return own != before
+    return np.asarray(own != before)
 
 
 def _without_drift(
     calm: Calm, groups: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "k 3"]
 ) -> Int[np.ndarray, "h w"]:
     """Joins groups of like colour that pass into each other smoothly, or that are mingled like noise."""
-    count, steps = _meetings(calm, groups, len(colours))
-    area = np.bincount(groups.ravel(), minlength=len(colours))
     apart = np.linalg.norm(colours[:, None] - colours, axis=-1)
-    smooth = steps < count * (SMOOTH * apart + 1 + calm.noise)
-    mingled = count > 0.3 * np.minimum(area[:, None], area)
-    first, second = np.nonzero((count > 0) & (apart < DRIFT) & (smooth | (mingled & (apart < 3 * calm.width))))
-    return components(len(colours), first, second).astype(np.int16)[groups]
+    like = apart < DRIFT
+    area = np.bincount(groups.ravel(), minlength=len(colours))
+    count, away = _meetings(calm, groups, calm.passage, like)
+    smooth = (count > 0) & (away < count * (SMOOTH * apart + 1 + calm.noise))
+    if calm.grain != calm.passage:
+        count = _meetings(calm, groups, calm.grain, like)[0]
+    mingled = count > MINGLED * np.minimum(area[:, None], area)
+    first, second = np.nonzero(like & (smooth | (mingled & (apart < 3 * calm.width))))
+    return np.asarray(components(len(colours), first, second).astype(np.int16)[groups])
 
 
 def _meetings(
-    calm: Calm, groups: Int[np.ndarray, "h w"], count: int
+    calm: Calm, groups: Int[np.ndarray, "h w"], step: int, like: Bool[np.ndarray, "k k"]
 ) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, "k k"]]:
-    """For each two groups: how many pixels, a border's width apart, belong to one and the other, and the sum of the
-    distances of their colours."""
-    step = 2 * calm.radius + 5
-    met, sums = np.zeros(count * count), np.zeros(count * count)
+    """For each two like groups: how many pixels, `step` apart, are of one and of the other, and how far apart their
+    colours are, summed."""
+    size = len(like)
+    met, sums = np.zeros((2, size * size))
     for one, other in ((np.s_[:, step:], np.s_[:, :-step]), (np.s_[step:], np.s_[:-step])):
         a, b = groups[one], groups[other]
         differ = a != b
-        pair = a[differ].astype(np.intp) * count + b[differ]
-        away = np.linalg.norm(calm.rgb[one][differ].astype(np.float32) - calm.rgb[other][differ], axis=1)
-        met += np.bincount(pair, minlength=count * count)
-        sums += np.bincount(pair, away, minlength=count * count)
-    met, sums = met.reshape(count, count), sums.reshape(count, count)
-    return met + met.T, sums + sums.T
+        pair = a[differ].astype(np.intp) * size + b[differ]
+        close = like.reshape(-1)[pair]
+        away = calm.rgb[one][differ][close].astype(np.float32) - calm.rgb[other][differ][close]
+        met += np.bincount(pair[close], minlength=size * size)
+        sums += np.bincount(pair[close], np.linalg.norm(away, axis=1), minlength=size * size)
+    count, total = met.reshape(size, size), sums.reshape(size, size)
+    return count + count.T, total + total.T
 
 
 def _without_specks(

@@ -83,16 +83,16 @@ def oklab(rgb: Shaped[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 3"]:
          [0.5363325363, 0.6806995451, 0.2817188376],
          [0.0514459929, 0.1073969566, 0.6299787005]]
     )  # fmt: skip
-    return np.cbrt(cones) @ np.array(
+    return np.asarray(np.cbrt(cones) @ np.array(
         [[0.2104542553, 1.9779984951, 0.0259040371],
          [0.7936177850, -2.4285922050, 0.7827717662],
          [-0.0040720468, 0.4505937099, -0.8086757660]]
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @cache
 def _candidates() -> tuple[np.ndarray, np.ndarray]:
-    """A grid of 1,000 colours and where they lie: RGB and OKLab together, each scaled to about one for black to white."""
+    """A grid of 1,000 colours and where they lie: RGB and OKLab together, each scaled to about 1 for black to white."""
     levels = np.array([0, 28, 57, 85, 113, 142, 170, 198, 227, 255])
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
     return grid.astype(np.uint8), _spots(grid)
@@ -147,8 +147,8 @@ def nearest(
 ) -> tuple[Int[np.ndarray, "h w"], Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
     """For each pixel the nearest colour (int16), how far it is in levels, and the margin to the second nearest, 0..1.
 
-    margin = 1 - nearest / second: 1 on a colour of the legend, 0 half way between two. Of equally near colours the first
-    wins. Exact for uint8 pictures; float pictures are rounded to 8 bits first."""
+    margin = 1 - nearest / second: 1 on a colour of the legend, 0 half way between two. Of equally near colours the
+    first wins. Exact for uint8 pictures; float pictures are rounded to 8 bits first."""
     picture = cells.bytes_of(rgb)
     legend = np.asarray(colours, np.uint8).reshape(-1, 3)
     shape = picture.shape[:2]
@@ -187,7 +187,9 @@ def solve(
 
 def refine(rgb: Shaped[np.ndarray, "h w 3"], colours: Shaped[np.ndarray, "k 3"]) -> UInt8[np.ndarray, "k 3"]:
     """The painting's own colours: for each asked one the median of the pixels near it (within 32 levels and nearest to
-    it), where they are at least 0.1 % of the picture; else the asked one. Generators paint near colours, not exact ones."""
+    it), where they are at least 0.1 % of the picture; else the asked one. Generators paint near colours, not exact.
+
+    The median of an even count is the mean of the two middle ones, rounded to even."""
     picture = cells.bytes_of(rgb).reshape(-1, 3)
     asked = np.asarray(colours, np.uint8).reshape(-1, 3)
     seen, count = _counted(picture)
@@ -211,13 +213,13 @@ def _counted(flat: UInt8[np.ndarray, "n 3"]) -> tuple[UInt8[np.ndarray, "m 3"], 
 def _medians(
     ids: Int[np.ndarray, "n"], level: UInt8[np.ndarray, "n"], count: Int[np.ndarray, "n"], classes: int
 ) -> UInt8[np.ndarray, "k"]:
-    """The median level of each class, of the two middle ones the mean (rounded to even), by histograms."""
+    """The median level of each class, from its histogram."""
     table = np.bincount(ids * 256 + level, count, minlength=classes * 256).reshape(classes, 256)
     below = table.cumsum(1)
     total = below[:, -1:]
     low = (below < np.floor((total + 1) / 2)).sum(1)
     high = (below < np.floor(total / 2) + 1).sum(1)
-    return np.round((low + np.minimum(high, 255)) / 2).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.round((low + np.minimum(high, 255)) / 2).clip(0, 255), np.uint8)
 
 
 def hex_of(rgb: Shaped[np.ndarray, "3"] | RGB) -> str:

@@ -178,7 +178,8 @@ def _along(
 ) -> Float[np.ndarray, "*shape"]:
     """The position on the curve of a place 0..1 on a segment."""
     between = line.leaves[segment] + share * (line.arrives - line.leaves)[segment]
-    return np.where(share <= 0, line.middle[segment], np.where(share >= 1, line.middle[segment + 1], between))
+    beyond = np.where(share >= 1, line.middle[segment + 1], between)
+    return np.asarray(np.where(share <= 0, line.middle[segment], beyond), np.float32)
 
 
 def _line_floats(levels: Float[np.ndarray, "n 3"], line: _Line) -> Read:
@@ -238,7 +239,7 @@ def _candidates(
     behind = squares - squares[np.arange(len(middle)), nearest][:, None]
     reach = (cells.SIDE - 1) * spread[nearest] + longest / 4 + 0.5  # 0.5: more than float32 can be wrong
     kept = behind <= reach
-    return kept[:, 1:] | kept[:, :-1]
+    return np.asarray(kept[:, 1:] | kept[:, :-1])
 
 
 def _best_of(

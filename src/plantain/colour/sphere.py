@@ -1,7 +1,8 @@
 """Unit vectors as colours, in the two usual conventions.
 
-`vb` (id normals-vb/1): R = (1 - x) / 2, G = (1 + y) / 2, B = (1 + z) / 2, as Vision Banana paints (arXiv 2604.20329, v3);
-`gl` (id normals-gl/1): R = (1 + x) / 2, the OpenGL habit of most others. +x right, +y up, +z to the viewer in both.
+`vb` (id normals-vb/1): R = (1 - x) / 2, G = (1 + y) / 2, B = (1 + z) / 2, as Vision Banana paints (arXiv 2604.20329
+v3); `gl` (id normals-gl/1): R = (1 + x) / 2, the OpenGL habit of most others. In both +x is right, +y up, +z to the
+viewer.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def surest(owner: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "n 3"], sco
 
 
 def boxes_of(masks: Bool[np.ndarray, "n h w"]) -> Float[np.ndarray, "n 4"]:
-    """left, top, right, bottom of each mask in pixels, right and bottom beyond its last pixel; zeros for an empty one."""
+    """left, top, right, bottom of each mask in pixels, the latter two beyond its last pixel; zeros for an empty one."""
     out = np.zeros((len(masks), 4), np.float32)
     for box, mask in zip(out, masks, strict=True):
         xs, ys = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))

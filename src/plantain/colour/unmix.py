@@ -55,9 +55,7 @@ def unmix(
     return out.reshape(height, width, -1)
 
 
-def _solve(
-    seen: Float[np.ndarray, "p m"], matrix: Float[np.ndarray, "m k"], rounds: int
-) -> Float[np.ndarray, "p k"]:
+def _solve(seen: Float[np.ndarray, "p m"], matrix: Float[np.ndarray, "m k"], rounds: int) -> Float[np.ndarray, "p k"]:
     """argmin over the simplex of |matrix p - seen|^2 a pixel, by projected gradient with Nesterov's momentum."""
     k = matrix.shape[1]
     gram = matrix.T @ matrix

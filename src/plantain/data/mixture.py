@@ -281,7 +281,7 @@ def panoptic(example: Example, view: View, rng: Rng) -> Sample | None:
 
 
 RECIPES: dict[str, tuple[tuple[float, Recipe], ...]] = {
-    "nyu": ((0.42, metric_depth), (0.1, relative_depth), (0.22, normals), (0.14, semantic("labels13")),
+    "nyu": ((0.42, metric_depth), (0.16, relative_depth), (0.18, normals), (0.12, semantic("labels13")),
             (0.12, semantic("labels"))),
     "kitti": ((0.85, metric_depth), (0.15, relative_depth)),
     "ade20k": ((0.82, semantic()), (0.18, refer_class())),

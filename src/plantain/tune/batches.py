@@ -40,13 +40,14 @@ SHARES: Mapping[str, float] = {  # how often each set is drawn; "edits" and "cap
 class Batch(NamedTuple):
     """b samples of one grid; h and w are multiples of 14, n = h w / 196."""
 
-    taps: Tensor  # b 1+n 1536; empty: the reader runs beside the training
+    taps: Tensor  # b 1+n 1536, int8 to be multiplied by tap_scale; empty: the reader runs beside the training
+    tap_scale: Tensor  # 1536
     has_photo: Tensor  # b
-    photo: Tensor  # b 3 h w, 0..1
-    canvas: Tensor  # b 3 h w
+    photo: Tensor  # b 3 h w, uint8
+    canvas: Tensor  # b 3 h w, 0..1
     t: Tensor  # b
     prompt: Prompt
-    target: Tensor  # b 3 h w, 0..1
+    target: Tensor  # b 3 h w, uint8
     weight: Tensor  # b h w
     ids: Tensor  # b h/2 w/2: which colour of the prompt the pixel has, -1 = none
     scale: Tensor  # b
@@ -92,11 +93,13 @@ class Cached:
         rows, j = self.where[i]
         about = rows.about[j]
         return Seen(about["set"], about["id"], tuple(about["box"]), about["mirror"], about.get("edit", ""),
-                    rows.photo[j], rows.taps[j] * self.scale)  # fmt: skip
+                    rows.photo[j], rows.taps[j])  # fmt: skip
 
 
 class Live:
     """Photographs themselves, in a new view each time; the reader runs beside the training, on the accelerator."""
+
+    scale = np.ones(1, np.float32)  # the reader's own numbers
 
     def __init__(self, examples: Sequence[Example], edits: float = 0.3) -> None:
         """`edits`: how many spoilt rows there are for each photo."""
@@ -188,12 +191,13 @@ class Source:
         ids = [which(d.sample.target, d.sample.weight, t.colours) for d, t in zip(drawn, tokens, strict=True)]
         return Batch(
             taps=self._taps(drawn),
+            tap_scale=torch.from_numpy(self.store.scale),
             has_photo=torch.tensor([d.has_photo for d in drawn]),
-            photo=_planes([d.photo for d in drawn]) / 255,
+            photo=_planes([d.photo for d in drawn]),
             canvas=_planes([d.canvas for d in drawn]),
             t=torch.tensor([d.t for d in drawn], dtype=torch.float32),
             prompt=prompt,
-            target=_planes([d.sample.target for d in drawn]) / 255,
+            target=_planes([d.sample.target for d in drawn]),
             weight=torch.from_numpy(np.stack([d.sample.weight for d in drawn])),
             ids=torch.from_numpy(np.stack(ids)),
             scale=torch.tensor([d.sample.scale for d in drawn]),
@@ -206,7 +210,7 @@ class Source:
         if isinstance(self.store, Live):
             return torch.empty(0)
         h, w = drawn[0].photo.shape[:2]
-        blank = np.zeros((1 + h * w // PATCH**2, len(self.store.scale)), np.float32)
+        blank = np.zeros((1 + h * w // PATCH**2, len(self.store.scale)), np.int8)
         return torch.from_numpy(np.stack([blank if d.taps is None else d.taps for d in drawn]))
 
     def stream(self, start: int, workers: int = 1) -> Iterable[Batch]:
@@ -242,7 +246,7 @@ def _grid_of(example: Example) -> tuple[int, int]:
 
 
 def _planes(pictures: Sequence[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().contiguous()
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)  # the memory stays b h w 3: channels last
 
 
 def noised(clean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:

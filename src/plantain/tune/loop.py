@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +25,7 @@ from plantain.errors import UsageError
 from plantain.models.embedded import MEAN, SPREAD
 from plantain.tune.batches import Batch
 from plantain.tune.presets import Preset
-from plantain.tune.seedling import Painted, Seedling
+from plantain.tune.seedling import HALF, PATCH, Painted, Seedling, Window
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -97,15 +98,15 @@ class Run:
 
     def update(self, batch: Batch) -> Tensor:
         """One optimiser step; gives the loss of each sample."""
-        batch = to(batch, self.device)
+        batch = unpacked(to(batch, self.device))
+        window = self.window(batch)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         with torch.autocast(self.device.type, torch.bfloat16):
             batch = batch if batch.taps.numel() else batch._replace(taps=self.read(batch.photo))
-            if self.step == 0:
-                self.settle(batch)
-            painted = self.net(batch.taps, batch.has_photo, batch.photo, batch.canvas, batch.t, batch.prompt)
-        each = losses(painted, batch)
+            self.settle(batch)
+            painted = self.net(batch.taps, batch.has_photo, batch.photo, batch.canvas, batch.t, batch.prompt, window)
+        each = losses(painted, seen_through(batch, window))
         self.optimiser.zero_grad(set_to_none=True)
         each.mean().backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -114,10 +115,21 @@ class Run:
         self.step += 1
         return each.detach()
 
+    def window(self, batch: Batch) -> Window:
+        """The upper, lower, left or right half of the canvas, or one between, by seed and step."""
+        rows, columns = (side // PATCH for side in batch.photo.shape[-2:])
+        rng = np.random.default_rng((self.preset.seed, self.step, 1))
+        if rng.random() < 0.5:
+            top = int(rng.integers(0, rows // 2 + 1))
+            return Window(top, min(rows, top + (rows + 1) // 2), 0, columns)
+        left = int(rng.integers(0, columns // 2 + 1))
+        return Window(0, rows, left, min(columns, left + (columns + 1) // 2))
+
     def settle(self, batch: Batch) -> None:
-        """At the first step: the spread of the taps, for the weights and their average."""
-        for net in (self.net, self.average):
-            net.trunk.settle(batch.taps[batch.has_photo])
+        """Once, from the first photos: the spread of the taps, for the weights and their average."""
+        if batch.has_photo.any() and bool((self.net.trunk.tap_spread == 1).all()):
+            for net in (self.net, self.average):
+                net.trunk.settle(batch.taps[batch.has_photo])
 
     @torch.no_grad()
     def read(self, photo: Tensor) -> Tensor:
@@ -160,6 +172,18 @@ def groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
     wide = [p for p in net.parameters() if p.ndim >= 2]
     return [{"params": wide, "weight_decay": decay},
             {"params": [p for p in net.parameters() if p.ndim < 2], "weight_decay": 0.0}]  # fmt: skip
+
+
+def unpacked(batch: Batch) -> Batch:
+    """Pictures as 0..1 and taps as the reader gave them; batches travel as bytes."""
+    taps = batch.taps.float() * batch.tap_scale if batch.taps.numel() else batch.taps
+    return batch._replace(taps=taps, photo=batch.photo.float() / 255, target=batch.target.float() / 255)
+
+
+def seen_through(batch: Batch, window: Window) -> Batch:
+    """What the loss compares with: the window's part of the target."""
+    parts = {name: window.cut(getattr(batch, name), PATCH) for name in ("target", "weight")}
+    return batch._replace(**parts, ids=window.cut(batch.ids, HALF))
 
 
 def to(batch: Batch, device: torch.device) -> Batch:

@@ -12,7 +12,7 @@ class Preset:
     """`minutes` of wall time or `steps`, whichever ends first; the learning rate falls with the larger share spent."""
 
     size: Size = field(default_factory=Size)
-    batch: int = 16
+    batch: int = 12
     steps: int = 1_000_000
     minutes: float = 60.0
     rate: float = 8e-4
