@@ -34,7 +34,7 @@ from plantain.colour.curve import CURVES, decode_depth
 Picture = np.ndarray
 LEGEND = palette.pick(20, seed=3)
 OFFICIAL = {  # a published painting for each made-up one
-    "depth": "depth__depth_eth3d_205_1", "legend": "semseg__img2-prompt1", "things": "insseg__insseg3_1",
+    "depth": "depth__depth_eth3d_205_1", "legend": "semseg__img2-prompt1", "things": "insseg__insseg2_2",
     "normals": "normal__sn_4_out",
 }  # fmt: skip
 

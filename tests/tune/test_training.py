@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from plantain.tune import OWN, export, train  # noqa: E402
 from plantain.tune.batches import SHARES, Batch, Cached, Live, Source, which  # noqa: E402
 from plantain.tune.loop import CHECKPOINT, Run, losses  # noqa: E402
 from plantain.tune.presets import PRESETS  # noqa: E402
-from plantain.tune.seedling import Painted, Prompt, Seedling, Size  # noqa: E402
+from plantain.tune.seedling import Painted, Prompt, Seedling, Size, Window  # noqa: E402
 from plantain.tune.taps import load  # noqa: E402
 
 
@@ -133,8 +134,59 @@ def test_which_finds_the_prompts_colours() -> None:
 def test_a_perfect_painting_has_no_painting_loss() -> None:
     rgb = torch.rand(2, 3, 8, 8)
     prompt = Prompt(*(torch.zeros(2, 1, 1) for _ in range(5)))
-    batch = Batch(torch.empty(0), torch.ones(2), rgb, rgb, torch.zeros(2), prompt, rgb, torch.ones(2, 8, 8),
+    batch = Batch(torch.empty(0), torch.ones(1), torch.ones(2), rgb, rgb, torch.zeros(2), prompt, rgb, torch.ones(2, 8, 8),
                   torch.full((2, 4, 4), -1), torch.ones(2), torch.tensor([True, False]), ("a", "b"))  # fmt: skip
     assert losses(Painted(rgb, torch.zeros(2, 1, 4, 4)), batch).abs().max() == 0
     worse = losses(Painted(rgb + 0.1, torch.zeros(2, 1, 4, 4)), batch)
     assert worse.tolist() == pytest.approx([0.01, 0.1], rel=1e-4)
+
+
+def test_a_window_is_half_of_the_grid_and_cuts_all_alike() -> None:
+    run = SimpleNamespace(preset=PRESETS["seedling_debug"], step=0)
+    batch = SimpleNamespace(photo=torch.zeros(1, 3, 15 * 14, 22 * 14))
+    seen = set()
+    for run.step in range(40):
+        window = Run.window(run, batch)
+        top, bottom, left, right = window
+        assert 0 <= top < bottom <= 15 and 0 <= left < right <= 22
+        assert (bottom - top) * (right - left) in (8 * 22, 7 * 22, 15 * 11)
+        seen.add(window)
+        pixels = torch.arange(15 * 14 * 22 * 14).view(1, 15 * 14, 22 * 14)
+        assert window.cut(pixels, 14)[0, 0, 0] == top * 14 * 22 * 14 + left * 14
+        assert window.cut(pixels[:, ::2, ::2], 7).shape == window.cut(pixels, 14)[:, ::2, ::2].shape
+    assert len(seen) > 10
+
+
+def test_painting_a_window_is_painting_its_part() -> None:
+    """Away from the window's border, where the decoder's context is cut off."""
+    torch.manual_seed(0)
+    net = Seedling(Size(width=64, depth=2, heads=2, features=8, stem=8, mix=16, query=16)).eval()
+    photo = torch.rand(1, 3, 56, 84)
+    prompt = Prompt(torch.rand(1, 2, 96), torch.ones(1, 2, dtype=torch.bool), torch.rand(1, 2, 96), torch.rand(1, 2, 3),
+                    torch.ones(1, 2, dtype=torch.bool))  # fmt: skip
+    given = (torch.rand(1, 25, 1536), torch.ones(1, dtype=torch.bool), photo, photo, torch.zeros(1), prompt)
+    window = Window(1, 4, 2, 6)
+    with torch.no_grad():
+        whole, part = net(*given).rgb, net(*given, window).rgb
+    inner = (slice(None), slice(None), slice(12, -12), slice(12, -12))
+    assert torch.allclose(window.cut(whole, 14)[inner], part[inner], atol=1e-5)
+
+
+def test_the_rehearsal_of_the_accelerators_run(data: Path, tmp_path: Path) -> None:
+    """The reader beside the training, on a CPU: the commands of docs/training-queue.md in miniature."""
+    made = train("seedling_gpu_debug", data, tmp_path, steps=3, say=lambda line: None)
+    assert {p.name for p in made.iterdir()} >= {"trunk.onnx", "decoder.onnx"}
+    more = train("seedling_gpu_debug", data, tmp_path, steps=5, resume=True, say=lambda line: None)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 5
+    assert more == made
+
+
+def test_a_run_may_begin_with_the_weights_of_another(data: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "taps"
+    quiet = lambda line: None  # noqa: E731
+    train("seedling_debug", data, tmp_path / "a", steps=3, cache=cache, say=quiet)
+    preset = replace(PRESETS["seedling_debug"], steps=3)
+    run = Run(preset, tmp_path / "b")
+    run.begin_with(tmp_path / "a")
+    first, second = weights(tmp_path / "a"), run.average.state_dict()
+    assert all(torch.equal(first[k], second[k]) for k in first)

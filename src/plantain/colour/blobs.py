@@ -20,6 +20,7 @@ from plantain.colour.things import RGB, Found, boxes_of, encode, least_area, pix
 
 __all__ = ["Found", "boxes_of", "decode", "decode_centres", "decode_paper", "encode", "encode_centres"]
 
+AVERAGED = (9.0, 20.0)  # see `calmed`: colours of choice differ by 40 levels and more
 LIKE_GROUND = 12.0  # levels: nearer to the background than this is background that drifted
 GAMMA = 5.0  # the paper's: parts are one thing if their joint box is at most so many times both boxes
 SAME = 6.0  # levels: parts of one thing have mean colours that agree so well (plus the noise)
@@ -32,7 +33,7 @@ def decode(rgb: Shaped[np.ndarray, "h w 3"], background: RGB = (0, 0, 0)) -> Fou
 
     score = purity x separation: how near a thing's pixels are to its colour, and how far that is from the background
     and from every other thing's colour."""
-    calm = calmed(bytes_of(rgb))
+    calm = calmed(bytes_of(rgb), AVERAGED)
     return _things(calm, *flat_regions(calm, background))
 
 

@@ -19,6 +19,7 @@ from plantain.colour.cells import bytes_of
 from plantain.colour.flat import Calm, calmed, flat_regions, ranges
 from plantain.colour.things import Found, encode, least_area, pixel_boxes, surest
 
+AVERAGED = (1.5, 8.0)  # see `calmed`: neighbouring centres differ by a few levels only
 STRAY = 2.0  # levels: votes this near are for the same place
 STEEP = 4  # levels over 3 x 3 pixels: votes that change more are a border's
 GRAIN = 1  # pixels: votes that mingle like noise do so from one pixel to the next
@@ -45,7 +46,7 @@ def decode_centres(rgb: Shaped[np.ndarray, "h w 3"]) -> Found:
     """Things from location colours on black, surest first.
 
     score = how blue a thing is x how well its votes agree x whether they point into its own box (else 0.3)."""
-    seen = calmed(bytes_of(rgb))
+    seen = calmed(bytes_of(rgb), AVERAGED)
     votes = _votes(seen)
     parts, group, _ = flat_regions(votes, (0, 0, 0))
     table = np.where(group != 0, np.cumsum(group != 0) - 1, -1)
@@ -57,15 +58,17 @@ def decode_centres(rgb: Shaped[np.ndarray, "h w 3"]) -> Found:
 
 def _votes(seen: Calm) -> Calm:
     """Where there is a thing (blue above one half): the place it votes for, with blue 255; black elsewhere."""
-    blue = seen.rgb[..., 2]
-    on = blue > 127
-    rgb = np.zeros(seen.rgb.shape, np.uint8)
-    scale = 255 / blue[on].astype(np.float32)
-    rgb[on, :2] = np.minimum(seen.rgb[on, :2] * scale[:, None] + 0.5, 255).astype(np.uint8)
-    rgb[on, 2] = 255
+    scales = np.zeros(256, np.float32)
+    scales[128:] = 255 / np.arange(128, 256, dtype=np.float32)
+    scale = scales[seen.rgb[..., 2]]
+    on = scale > 0
+    rgb = np.empty_like(seen.rgb)
+    for c in (0, 1):
+        rgb[..., c] = np.minimum(seen.rgb[..., c] * scale + np.float32(0.5), 255)
+    rgb[..., 2] = np.where(on, np.uint8(255), np.uint8(0))
     passage = max(seen.passage, round(PASSAGE * max(on.shape)))
-    noise = max(seen.noise * float(scale.mean()) if on.any() else 0.0, _wobble(rgb, on, passage) * WOBBLE)
-    return Calm(rgb, noise, seen.radius, on & (ranges(rgb, on) > STEEP + 2.5 * noise), passage, GRAIN)
+    noise = max(seen.noise * float(scale.sum()) / max(int(on.sum()), 1), _wobble(rgb, on, passage) * WOBBLE)
+    return Calm(rgb, noise, seen.radius, on & (ranges(rgb, on) > STEEP + 2.5 * noise), passage, GRAIN, exact=0)
 
 
 def _wobble(votes: UInt8[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"], step: int) -> float:

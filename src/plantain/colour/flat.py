@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped, UInt8
-from plantain.colour.cells import SIDE, corners, look_up, number, occurring
-from plantain.colour.palette import solve
+from plantain.colour.cells import SIDE, corners, number
+from plantain.colour.palette import nearest
 from plantain.colour.regions import components, regions
 from plantain.colour.things import RGB, least_area
 
@@ -30,8 +30,11 @@ INNER = 0.09  # of a region's pixels must lie inside borders; halos have less
 
 @dataclass(frozen=True, eq=False)
 class Calm:
-    """The picture with its noise averaged away, what noise is left (sd in levels), how wide the average was, where
-    colours change, over how many pixels they change at a border, and how far patches of noise reach."""
+    """A picture with its noise averaged away.
+
+    noise: what is left of it (sd in levels); radius: of the average, in pixels; border: where colours change; passage:
+    over how many pixels they change there; grain: how many pixels apart patches of noise are compared; exact: a border
+    pixel this near (levels) to a group's colour is no mixture."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     noise: float
@@ -39,6 +42,7 @@ class Calm:
     border: Bool[np.ndarray, "h w"]
     passage: int
     grain: int
+    exact: float
 
     @cached_property
     def inside(self) -> Shaped[np.ndarray, "n"]:
@@ -63,28 +67,34 @@ def flat_regions(
 # ---- 1. noise and borders
 
 
-def calmed(picture: UInt8[np.ndarray, "h w 3"]) -> Calm:
-    """Averages over 1, 3 x 3 or 5 x 5 pixels, by the noise."""
+def calmed(picture: UInt8[np.ndarray, "h w 3"], averaged: tuple[float, float]) -> Calm:
+    """Averages over 3 x 3 pixels where the noise (sd in levels) is above the first of `averaged`, over 5 x 5 above the
+    second: what is averaged is told apart by finer differences, but loses thin parts."""
     noise = _noise_of(picture)
-    radius = int(noise > 1.5) + int(noise > 8)
+    radius = int(noise > averaged[0]) + int(noise > averaged[1])
     side = 2 * radius + 1
     rgb = _averaged(picture, radius) if radius else picture
     left = noise / side
-    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, side + 4)
+    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, side + 4, 6 + 2.5 * left)
 
 
 def _noise_of(picture: UInt8[np.ndarray, "h w 3"]) -> float:
-    """The sd of the noise, from the median difference of neighbours. Clipped pixels (0, 255) have less: left out."""
+    """The sd of the noise, from the median difference of neighbours (0.954 sd for two normals).
+
+    At 0 and 255 noise is clipped, and the median is 0.43 sd: hence the median without clipped pixels, but no more than
+    all pixels allow, for where nearly all are clipped the others are borders."""
     left, right = picture[::2, :-1].astype(np.int16), picture[::2, 1:].astype(np.int16)
-    middle = left + right
-    inside = (middle > 6) & (middle < 504)
-    count = np.bincount(np.abs(left - right)[inside], minlength=256)
-    if not count.any():
-        return 0.0
+    away, middle = np.abs(left - right), left + right
+    return min(_median(away[(middle > 6) & (middle < 504)]) / 0.954, _median(away.reshape(-1)) / 0.43)
+
+
+def _median(levels: Int[np.ndarray, "n"]) -> float:
+    """The median of whole numbers 0..255, each taken as spread evenly over its unit; 0 of none and among noughts."""
+    count = np.bincount(levels, minlength=256)
     below = count.cumsum()
-    k = int(np.searchsorted(below, below[-1] / 2))
-    median = k - 0.5 + (below[-1] / 2 - (below[k] - count[k])) / count[k] if k else 0.0  # within the level k
-    return float(median / 0.954)  # of |a - b|, both normal
+    half = below[-1] / 2
+    k = int(np.searchsorted(below, half))
+    return float(k - 0.5 + (half - below[k] + count[k]) / count[k]) if k else 0.0
 
 
 def _averaged(picture: UInt8[np.ndarray, "h w 3"], radius: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -178,9 +188,9 @@ def _settled(
 def _grouped(calm: Calm, colours: Float[np.ndarray, "k 3"]) -> Int[np.ndarray, "h w"]:
     """The group of each pixel: inside by its colour, at borders one of its neighbours'."""
     legend = np.round(colours).astype(np.uint8)
-    ids, off, _ = look_up(calm.inside, occurring(calm.inside), lambda seen: solve(seen, legend))
-    groups = np.full(calm.border.shape, -1, np.int16)
-    groups[~calm.border] = np.where(off > 2 * calm.width, np.int16(-1), ids)
+    ids, off, _ = nearest(calm.rgb, legend)
+    sure = off <= np.where(calm.border, calm.exact, 2 * calm.width)
+    groups = np.where(sure, ids, np.int16(-1))
     return _spread(groups, groups < 0, calm, colours)
 
 
@@ -252,7 +262,8 @@ def _meetings(
     colours are, summed."""
     size = len(like)
     met, sums = np.zeros((2, size * size))
-    for one, other in ((np.s_[:, step:], np.s_[:, :-step]), (np.s_[step:], np.s_[:-step])):
+    thin = 1 + step // 8  # far apart, one row of several is enough
+    for one, other in ((np.s_[::thin, step:], np.s_[::thin, :-step]), (np.s_[step:, ::thin], np.s_[:-step, ::thin])):
         a, b = groups[one], groups[other]
         differ = a != b
         pair = a[differ].astype(np.intp) * size + b[differ]
@@ -260,7 +271,7 @@ def _meetings(
         away = calm.rgb[one][differ][close].astype(np.float32) - calm.rgb[other][differ][close]
         met += np.bincount(pair[close], minlength=size * size)
         sums += np.bincount(pair[close], np.linalg.norm(away, axis=1), minlength=size * size)
-    count, total = met.reshape(size, size), sums.reshape(size, size)
+    count, total = thin * met.reshape(size, size), thin * sums.reshape(size, size)
     return count + count.T, total + total.T
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class _Part:
 
     pixels: Int[np.ndarray, "n"]
     colour: Float[np.ndarray, "3"]
-    box: tuple[int, int, int, int]
+    box: Int[np.ndarray, "4"]
 
 
 def decode_paper(rgb: Shaped[np.ndarray, "h w 3"], background: RGB = (0, 0, 0)) -> Found:
@@ -42,7 +41,7 @@ def decode_paper(rgb: Shaped[np.ndarray, "h w 3"], background: RGB = (0, 0, 0)) 
         if len(pixels) >= SMALLEST * height * width and _survives_erosion(pixels, width):  # steps 3 and 4
             ys, xs = np.divmod(pixels, width)
             colour = picture.reshape(-1, 3)[pixels].mean(0, dtype=np.float64)
-            parts.append(_Part(pixels, colour, (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)))
+            parts.append(_Part(pixels, colour, np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])))
     return _found(_merged(parts)[:MOST], height, width)  # step 5
 
 
@@ -98,31 +97,39 @@ def _eroded(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h-2 w"]:
 
 def _merged(parts: list[_Part]) -> list[_Part]:
     """Step 5: parts of like mean colour become one where the joint box has at most 5 times the area of both boxes."""
-    while True:
-        pair = next(((a, b) for a, b in combinations(range(len(parts)), 2) if _alike(parts[a], parts[b])), None)
-        if pair is None:
-            return parts
-        a, b = pair
-        parts = [*parts[:a], _joined(parts[a], parts[b]), *parts[a + 1 : b], *parts[b + 1 :]]
+    parts = list(parts)
+    colours = np.array([part.colour for part in parts]).reshape(-1, 3)
+    boxes = np.array([part.box for part in parts], np.int64).reshape(-1, 4)
+    alike = np.triu([_alike(colours[k], boxes[k], colours, boxes) for k in range(len(parts))], 1)
+    gone = np.zeros(len(parts), bool)
+    while alike.any():
+        a, b = divmod(int(alike.argmax()), len(parts))
+        parts[a] = _joined(parts[a], parts[b])
+        colours[a], boxes[a], gone[b] = parts[a].colour, parts[a].box, True
+        fresh = _alike(colours[a], boxes[a], colours, boxes) & ~gone
+        alike[a, a + 1 :], alike[:a, a] = fresh[a + 1 :], fresh[:a] & ~gone[:a]
+        alike[b], alike[:, b] = False, False
+    return [part for part, left in zip(parts, gone, strict=True) if not left]
 
 
-def _alike(a: _Part, b: _Part) -> bool:
-    near = float(np.square(a.colour - b.colour).sum()) <= TAU**2
-    return near and _area(_both(a.box, b.box)) <= GAMMA * (_area(a.box) + _area(b.box))
+def _alike(
+    colour: Float[np.ndarray, "3"], box: Int[np.ndarray, "4"], colours: Float[np.ndarray, "n 3"],
+    boxes: Int[np.ndarray, "n 4"],
+) -> Bool[np.ndarray, "n"]:  # fmt: skip
+    """Which of many parts merge with one."""
+    near = np.square(colours - colour).sum(1) <= TAU**2
+    joint = np.concatenate([np.minimum(boxes[:, :2], box[:2]), np.maximum(boxes[:, 2:], box[2:])], 1)
+    return np.asarray(near & (_area(joint) <= GAMMA * (_area(boxes) + _area(box))))
+
+
+def _area(boxes: Int[np.ndarray, "*n 4"]) -> Int[np.ndarray, "*n"]:
+    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]))
 
 
 def _joined(a: _Part, b: _Part) -> _Part:
-    weights = [len(a.pixels), len(b.pixels)]
-    colour = np.average([a.colour, b.colour], axis=0, weights=weights)
-    return _Part(np.concatenate([a.pixels, b.pixels]), colour, _both(a.box, b.box))
-
-
-def _both(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
-
-
-def _area(box: tuple[int, int, int, int]) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
+    colour = np.average([a.colour, b.colour], axis=0, weights=[len(a.pixels), len(b.pixels)])
+    low, high = np.minimum(a.box, b.box), np.maximum(a.box, b.box)
+    return _Part(np.concatenate([a.pixels, b.pixels]), colour, np.append(low[:2], high[2:]))
 
 
 def _found(parts: list[_Part], height: int, width: int) -> Found:

@@ -24,7 +24,7 @@ from plantain.colour import cells
 
 Fall = Callable[[np.ndarray], np.ndarray]
 Read = tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]  # values, and distances in levels
-FLOAT_CHUNK = 1 << 12
+FLOAT_CHUNK = 1 << 11
 
 
 def levels_of(rgb: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -183,18 +183,17 @@ def _along(
 
 
 def _line_floats(levels: Float[np.ndarray, "n 3"], line: _Line) -> Read:
-    """Every segment against every pixel."""
+    """Every segment against every pixel; in float64, because squares of near distances cancel."""
     place, off = np.empty(len(levels), np.float32), np.empty(len(levels), np.float32)
-    start_dot = (line.corner[:-1] * line.step).sum(1)
-    start_square = np.square(line.corner[:-1]).sum(1)
+    corner, step = line.corner[:-1].astype(np.float64), line.step.astype(np.float64)
     for start in range(0, len(levels), FLOAT_CHUNK):
-        part = levels[start : start + FLOAT_CHUNK]
-        along = part @ line.step.T - start_dot
+        part = levels[start : start + FLOAT_CHUNK].astype(np.float64)
+        along = part @ step.T - (corner * step).sum(1)
         share = np.clip(along / line.square, 0, 1)
-        distance = start_square - 2 * (part @ line.corner[:-1].T) + share * (share * line.square - 2 * along)
+        distance = np.square(corner).sum(1) - 2 * (part @ corner.T) + share * (share * line.square - 2 * along)
         segment = distance.argmin(1)
         chosen = share[np.arange(len(part)), segment]
-        nearest = line.corner[segment] + chosen[:, None] * line.step[segment]
+        nearest = corner[segment] + chosen[:, None] * step[segment]
         place[start : start + FLOAT_CHUNK] = _along(line, segment, chosen)
         off[start : start + FLOAT_CHUNK] = np.sqrt(np.square(part - nearest).sum(1))
     return place, off

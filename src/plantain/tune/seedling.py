@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -174,8 +174,8 @@ class Trunk(nn.Module):
         keys = self.key(x[:, x.shape[1] - last :]) + self.phrase_key(prompt.phrases)
         return x[:, :n], keys
 
-    def angles(self, place: Tensor, others: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """cos and sin (n + others, head / 2): half of the pairs turn with the row, half with the column."""
+    def angles(self, place: Tensor, others: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """`others` is an int, or a tensor while the export traces. cos and sin (n + others, head / 2): half of the pairs turn with the row, half with the column."""
         pairs = self.size.width // self.size.heads // 4
         speed = 100.0 ** -(torch.arange(pairs, device=place.device) / pairs)
         angle = torch.cat([place[:, :1] * speed, place[:, 1:2] * speed], 1)
