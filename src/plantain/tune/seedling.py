@@ -107,8 +107,8 @@ class Block(nn.Module):
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """Attention (b heads n d) to the tokens where `mask` (b 1 1 n) is True. Written out: on a CPU in bfloat16 two batched
-    products are a third faster than the fused kernel (docs/log.md)."""
+    """Attention (b heads n d) to the tokens where `mask` (b 1 1 n) is True. Written out: on a CPU, in bfloat16, two
+    batched products are a third faster than the fused kernel (docs/log.md)."""
     away = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -1e4)
     return ((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + away).softmax(-1) @ v
 
@@ -175,7 +175,8 @@ class Trunk(nn.Module):
         return x[:, :n], keys
 
     def angles(self, place: Tensor, others: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """`others` is an int, or a tensor while the export traces. cos and sin (n + others, head / 2): half of the pairs turn with the row, half with the column."""
+        """cos and sin (n + others, head / 2): half of the pairs turn with the row, half with the column. `others` is an
+        int, or a tensor while the export traces."""
         pairs = self.size.width // self.size.heads // 4
         speed = 100.0 ** -(torch.arange(pairs, device=place.device) / pairs)
         angle = torch.cat([place[:, :1] * speed, place[:, 1:2] * speed], 1)
@@ -266,7 +267,7 @@ class Seedling(nn.Module):
         self, taps: Tensor, has_photo: Tensor, photo: Tensor, canvas: Tensor, t: Tensor, prompt: Prompt,
         window: Window | None = None,
     ) -> Painted:  # fmt: skip
-        """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; taps b 1+n 1536; t b. Only the window is painted."""
+        """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; taps b 1+n 1536; t b; paints the window."""
         rows, columns = photo.shape[-2] // PATCH, photo.shape[-1] // PATCH
         patches = F.pixel_unshuffle(canvas, PATCH).flatten(2).transpose(1, 2)
         features, keys = self.trunk(taps, has_photo, patches, places(rows, columns).to(photo.device), t, prompt)
