@@ -20,6 +20,7 @@ from plantain.colour.palette import nearest
 from plantain.colour.regions import components, regions
 from plantain.colour.things import RGB, least_area
 
+FLAT = 6.0  # levels: published paintings vary by 2, at most 4.4 (sd), within a thing
 GROUPS = 255  # colours in one painting
 OWN_GROUND = 24.0  # levels: how far from the asked background a painter's own may lie
 SMOOTH = 0.5  # a step between two groups that is less than this part of the distance of their colours is drift
@@ -34,7 +35,7 @@ class Calm:
 
     noise: what is left of it (sd in levels); radius: of the average, in pixels; border: where colours change; passage:
     over how many pixels they change there; grain: how many pixels apart patches of noise are compared; exact: a border
-    pixel this near (levels) to a group's colour is no mixture."""
+    pixel this near (levels) to a group's colour is no mixture; flat: how much (levels) a colour varies without noise."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     noise: float
@@ -43,6 +44,7 @@ class Calm:
     passage: int
     grain: int
     exact: float
+    flat: float
 
     @cached_property
     def inside(self) -> Shaped[np.ndarray, "n"]:
@@ -52,7 +54,7 @@ class Calm:
     @property
     def width(self) -> float:
         """Levels around a flat colour within which nearly all its pixels lie."""
-        return 6 + 2.5 * self.noise
+        return self.flat + 2.5 * self.noise
 
 
 def flat_regions(
@@ -75,7 +77,7 @@ def calmed(picture: UInt8[np.ndarray, "h w 3"], averaged: tuple[float, float]) -
     side = 2 * radius + 1
     rgb = _averaged(picture, radius) if radius else picture
     left = noise / side
-    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, side + 4, 6 + 2.5 * left)
+    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, side + 4, FLAT + 2.5 * left, FLAT)
 
 
 def _noise_of(picture: UInt8[np.ndarray, "h w 3"]) -> float:

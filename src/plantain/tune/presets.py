@@ -18,7 +18,7 @@ class Preset:
     rate: float = 8e-4
     warmup: int = 150
     decay: float = 0.02
-    ema: float = 0.999
+    ema: float = 0.998
     pretrain: float = 0.05  # share of the run that is stage 1: the generator's own data alone
     views: int = 2
     edits: int = 1200

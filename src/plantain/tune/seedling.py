@@ -217,6 +217,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.size = size
         self.spread = nn.Linear(size.width, HALF * HALF * size.features)
+        self.coarse = nn.Linear(size.width, HALF * HALF * 3)
         self.stem = nn.Conv2d(24, size.stem, 3, padding=1)
         self.stem2 = nn.Conv2d(size.stem, size.stem, 3, padding=1)
         self.mix1 = nn.Conv2d(size.features + size.stem, size.mix, 3, padding=1)
@@ -225,7 +226,9 @@ class Decoder(nn.Module):
         self.free = nn.Conv2d(size.mix, 12, 3, padding=1)
         self.gate = nn.Conv2d(size.mix, 8, 3, padding=1)
         self.query = nn.Conv2d(size.mix, size.query, 1)
-        nn.init.zeros_(self.gate.weight)
+        for layer in (self.coarse, self.free, self.gate):  # the first painting is plain gray
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         with torch.no_grad():  # copy half and half, leave the photo out, at the start
             self.gate.bias.copy_(torch.tensor([0.0] * 4 + [-3.0] * 4))
 
@@ -246,7 +249,9 @@ class Decoder(nn.Module):
             copied = mix(F.interpolate(attention, scale_factor=2.0, mode="bilinear"), colours)
         copy, keep = F.pixel_shuffle(self.gate(h), 2).sigmoid().split(1, 1)
         copy = copy * colour_mask.any(1)[:, None, None, None]  # nothing to copy without colours
-        own = F.pixel_shuffle(self.free(h), 2) + 0.5
+        coarse = F.pixel_shuffle(self.coarse(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), HALF)
+        coarse = F.interpolate(coarse, scale_factor=2.0, mode="bilinear")
+        own = F.pixel_shuffle(self.free(h), 2) + coarse + 0.5
         return Painted(copy * copied + (1 - copy) * (own + keep * (photo - own)), attention)
 
 

@@ -1,0 +1,65 @@
+"""The pages are true: the README's Python says what it says, links lead somewhere, commands and options exist."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from plantain.cli import VERBS, main
+from plantain.models.embedded import FOLDER
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+trained = pytest.mark.skipif(not (FOLDER / "trunk.onnx").exists(), reason="the embedded generator has no weights here")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@trained
+def test_the_readmes_python_prints_what_stands_below_it() -> None:
+    (code,) = blocks(ROOT / "README.md", "python")
+    expected = re.search(re.escape(code) + r"```\n\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})
+    assert expected is not None
+    assert out.getvalue() == expected[1]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        for block in blocks(page, ""):
+            found += [(page.name, line.split("  #")[0].strip()) for line in block.splitlines()
+                      if line.startswith(("plantain ", ".venv/bin/plantain "))]  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_commands_name_verbs_and_options_that_exist(page: str, line: str, capsys) -> None:
+    words = shlex.split(line)[1:]
+    verb = words[0] if words[0] in VERBS else "predict"
+    assert main([verb, "--help"]) == 0
+    told = capsys.readouterr().out
+    for option in [w for w in words if re.fullmatch(r"--?[a-z-]+", w) and w != "-"]:
+        assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", told), f"{page}: {option} is no option of {verb}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_scripts_that_are_named_exist(page: Path) -> None:
+    for script in re.findall(r"python ((?:benchmarks|examples)/\w+\.py)", page.read_text(encoding="utf-8")):
+        assert (ROOT / script).exists(), script
