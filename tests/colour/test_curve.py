@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from plantain.colour.curve import CURVES, TOLERANCE, decode_depth, fits, repair
+from plantain.colour.curve import CURVES, TOLERANCE, Curve, decode_depth, fits, repair
 
 # Vision Banana's f(d) = 1 - (1 + d/10)^-2 over seven edges: by hand, metres where f = k/7.
 CORNER_METRES = (0, 0.801, 1.832, 3.229, 5.275, 8.708, 16.458, np.inf)
@@ -166,3 +166,21 @@ def test_a_painting_is_explained_best_by_its_own_code(name: str) -> None:
     x, y = np.meshgrid(np.linspace(0, 1, 80), np.linspace(0, 1, 60))
     painted = CURVES[name].encode(1.5 + 6 * x + 8 * y * (x > 0.5))
     assert next(iter(fits(painted))).split("-indoor")[0].split("-street")[0] == name
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(0, 0, 0), (255, 0, 0)],  # an edge of the cube, but no gray scale
+        [(10, 10, 10), (200, 200, 200)],
+        [(0, 0, 0), (160, 0, 0), (255, 160, 0), (255, 255, 255)],  # few corners, but no walk along edges
+        [(0, 0, 0), (255, 0, 0), (255, 255, 0), (0, 255, 0)],
+    ],
+)
+def test_any_polyline_is_read_where_it_was_painted(points) -> None:
+    curve = Curve("own/1", np.array(points, np.uint8), lambda d: d / 10, lambda u: 10 * u)
+    values = np.linspace(0, 10, 600, dtype=np.float32).reshape(20, 30)
+    for painted in (curve.encode(values), curve.encode_float(values)):
+        read, off = curve.decode(painted)
+        assert np.abs(read - values).max() < 0.06
+        assert off.max() < 1

@@ -29,7 +29,7 @@ GRAIN = 1  # pixels: votes that mingle like noise do so from one pixel to the ne
 WOBBLE = 0.5  # of the votes' change over a passage counts as noise
 PASSAGE = 0.03  # of the picture's longer side: small networks blur so much
 WITHIN = 1.0  # of the scatter of its votes: how far from a larger thing's centre a part may vote and yet belong to it
-OUTSIDE = 0  # of the larger thing's radius: how much farther if the part's vote is outside its own box
+OUTSIDE = 0.2  # of the larger thing's radius: how much farther if the part's vote is outside its own box
 BELL = 16.0  # levels: a vote so far from its thing's counts 1/e
 
 

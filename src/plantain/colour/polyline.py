@@ -25,6 +25,7 @@ from plantain.colour import cells
 Fall = Callable[[np.ndarray], np.ndarray]
 Read = tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]  # values, and distances in levels
 FLOAT_CHUNK = 1 << 11
+BLACK_TO_WHITE = [[0, 0, 0], [255, 255, 255]]
 
 
 def levels_of(rgb: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -42,9 +43,9 @@ def read(
     picture = np.asarray(rgb)
     eight = picture.dtype == np.uint8
     flat = np.ascontiguousarray(picture if eight else levels_of(picture)).reshape(-1, 3)
-    if len(points) == 2:
+    if points.tolist() in (BLACK_TO_WHITE, BLACK_TO_WHITE[::-1]):
         values, off = _gray(flat, bool(points[0, 0]), fall)
-    elif len(points) <= 8:
+    elif _is_walk(points):
         values, off = (_walk_bytes if eight else _walk_floats)(flat, _edges(points), fall)
     else:
         line = _line(points)
@@ -77,6 +78,12 @@ def _gray(flat: Shaped[np.ndarray, "n 3"], falling: bool, fall: Fall) -> Read:
 
 
 # ---- walks along edges of the cube
+
+
+def _is_walk(points: UInt8[np.ndarray, "m 3"]) -> bool:
+    """Whether the curve runs from corner to corner of the RGB cube, along its edges."""
+    corners = bool(np.isin(points, (0, 255)).all())
+    return corners and bool(((points[1:] != points[:-1]).sum(1) == 1).all()) and len(points) <= 9
 
 
 @dataclass(frozen=True)
