@@ -67,7 +67,7 @@ class Torch(Embedded):
 
     @cached_property
     def decoder(self) -> Any:
-        names = ("features", "keys", "photo", "canvas", "colours", "colour_mask")
+        names = ("features", "keys", "said", "photo", "canvas", "colours", "colour_mask")
         return Session(export.DecoderFile(self.net.decoder), names)
 
 

@@ -20,16 +20,15 @@ from plantain.colour.flat import Calm, calmed, flat_regions, ranges
 from plantain.colour.things import Found, encode, least_area, pixel_boxes, surest
 
 AVERAGED = (1.5, 8.0)  # see `calmed`: neighbouring centres differ by a few levels only
-QUANT = 0.3
-EXACT = 1
-FLAT = 2
+NEVER = 1e3  # see `Calm.mingled`: a small thing within a large one meets it at every pixel
+EXACT = 1.0  # levels: votes of two things may mix to those of a third
+FLAT = 6.0  # levels that votes vary by without noise
 STRAY = 1.0  # levels: votes this near are for the same place
 STEEP = 4  # levels over 3 x 3 pixels: votes that change more are a border's
-GRAIN = 1  # pixels: votes that mingle like noise do so from one pixel to the next
 WOBBLE = 0.5  # of the votes' change over a passage counts as noise
 PASSAGE = 0.03  # of the picture's longer side: small networks blur so much
 WITHIN = 1.0  # of the scatter of its votes: how far from a larger thing's centre a part may vote and yet belong to it
-OUTSIDE = 0.2  # of the larger thing's radius: how much farther if the part's vote is outside its own box
+OUTSIDE = 0.5  # of the larger thing's radius: how much farther if the part's vote is outside its own box
 BELL = 16.0  # levels: a vote so far from its thing's counts 1/e
 
 
@@ -71,7 +70,9 @@ def _votes(seen: Calm) -> Calm:
     rgb[..., 2] = np.where(on, np.uint8(255), np.uint8(0))
     passage = max(seen.passage, round(PASSAGE * max(on.shape)))
     noise = max(seen.noise * float(scale.sum()) / max(int(on.sum()), 1), _wobble(rgb, on, passage) * WOBBLE)
-    return Calm(rgb, noise, seen.radius, on & (ranges(rgb, on) > STEEP + 2.5 * noise), passage, GRAIN, exact=EXACT, flat=FLAT)
+    return Calm(
+        rgb, noise, seen.radius, on & (ranges(rgb, on) > STEEP + 2.5 * noise), passage, NEVER, exact=EXACT, flat=FLAT
+    )
 
 
 def _wobble(votes: UInt8[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"], step: int) -> float:
@@ -81,7 +82,7 @@ def _wobble(votes: UInt8[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"], step
         both = on[one] & on[other]
         found.append(np.linalg.norm(votes[one][both].astype(np.float32) - votes[other][both], axis=1))
     every = np.concatenate(found)
-    return float(np.quantile(every, QUANT)) if len(every) else 0.0
+    return float(np.median(every)) if len(every) else 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,24 +25,25 @@ GROUPS = 255  # colours in one painting
 OWN_GROUND = 24.0  # levels: how far from the asked background a painter's own may lie
 SMOOTH = 0.5  # a step between two groups that is less than this part of the distance of their colours is drift
 DRIFT = 40.0  # levels: colours farther apart are two, however smooth the passage
-MINGLED = 0.3  # neighbours in the other group for each pixel of the smaller one: more than a clean outline has
+MINGLED = 0.3  # meetings for each pixel of the smaller group: more than a clean outline has
 INNER = 0.09  # of a region's pixels must lie inside borders; halos have less
 
 
 @dataclass(frozen=True, eq=False)
 class Calm:
-    """A picture with its noise averaged away.
+    """A picture with its noise averaged away, and what its reading goes by.
 
     noise: what is left of it (sd in levels); radius: of the average, in pixels; border: where colours change; passage:
-    over how many pixels they change there; grain: how many pixels apart patches of noise are compared; exact: a border
-    pixel this near (levels) to a group's colour is no mixture; flat: how much (levels) a colour varies without noise."""
+    over how many pixels they change there; mingled: like groups whose pixels meet so often, for each pixel of the
+    smaller one, are patches of noise; exact: a border pixel this near (levels) to a group's colour is no mixture; flat:
+    how much (levels) a colour varies without noise."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     noise: float
     radius: int
     border: Bool[np.ndarray, "h w"]
     passage: int
-    grain: int
+    mingled: float
     exact: float
     flat: float
 
@@ -77,7 +78,7 @@ def calmed(picture: UInt8[np.ndarray, "h w 3"], averaged: tuple[float, float]) -
     side = 2 * radius + 1
     rgb = _averaged(picture, radius) if radius else picture
     left = noise / side
-    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, side + 4, FLAT + 2.5 * left, FLAT)
+    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, MINGLED, FLAT + 2.5 * left, FLAT)
 
 
 def _noise_of(picture: UInt8[np.ndarray, "h w 3"]) -> float:
@@ -250,10 +251,8 @@ def _without_drift(
     area = np.bincount(groups.ravel(), minlength=len(colours))
     count, away = _meetings(calm, groups, calm.passage, like)
     smooth = (count > 0) & (away < count * (SMOOTH * apart + 1 + calm.noise))
-    if calm.grain != calm.passage:
-        count = _meetings(calm, groups, calm.grain, like)[0]
-    mingled = count > MINGLED * np.minimum(area[:, None], area)
-    first, second = np.nonzero(like & (smooth | (mingled & (apart < 3 * calm.width))))
+    mingled = (count > calm.mingled * np.minimum(area[:, None], area)) & (apart < 3 * calm.width)
+    first, second = np.nonzero(like & (smooth | mingled))
     return np.asarray(components(len(colours), first, second).astype(np.int16)[groups])
 
 

@@ -147,9 +147,9 @@ class Look:
     def paint(self, canvas: Float[np.ndarray, "h w 3"], t: float) -> Float[np.ndarray, "h w 3"]:
         """The network's guess of the clean painting from the canvas at time t."""
         changing = {"canvas": patches(canvas)[None], "t": np.array([t], np.float32)}
-        features, keys = self.painter.trunk.run(None, self.fixed | self.prompt | changing | {"taps": self.taps})
+        features, keys, said = self.painter.trunk.run(None, self.fixed | self.prompt | changing | {"taps": self.taps})
         square = features.transpose(0, 2, 1).reshape(1, -1, self.rows, self.columns)
-        inputs = {"features": square, "keys": keys, "photo": self.photo, "canvas": _planes(canvas)}
+        inputs = {"features": square, "keys": keys, "said": said, "photo": self.photo, "canvas": _planes(canvas)}
         inputs |= {name: self.prompt[name] for name in ("colours", "colour_mask")}
         (rgb,) = self.painter.decoder.run(None, inputs)
         return np.asarray(rgb[0].transpose(1, 2, 0))

@@ -26,10 +26,10 @@ class TrunkFile(nn.Module):
     def forward(
         self, taps: Tensor, has_photo: Tensor, canvas: Tensor, place: Tensor, t: Tensor, words: Tensor,
         word_mask: Tensor, phrases: Tensor, colours: Tensor, colour_mask: Tensor,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         prompt = Prompt(words, word_mask, phrases, colours, colour_mask)
-        features, keys = self.trunk(taps, has_photo, canvas, place, t, prompt)
-        return features, keys
+        features, keys, said = self.trunk(taps, has_photo, canvas, place, t, prompt)
+        return features, keys, said
 
 
 class DecoderFile(nn.Module):
@@ -40,9 +40,10 @@ class DecoderFile(nn.Module):
         self.decoder = decoder
 
     def forward(
-        self, features: Tensor, keys: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor, colour_mask: Tensor
-    ) -> Tensor:
-        painted: Tensor = self.decoder(features, keys, photo, canvas, colours, colour_mask).rgb
+        self, features: Tensor, keys: Tensor, said: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor,
+        colour_mask: Tensor,
+    ) -> Tensor:  # fmt: skip
+        painted: Tensor = self.decoder(features, keys, said, photo, canvas, colours, colour_mask).rgb
         return painted
 
 
@@ -67,19 +68,20 @@ def write(net: Seedling, folder: Path = FOLDER) -> list[Path]:
         "taps": {0: "b", 1: "n1"}, "has_photo": BATCH, "canvas": {0: "b", 1: "n"}, "place": {0: "n"}, "t": BATCH,
         "words": {0: "b", 1: "l"}, "word_mask": {0: "b", 1: "l"}, "phrases": {0: "b", 1: "k"},
         "colours": {0: "b", 1: "k"}, "colour_mask": {0: "b", 1: "k"},
-        "features": {0: "b", 1: "n"}, "keys": {0: "b", 1: "k"},
+        "features": {0: "b", 1: "n"}, "keys": {0: "b", 1: "k"}, "said": BATCH,
     }  # fmt: skip
     trunk = folder / "trunk.onnx"
-    export(TrunkFile(net.trunk), tuple(flat.values()), trunk, axes, ["features", "keys"])
+    export(TrunkFile(net.trunk), tuple(flat.values()), trunk, axes, ["features", "keys", "said"])
     square = torch.zeros(2, size.width, rows, columns)
     picture = torch.zeros(2, 3, rows * PATCH, columns * PATCH)
     pictures = {0: "b", 2: "h", 3: "w"}
     decoder_axes: dict[str, dict[int, str]] = {
-        "features": {0: "b", 2: "rows", 3: "columns"}, "keys": {0: "b", 1: "k"}, "photo": pictures,
+        "features": {0: "b", 2: "rows", 3: "columns"}, "keys": {0: "b", 1: "k"}, "said": BATCH, "photo": pictures,
         "canvas": pictures, "colours": {0: "b", 1: "k"}, "colour_mask": {0: "b", 1: "k"}, "rgb": pictures,
     }  # fmt: skip
     decoder = folder / "decoder.onnx"
-    inputs = (square, torch.zeros(2, k, size.query), picture, picture, flat["colours"], flat["colour_mask"])
+    said = torch.zeros(2, size.words)
+    inputs = (square, torch.zeros(2, k, size.query), said, picture, picture, flat["colours"], flat["colour_mask"])
     export(DecoderFile(net.decoder), inputs, decoder, decoder_axes, ["rgb"])
     return [trunk, decoder]
 

@@ -23,6 +23,8 @@ from torch.nn import functional as F
 
 PATCH = 14
 HALF = 7  # cells a side of a patch at half size
+CALM = 0.1  # colours are sums of 250 to 430 products: without it one step of Adam moves a painting by 50 levels
+READOUTS = 16  # ways from patch features to colours, which the words choose among
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Trunk(nn.Module):
-    """Patch tokens and prompt tokens through the blocks; gives patch features (b n w) and a key a colour (b k q)."""
+    """Patch tokens and prompt tokens through the blocks."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -152,13 +154,15 @@ class Trunk(nn.Module):
 
     def forward(
         self, taps: Tensor, has_photo: Tensor, canvas: Tensor, place: Tensor, t: Tensor, prompt: Prompt
-    ) -> tuple[Tensor, Tensor]:
-        """taps b 1+n c (token 0 = the whole photo); has_photo b; canvas b n 588; place n 4; t b."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """taps b 1+n c (token 0 = the whole photo); has_photo b; canvas b n 588; place n 4; t b. Gives patch features
+        b n w, a key a colour b k q, and the mean word b d."""
         b, n = canvas.shape[:2]
         read = torch.where(has_photo[:, None, None], self.taps((taps - self.tap_mean) / self.tap_spread), self.no_photo)
         # the prompt's mean word goes to every patch and every block: by attention alone to a dozen words among 350
         # tokens, 800 steps did not even tell depth from normals (docs/log.md)
-        gist = self.gist(average(prompt.words, prompt.word_mask))
+        said = average(prompt.words, prompt.word_mask)
+        gist = self.gist(said)
         patches = read[:, 1:] + self.canvas(canvas) + self.place(waves(place[:, 2:])) + gist[:, None]
         words = self.word(prompt.words) + self.order[: prompt.words.shape[1]]
         legend = self.phrase(prompt.phrases) + self.colour(prompt.colours)
@@ -172,7 +176,7 @@ class Trunk(nn.Module):
         x = self.norm(x)
         last = prompt.phrases.shape[1]
         keys = self.key(x[:, x.shape[1] - last :]) + self.phrase_key(prompt.phrases)
-        return x[:, :n], keys
+        return x[:, :n], keys, said
 
     def angles(self, place: Tensor, others: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """cos and sin (n + others, head / 2): half of the pairs turn with the row, half with the column. `others` is an
@@ -217,25 +221,30 @@ class Decoder(nn.Module):
         super().__init__()
         self.size = size
         self.spread = nn.Linear(size.width, HALF * HALF * size.features)
-        self.coarse = nn.Linear(size.width, HALF * HALF * 3)
+        # what the words alone decide hangs on their mean vector, in which unlike tasks are nearly orthogonal: repairs
+        # of photos, which keep the photo, must not teach depth to keep it too (docs/log.md)
+        self.choose = nn.Linear(size.words, READOUTS, bias=False)
+        self.readouts = nn.Parameter(torch.zeros(READOUTS, size.width + 1, HALF * HALF * 3))
+        self.lean = nn.Linear(size.words, 2, bias=False)
+        nn.init.normal_(self.choose.weight, std=0.3)
         self.stem = nn.Conv2d(24, size.stem, 3, padding=1)
         self.stem2 = nn.Conv2d(size.stem, size.stem, 3, padding=1)
         self.mix1 = nn.Conv2d(size.features + size.stem, size.mix, 3, padding=1)
         self.mix2 = nn.Conv2d(size.mix, size.mix, 3, padding=1)
         self.norm1, self.norm2 = PixelNorm(size.mix), PixelNorm(size.mix)
         self.free = nn.Conv2d(size.mix, 12, 3, padding=1)
-        self.gate = nn.Conv2d(size.mix, 8, 3, padding=1)
+        self.gate = nn.Conv2d(size.mix, 8, 3, padding=1, bias=False)
         self.query = nn.Conv2d(size.mix, size.query, 1)
-        for layer in (self.coarse, self.free, self.gate):  # the first painting is plain gray
+        for layer in (self.free, self.gate, self.lean):  # the first painting is plain gray
             nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        with torch.no_grad():  # copy half and half, leave the photo out, at the start
-            self.gate.bias.copy_(torch.tensor([0.0] * 4 + [-3.0] * 4))
+        nn.init.zeros_(self.free.bias)
 
     def forward(
-        self, features: Tensor, keys: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor, colour_mask: Tensor
-    ) -> Painted:
-        """features b w rows columns; keys b k q; photo and canvas b 3 h w (0..1); colours b k 3; colour_mask b k."""
+        self, features: Tensor, keys: Tensor, said: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor,
+        colour_mask: Tensor,
+    ) -> Painted:  # fmt: skip
+        """features b w rows columns; keys b k q; said (the mean word) b d; photo and canvas b 3 h w (0..1); colours b k 3; colour_mask
+        b k."""
         f = F.pixel_shuffle(self.spread(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), HALF)
         pixels = F.pixel_unshuffle(torch.cat([photo, canvas], 1) - 0.5, 2)
         s = F.gelu(self.stem2(F.gelu(self.stem(pixels))))
@@ -247,12 +256,20 @@ class Decoder(nn.Module):
             copied = F.interpolate(mix(attention, colours), scale_factor=2.0, mode="bilinear")
         else:
             copied = mix(F.interpolate(attention, scale_factor=2.0, mode="bilinear"), colours)
-        copy, keep = F.pixel_shuffle(self.gate(h), 2).sigmoid().split(1, 1)
+        copy, keep = (self.lean(said)[:, :, None, None] + 3 * CALM * F.pixel_shuffle(self.gate(h), 2)).split(1, 1)
+        copy, keep = copy.sigmoid(), (keep - 3).sigmoid()  # half and half, and no photo, at the start
         copy = copy * colour_mask.any(1)[:, None, None, None]  # nothing to copy without colours
-        coarse = F.pixel_shuffle(self.coarse(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), HALF)
-        coarse = F.interpolate(coarse, scale_factor=2.0, mode="bilinear")
-        own = F.pixel_shuffle(self.free(h), 2) + coarse + 0.5
+        own = CALM * (F.pixel_shuffle(self.free(h), 2) + self.coarse(features, said)) + 0.5
         return Painted(copy * copied + (1 - copy) * (own + keep * (photo - own)), attention)
+
+    def coarse(self, features: Tensor, said: Tensor) -> Tensor:
+        """Colours at half size, linear in the patch features by a readout that the words choose, brought to full size."""
+        b, w, rows, columns = features.shape
+        choice = self.choose(said).softmax(-1)
+        readout = (choice @ self.readouts.flatten(1)).view(b, w + 1, HALF * HALF * 3).to(features.dtype)
+        colours = features.flatten(2).transpose(1, 2) @ readout[:, :w] + 10 * readout[:, w:]
+        square = F.pixel_shuffle(colours.transpose(1, 2).reshape(b, -1, rows, columns), HALF)
+        return F.interpolate(square, scale_factor=2.0, mode="bilinear")
 
 
 def mix(attention: Tensor, colours: Tensor) -> Tensor:
@@ -275,8 +292,8 @@ class Seedling(nn.Module):
         """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; taps b 1+n 1536; t b; paints the window."""
         rows, columns = photo.shape[-2] // PATCH, photo.shape[-1] // PATCH
         patches = F.pixel_unshuffle(canvas, PATCH).flatten(2).transpose(1, 2)
-        features, keys = self.trunk(taps, has_photo, patches, places(rows, columns).to(photo.device), t, prompt)
+        features, keys, said = self.trunk(taps, has_photo, patches, places(rows, columns).to(photo.device), t, prompt)
         grid = features.transpose(1, 2).reshape(len(photo), -1, rows, columns)
         if window is not None:
             grid, photo, canvas = window.cut(grid, 1), window.cut(photo, PATCH), window.cut(canvas, PATCH)
-        return self.decoder(grid, keys, photo, canvas, prompt.colours, prompt.colour_mask)
+        return self.decoder(grid, keys, said, photo, canvas, prompt.colours, prompt.colour_mask)
