@@ -23,21 +23,21 @@ STUFF = 10_000  # panoptic ids above this are whole classes, below it single thi
 # ---- depth ----
 
 
-def write_kitti_depth(depth: Depth, path: str | Path) -> Path:
+def write_kitti_depth(depth: Prediction, path: str | Path) -> Path:
     """16-bit PNG of metres x 256, 0 = no answer, as in the KITTI depth devkit; reaches 255.99 m."""
     return _write_sixteen_bits(depth, Path(path), 256.0)
 
 
-def write_millimetre_depth(depth: Depth, path: str | Path) -> Path:
+def write_millimetre_depth(depth: Prediction, path: str | Path) -> Path:
     """16-bit PNG of millimetres, 0 = no answer, as depth cameras write; reaches 65.535 m."""
     return _write_sixteen_bits(depth, Path(path), 1000.0)
 
 
-def _write_sixteen_bits(depth: Depth, path: Path, steps_per_metre: float) -> Path:
+def _write_sixteen_bits(depth: Prediction, path: Path, steps_per_metre: float) -> Path:
     """What is too far to be written becomes 0 (no answer) rather than a wrong number."""
-    metres = _metric(depth).metres
-    steps = np.where(np.isfinite(metres), metres, 0) * steps_per_metre
-    writable = depth.valid & (steps > 0) & (np.rint(steps) <= 65535)
+    metric = _metric(depth)
+    steps = np.where(np.isfinite(metric.metres), metric.metres, 0) * steps_per_metre
+    writable = metric.valid & (steps > 0) & (np.rint(steps) <= 65535)
     raw = np.where(writable, np.maximum(np.rint(steps), 1), 0).astype(np.uint16)
     with writing(path) as beside:
         Image.fromarray(raw).save(beside, format="PNG")

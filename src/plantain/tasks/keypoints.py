@@ -51,7 +51,7 @@ class Keypoints(Task):
     (('nose', (255, 0, 0)), ('chin', (0, 0, 255)))
     """
 
-    names: tuple[str, ...] | Mapping[str, Any] = COCO_17
+    names: Sequence[str] | Mapping[str, Any] = COCO_17
     thing: str = "person"
     colours: tuple[RGB, ...] = ()
 

@@ -35,7 +35,7 @@ class Panoptic(Task):
     more in several.
     """
 
-    stuff: Legend | Mapping[str, Any] | tuple[str, ...] = ()
+    stuff: Sequence[Any] | Mapping[str, Any] = ()
     things: tuple[str, ...] = ()
 
     name: ClassVar[str] = "panoptic"

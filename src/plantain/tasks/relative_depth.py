@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ LOW, HIGH = 2.0, 98.0  # percentiles of depth that become the two ends of the sc
 class RelativeDepth(Task):
     """Depth without a unit, its 2nd to 98th percentile spread over the scale; the answer grows with depth."""
 
-    near: Literal["bright", "dark"] = "bright"
+    near: str = "bright"
 
     name: ClassVar[str] = "relative-depth"
     title: ClassVar[str] = "relative depth"

@@ -33,7 +33,7 @@ class Semantic(Task):
     ('road', 'sky')
     """
 
-    legend: Legend | Mapping[str, Any] = ()
+    legend: Sequence[Any] | Mapping[str, Any] = ()
     background: RGB | None = None
 
     name: ClassVar[str] = "semantic"

@@ -99,7 +99,7 @@ class Run:
     def update(self, batch: Batch) -> Tensor:
         """One optimiser step; gives the loss of each sample."""
         batch = unpacked(to(batch, self.device))
-        window = self.window(batch)
+        window = self.window(*(side // PATCH for side in batch.photo.shape[-2:]))
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -115,9 +115,8 @@ class Run:
         self.step += 1
         return each.detach()
 
-    def window(self, batch: Batch) -> Window:
-        """The upper, lower, left or right half of the canvas, or one between, by seed and step."""
-        rows, columns = (side // PATCH for side in batch.photo.shape[-2:])
+    def window(self, rows: int, columns: int) -> Window:
+        """A half of the canvas, full width or full height, by seed and step."""
         rng = np.random.default_rng((self.preset.seed, self.step, 1))
         if rng.random() < 0.5:
             top = int(rng.integers(0, rows // 2 + 1))

@@ -243,8 +243,8 @@ class Decoder(nn.Module):
         self, features: Tensor, keys: Tensor, said: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor,
         colour_mask: Tensor,
     ) -> Painted:  # fmt: skip
-        """features b w rows columns; keys b k q; said (the mean word) b d; photo and canvas b 3 h w (0..1); colours b k 3; colour_mask
-        b k."""
+        """features b w rows columns; keys b k q; said (the mean word) b d; photo and canvas b 3 h w (0..1); colours
+        b k 3; colour_mask b k."""
         f = F.pixel_shuffle(self.spread(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), HALF)
         pixels = F.pixel_unshuffle(torch.cat([photo, canvas], 1) - 0.5, 2)
         s = F.gelu(self.stem2(F.gelu(self.stem(pixels))))
@@ -263,7 +263,7 @@ class Decoder(nn.Module):
         return Painted(copy * copied + (1 - copy) * (own + keep * (photo - own)), attention)
 
     def coarse(self, features: Tensor, said: Tensor) -> Tensor:
-        """Colours at half size, linear in the patch features by a readout that the words choose, brought to full size."""
+        """Colours at full size, linear in the patch features, by a readout that the words choose."""
         b, w, rows, columns = features.shape
         choice = self.choose(said).softmax(-1)
         readout = (choice @ self.readouts.flatten(1)).view(b, w + 1, HALF * HALF * 3).to(features.dtype)
