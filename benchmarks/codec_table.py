@@ -178,7 +178,7 @@ def panoptics(root: Path) -> Iterator[Prediction]:
     for stuff, counted in zip(stuffs, thingss, strict=True):
         assert isinstance(stuff, Labels)
         assert isinstance(counted, Instances)
-        if len(counted.masks) and len(counted.classes) <= 8 and len(stuff.classes) <= 31:  # type: ignore[arg-type]
+        if len(counted.masks) and len(counted.classes) <= 8 and len(stuff.classes) <= 31:
             numbers = np.arange(1, len(counted) + 1)[:, None, None]
             yield Panoptic(
                 ids=stuff.ids,

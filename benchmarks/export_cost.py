@@ -91,7 +91,9 @@ def main() -> None:
         )
     print("\n".join(lines))
     if given.out:
-        head = "# What the export costs\n\nMade by `python benchmarks/export_cost.py --data DATA --run RUN`.\n"
+        wheel = " --wheel WHEEL" if given.wheel else ""
+        command = f"python benchmarks/export_cost.py --data DATA --run RUN --limit {given.limit}{wheel}"
+        head = f"# What the export costs\n\nMade by `{command}`.\n"
         given.out.write_text("\n".join([head, *lines, ""]))
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,10 @@ def table(root: Path) -> dict[str, Row]:
     }  # fmt: skip
 
 
+def answer(model: Any, example: Example, task: tasks.Task) -> Any:
+    return model.predict(example.photo, task)
+
+
 def run(root: Path, model: Any, only: Sequence[str], limit: int | None) -> Iterator[dict[str, Any]]:
     """Paints every picture of every wanted row once; rows that share pictures and measure share the paintings."""
     kept: dict[tuple[str, Any], Rows] = {}
@@ -285,8 +290,7 @@ def run(root: Path, model: Any, only: Sequence[str], limit: int | None) -> Itera
             examples = read(root, row.source, row.split)
             if limit:
                 examples = [examples[i] for i in np.random.default_rng(5).permutation(len(examples))[:limit]]
-            predict: Predict = lambda e, task: model.predict(e.photo, task)  # noqa: E731
-            made = [row.measure(e, predict, rng) for e in examples]
+            made = [row.measure(e, partial(answer, model), rng) for e in examples]
             kept[key] = [m for m in made if m is not None]
         rows = np.stack(kept[key])
         again = np.random.default_rng(1)

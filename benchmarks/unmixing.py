@@ -180,7 +180,8 @@ def main() -> None:
                            compare(scenes, classes, "random")))  # fmt: skip
         print(parts[-1], flush=True)
     if given.out:
-        head = "# Legend unmixing against majority voting\n\nMade by `python benchmarks/unmixing.py --data DATA`.\n"
+        data = f" --data DATA --limit {given.limit}" if given.data else ""
+        head = f"# Legend unmixing against majority voting\n\nMade by `python benchmarks/unmixing.py{data}`.\n"
         given.out.write_text("\n".join([head, *parts]))
 
 

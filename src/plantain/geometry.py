@@ -148,8 +148,8 @@ class Placement:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Placement:
-        photo, canvas, box = (tuple(int(v) for v in record[k]) for k in ("photo", "canvas", "box"))
-        return cls(photo, canvas, box)  # type: ignore[arg-type]
+        (w, h), (cw, ch), (x0, y0, x1, y1) = ([int(v) for v in record[k]] for k in ("photo", "canvas", "box"))
+        return cls((w, h), (cw, ch), (x0, y0, x1, y1))
 
     @property
     def scale(self) -> tuple[float, float]:

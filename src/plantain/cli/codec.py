@@ -66,7 +66,7 @@ def decode(
     photo: Path | None = None,
     code: str | None = None,
     fits: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-    output: Output = Output(),  # noqa: B008
+    output: Output = Output(),
 ) -> int:
     """Reads painted pictures from anywhere: colours become numbers.
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 def predict(
     *words: Annotated[str, Parameter(name="PHOTO... TASK")],
-    asking: Asking = Asking(),  # noqa: B008  (cyclopts reads the defaults from it)
-    output: Output = Output(),  # noqa: B008
+    asking: Asking = Asking(),
+    output: Output = Output(),
 ) -> int:
     """Answers a question about photos; the verb itself may be left out.
 

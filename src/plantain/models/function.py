@@ -32,8 +32,8 @@ class Function:
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The photo's size, shrunk to `side` and rounded to `multiple`."""
         scale = min(1.0, (self.side or 1 << 30) / max(width, height))
-        sides = (max(1, round(v * scale / self.multiple)) * self.multiple for v in (width, height))
-        return tuple(sides)  # type: ignore[return-value]
+        across, down = (max(1, round(v * scale / self.multiple)) * self.multiple for v in (width, height))
+        return across, down
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """Calls once a request; whatever the callable raises becomes the error of that request alone."""
