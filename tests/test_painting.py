@@ -63,7 +63,7 @@ def test_anybody_can_read_the_record(tmp_path):
     assert record["prompt"] == PAINTING.prompt
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(prompt=st.text(st.characters(exclude_characters="\0"), max_size=200), seed=st.integers(0, 2**63))
 def test_any_prompt_comes_back(prompt, seed, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "any.png"

@@ -281,7 +281,7 @@ def test_a_point_cloud_needs_one_sensible_camera(camera, tmp_path):
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(masks)
 def test_run_lengths_are_those_of_pycocotools(mask):
     theirs = pytest.importorskip("pycocotools.mask")
@@ -293,7 +293,7 @@ def test_run_lengths_are_those_of_pycocotools(mask):
     assert export.box_of(mask) == theirs.toBbox(ours).tolist()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 2**27), min_size=1, max_size=40))
 def test_long_runs_are_written_like_pycocotools(counts):
     theirs = pytest.importorskip("pycocotools.mask")

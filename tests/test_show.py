@@ -162,7 +162,7 @@ def test_any_name_can_be_written(monkeypatch):
     assert panel.lettering("Straße café 日", 20)[0] == "Strasse cafe [65E5]"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=60), st.integers(8, 30), st.integers(30, 400))
 def test_shortened_text_fits(text, size, width):
     shown, font = panel.shortened(text, size, width)

@@ -178,7 +178,7 @@ class Instances(Prediction):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Keypoints(Prediction):
-    """Named points of one thing: xy in pixels (NaN where not seen), `visible`, `scores` 0..1."""
+    """Named points of one thing: xy in pixels (NaN where nothing was painted), `scores` 0..1, and those `visible`."""
 
     xy: Float[np.ndarray, "n 2"]
     visible: Bool[np.ndarray, "n"]

@@ -23,14 +23,16 @@ from PIL import Image
 
 from plantain._shapes import Bool, UInt8
 from plantain.errors import CodeMismatch, PainterError, PlantainError, UsageError
-from plantain.geometry import Placement, Tile, blend, place, placement, read_photo, restore, tiles
+from plantain.geometry import Placement, place, placement, restore
 from plantain.kinds import Prediction
 from plantain.models import Painter
 from plantain.models import load as load_painter
 from plantain.painting import Painting, Request
+from plantain.photo import read_photo
 from plantain.tasks import Task
 from plantain.tasks.language import interpret
 from plantain.tasks.merge import merge
+from plantain.tiles import Tile, blend, tiles
 
 LOSSY = 0.7  # what is left of the confidence in a painting that went through JPEG
 AHEAD = 2  # batches of photos that are read while others are painted

@@ -111,7 +111,7 @@ def save(
     camera = {"focal_px": focal_px, "fov_deg": fov_deg}
     check_formats(formats, prediction.kind, camera)
     if photo is not None:
-        from plantain.geometry import read_photo
+        from plantain.photo import read_photo
 
         photo = read_photo(photo)
     folder = Path(folder)

@@ -39,7 +39,7 @@ def _sheet(prediction: Prediction, photo: Any) -> Sheet:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if photo is None:
         return Sheet(Image.new("RGB", size, (128, 128, 128)), False, prediction.size)
-    from plantain.geometry import read_photo
+    from plantain.photo import read_photo
 
     return Sheet(Image.fromarray(read_photo(photo)).resize(size, Image.Resampling.LANCZOS), True, prediction.size)
 

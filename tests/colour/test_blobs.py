@@ -87,7 +87,7 @@ def test_damaged_paintings_are_read_and_better_than_by_the_paper(damage: str) ->
     assert np.mean(ours) > np.mean(papers) - (0.005 if damage == "drift" else 0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6), st.integers(2, 12))
 def test_any_random_colours_come_back(seed: int, count: int) -> None:
     masks = discs(count, seed, 90, 120)
@@ -155,7 +155,7 @@ def test_noise_alone_is_nothing_sure() -> None:
     assert found.masks.mean() < 0.1 or found.scores.max() < 0.5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3))))
 def test_any_picture_gives_disjoint_things(rgb: np.ndarray) -> None:
     for decode in (blobs.decode, blobs.decode_paper, blobs.decode_centres):

@@ -102,7 +102,7 @@ def test_the_walk_agrees_with_the_public_decoder() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, c in CURVES.items() if c.metric])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(share=st.floats(0.02, 0.98))
 def test_exact_colours_come_back(name: str, share: float) -> None:
     curve = CURVES[name]
@@ -114,7 +114,7 @@ def test_exact_colours_come_back(name: str, share: float) -> None:
     assert off[0, 0] < 0.01
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
 def test_any_colours_have_brute_forces_distance(rgb: np.ndarray) -> None:
     for name in ("cube", "cube-rev", "plasma"):

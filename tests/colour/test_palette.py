@@ -40,7 +40,7 @@ def test_nearest_is_brute_forces_argmin(count: int, spread: float) -> None:
     assert np.allclose(margin, expected[2], atol=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))),
     arrays(np.uint8, st.tuples(st.integers(1, 70), st.just(3))),
@@ -78,7 +78,7 @@ def test_refine_leaves_what_is_hardly_there() -> None:
     assert palette.refine(rgb, asked)[1].tolist() == [250, 5, 5]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 64), colours, st.none() | st.integers(0, 10**6))
 def test_no_colour_comes_near_the_background(count: int, background, seed) -> None:
     chosen = palette.pick(count, background, seed).astype(float)

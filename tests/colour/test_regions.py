@@ -22,7 +22,7 @@ def check(values: np.ndarray) -> None:
         assert (expected[kind] == labels[0]).sum() == labels.size
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(maps)
 def test_regions_are_scipys(values: np.ndarray) -> None:
     check(values)
@@ -49,7 +49,7 @@ def test_numbers_follow_reading_order() -> None:
     assert regions(np.array([[5, 5, 7], [7, 5, 7]]))[0].tolist() == [[0, 0, 1], [2, 0, 1]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=20))
 def test_components_are_scipys(count: int, pairs: list[tuple[int, int]]) -> None:
     pairs = [(a, b) for a, b in pairs if a < count and b < count]

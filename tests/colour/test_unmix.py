@@ -61,7 +61,7 @@ def test_unmixing_beats_majority_voting_of_a_mean_painter(passes: int) -> None:
     assert unmixed > {1: 0.6, 2: 0.8, 4: 0.9}[passes]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float32, st.tuples(st.just(1), st.integers(1, 6)), elements=st.floats(-3, 3, width=32)))
 def test_simplex_is_the_nearest_probability(points: np.ndarray) -> None:
     found = simplex(points)[0].astype(float)

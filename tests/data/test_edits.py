@@ -29,7 +29,7 @@ def spoil(name, rgb=PHOTO, seed=0):
 
 
 @pytest.mark.parametrize("name", EDITS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**32 - 1))
 def test_photos_of_any_size_are_spoilt(name, height, width, seed):
     rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)

@@ -28,7 +28,7 @@ def first(root, name, split="train"):
 # ---- masks, against pycocotools
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=60)))
 def test_compressed_run_lengths_are_those_of_pycocotools(mask):
     stored = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
@@ -46,7 +46,7 @@ def test_long_runs_are_read_like_pycocotools(height, width, data):
     assert np.array_equal(rle_mask(rle), mask.astype(bool))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20)))
 def test_uncompressed_run_lengths(mask):
     counts, value, run = [], False, 0

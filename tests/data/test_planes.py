@@ -52,7 +52,7 @@ def test_planes_by_hand(normal, distance):
     assert np.median(angle_deg(xyz[valid], normal)) < 0.1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0.3, 1), st.floats(0.5, 8))
 def test_any_plane(x, y, z, distance):
     normal = np.array([x, y, z]) / np.linalg.norm([x, y, z])

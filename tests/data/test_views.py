@@ -43,7 +43,7 @@ def test_a_crop_is_what_pillow_crops():
 shares = st.floats(0, 0.45)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(4, 60), st.integers(4, 60)),
     st.tuples(shares, shares, shares, shares),

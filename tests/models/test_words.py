@@ -156,7 +156,7 @@ def test_helpers_by_hand():
     assert owner("") == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(st.characters(), max_size=120))
 @example("\ud800 cup \udfff")
 @example("(" * 5000)

@@ -13,7 +13,7 @@ planes = arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), ele
 
 
 @pytest.mark.parametrize("task", [Edges(), Matte(), Matte("the cat", code="alpha")])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(values=planes)
 def test_decode_inverts_encode(task, values) -> None:
     read = task.decode(task.encode(values))

@@ -46,7 +46,7 @@ def name_of(task) -> str:
 
 @pytest.mark.parametrize("task", QUESTIONS, ids=name_of)
 def test_no_picture_breaks_a_decoder(task) -> None:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(pictures)
     def check(picture) -> None:
         read = task.decode(picture)

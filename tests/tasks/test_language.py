@@ -36,7 +36,7 @@ from . import strategies
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", TASKS)
 def test_parse_inverts_prompt(name: str, style: str) -> None:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(strategies.BY_NAME[name])
     def check(task) -> None:
         assert parse(task.prompt(style)) == task
@@ -58,14 +58,14 @@ NEARLY = [
 ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.one_of(st.text(max_size=60), st.sampled_from(NEARLY)))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(UsageError):
         assert isinstance(interpret(text), Task)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strategies.tasks, st.sampled_from(STYLES), st.data())
 def test_a_cut_prompt_never_breaks_the_reader(task, style: str, data) -> None:
     prompt = task.prompt(style)

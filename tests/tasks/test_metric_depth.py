@@ -28,7 +28,7 @@ def plain(metres: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("code", TOLERANCE)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(metres=st.floats(1.0, 11.5))
 def test_decode_inverts_encode(code: str, metres: float) -> None:
     task = MetricDepth(code=code)

@@ -11,7 +11,7 @@ from plantain.tasks import Normals
 
 
 @pytest.mark.parametrize("code", [None, "vb", "gl"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(vector=st.tuples(*[st.floats(-1, 1)] * 2, st.floats(0.05, 1)))
 def test_decode_inverts_encode(code, vector) -> None:
     unit = np.array(vector) / np.linalg.norm(vector)

@@ -18,7 +18,7 @@ def half(value: float = 1.0) -> np.ndarray:
     return alpha
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(colour=strategies.colours, background=strategies.colours, value=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
 def test_soft_masks_come_back(colour, background, value) -> None:
     if np.linalg.norm(np.subtract(colour, background)) < 60:

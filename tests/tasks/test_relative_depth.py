@@ -13,7 +13,7 @@ from plantain.tasks import RelativeDepth
 
 @pytest.mark.parametrize("near", ["bright", "dark"])
 @pytest.mark.parametrize("code", [None, *RelativeDepth.codes])
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(values=arrays(np.float32, (8, 9), elements=st.floats(0.5, 20, width=32)))
 def test_decode_inverts_encode_up_to_scale_and_shift(near, code, values) -> None:
     values = np.round(values, 2)

@@ -13,7 +13,7 @@ from plantain.tasks import Semantic
 NAMES = ("wall", "floor", "bed", "lamp")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     ids=arrays(np.int16, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-1, 3)),
     seed=st.one_of(st.none(), st.integers(0, 99)),

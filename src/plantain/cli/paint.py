@@ -188,6 +188,6 @@ class Edits:
 
 def read_mask(path: Path) -> Any:
     """True where the mask is brighter than the middle."""
-    from plantain.geometry import read_photo
+    from plantain.photo import read_photo
 
     return read_photo(path).mean(axis=-1) > 127

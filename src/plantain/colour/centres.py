@@ -29,6 +29,7 @@ WOBBLE = 0.5  # of the votes' change over a passage counts as noise
 PASSAGE = 0.03  # of the picture's longer side: small networks blur so much
 WITHIN = 1.0  # of the scatter of its votes: how far from a larger thing's centre a part may vote and yet belong to it
 OUTSIDE = 0.5  # of the larger thing's radius: how much farther if the part's vote is outside its own box
+SPREAD = 1.2  # the distances of normal votes in a plane: root mean square over median
 BELL = 16.0  # levels: a vote so far from its thing's counts 1/e
 
 
@@ -87,7 +88,8 @@ def _wobble(votes: UInt8[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"], step
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Regions: areas, mean votes and colours (levels), boxes (left, top, right, bottom), and how well votes agree."""
+    """Regions: areas, median votes and mean colours (levels), boxes (left, top, right, bottom), how well votes agree
+    and how far they scatter (levels)."""
 
     area: Float[np.ndarray, "n"]
     vote: Float[np.ndarray, "n 2"]
@@ -102,12 +104,24 @@ def _measured(seen: Calm, votes: Calm, numbers: Int[np.ndarray, "h w"], count: i
     own = numbers.reshape(-1)[on]
     area = np.bincount(own, minlength=count).astype(np.float64)
     weight = np.maximum(area, 1)
-    vote = np.stack([np.bincount(own, votes.rgb[..., c].reshape(-1)[on], count) / weight for c in (0, 1)], -1)
+    cast = votes.rgb.reshape(-1, 3)[on, :2]
+    vote = np.stack([_medians(own, cast[:, c], count) for c in (0, 1)], -1)
     colour = np.stack([np.bincount(own, seen.rgb[..., c].reshape(-1)[on], count) / weight for c in range(3)], -1)
-    off = np.square(votes.rgb.reshape(-1, 3)[on, :2] - vote.astype(np.float32)[own]).sum(1)
+    off = np.square(cast - vote.astype(np.float32)[own]).sum(1)
     accord = np.bincount(own, np.exp(off * np.float32(-1 / BELL**2)), count) / weight
-    scatter = np.sqrt(np.bincount(own, off, count) / weight)
+    scatter = SPREAD * _medians(own, np.sqrt(off).clip(0, 255).astype(np.uint8), count)
     return _Parts(area, vote, colour, pixel_boxes(own, on, numbers.shape, count), accord, scatter)
+
+
+def _medians(own: Int[np.ndarray, "m"], levels: UInt8[np.ndarray, "m"], count: int) -> Float[np.ndarray, "n"]:
+    """The median level of each part: a few pixels of another thing, left at its border, do not pull it their way. Whole
+    levels are taken as spread evenly over their unit."""
+    table = np.bincount(own * 256 + levels, minlength=count * 256).reshape(count, 256)
+    below, half = table.cumsum(1), table.sum(1) / 2
+    k = (below < half[:, None]).sum(1)
+    here = np.take_along_axis(table, k[:, None], 1)[:, 0]
+    before = np.take_along_axis(below, k[:, None], 1)[:, 0] - here
+    return np.asarray(k - 0.5 + (half - before) / np.maximum(here, 1))
 
 
 def _joined(parts: _Parts, shape: tuple[int, ...]) -> Int[np.ndarray, "n"]:

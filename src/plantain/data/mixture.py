@@ -67,14 +67,14 @@ def relative_depth(example: Example, view: View, rng: Rng) -> Sample:
     low, high = np.percentile(seen.values[seen.valid], (2, 98)) if seen.valid.any() else (0, 1)
     share = ((seen.values - low) / max(high - low, 1e-6)).clip(0, 1).astype(np.float32)
     truth = Depth(values=share, valid=seen.valid, scale="affine", confidence=seen.confidence)
-    return sample(task, truth, seen.valid, rng, "l1", 3.0)
+    return sample(task, truth, seen.valid, rng, "l1", 5.0)
 
 
 def normals(example: Example, view: View, rng: Rng) -> Sample:
     seen: Any = view.truth(example.truth("normals"))
     xyz = np.where(seen.valid[..., None], seen.xyz, np.array([0, 0, 1], np.float32))
     truth = Normals(xyz=xyz, valid=seen.valid, confidence=seen.confidence)
-    return sample(FindNormals(code=str(rng.choice(["vb", "gl"], p=[0.92, 0.08]))), truth, seen.valid, rng, "l1", 2.5)
+    return sample(FindNormals(code=str(rng.choice(["vb", "gl"], p=[0.92, 0.08]))), truth, seen.valid, rng, "l1", 5.0)
 
 
 def semantic(truth: str = "labels", fewest: int = 2, most: int = 14, keep_background: float = 0.3) -> Recipe:
@@ -237,7 +237,7 @@ def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
     colours = pick(len(names), background=(0, 0, 0), seed=int(rng.integers(1 << 30)))
     legend = {n: tuple(map(int, c)) for n, c in zip(names, colours, strict=True)}
     made = sample(FindKeypoints(legend, thing="person"), seen, everywhere(view), rng)
-    weight = 1 + 7 * (made.target.max(-1) > 0).astype(np.float32)
+    weight = 1 + 25 * (made.target.max(-1) > 0).astype(np.float32)
     return replace(made, weight=weight / weight.mean())
 
 
@@ -282,7 +282,7 @@ def panoptic(example: Example, view: View, rng: Rng) -> Sample | None:
 
 
 RECIPES: dict[str, tuple[tuple[float, Recipe], ...]] = {
-    "nyu": ((0.42, metric_depth), (0.16, relative_depth), (0.18, normals), (0.12, semantic("labels13")),
+    "nyu": ((0.38, metric_depth), (0.18, relative_depth), (0.2, normals), (0.12, semantic("labels13")),
             (0.12, semantic("labels"))),
     "kitti": ((0.85, metric_depth), (0.15, relative_depth)),
     "ade20k": ((0.82, semantic()), (0.18, refer_class())),

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from plantain.errors import PainterError, PlantainError
-from plantain.geometry import read_photo
 from plantain.painting import Painting, Request
+from plantain.photo import read_photo
 
 
 class Function:

@@ -306,11 +306,10 @@ def _mean_points(answers: Sequence[Keypoints]) -> Keypoints:
     away = np.linalg.norm(np.nan_to_num(places - xy), axis=-1)
     spread = (away * weights).sum(0) / total / (0.05 * max(answers[0].size))
     scores = (weights.mean(0) * np.exp(-np.square(spread))).astype(np.float32)
-    visible = scores >= SEEN
     return replace(
         answers[0],
-        xy=np.where(visible[:, None], xy, np.nan).astype(np.float32),
-        visible=visible,
+        xy=np.where(weights.any(0)[:, None], xy, np.nan).astype(np.float32),
+        visible=scores >= SEEN,
         scores=scores,
         confidence=_mean_sure(answers),
         presence=_mean_presence(answers),

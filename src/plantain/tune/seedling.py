@@ -224,7 +224,7 @@ class Decoder(nn.Module):
         # what the words alone decide hangs on their mean vector, in which unlike tasks are nearly orthogonal: repairs
         # of photos, which keep the photo, must not teach depth to keep it too (docs/log.md)
         self.choose = nn.Linear(size.words, READOUTS, bias=False)
-        self.readouts = nn.Parameter(torch.zeros(READOUTS, size.width + 1, HALF * HALF * 3))
+        self.readouts = nn.Parameter(torch.zeros(READOUTS, size.width + 1, 3))
         self.lean = nn.Linear(size.words, 2, bias=False)
         nn.init.normal_(self.choose.weight, std=0.3)
         self.stem = nn.Conv2d(24, size.stem, 3, padding=1)
@@ -263,13 +263,13 @@ class Decoder(nn.Module):
         return Painted(copy * copied + (1 - copy) * (own + keep * (photo - own)), attention)
 
     def coarse(self, features: Tensor, said: Tensor) -> Tensor:
-        """Colours at full size, linear in the patch features, by a readout that the words choose."""
+        """A colour a patch, linear in its features by a readout that the words choose; smooth from patch to patch."""
         b, w, rows, columns = features.shape
         choice = self.choose(said).softmax(-1)
-        readout = (choice @ self.readouts.flatten(1)).view(b, w + 1, HALF * HALF * 3).to(features.dtype)
+        readout = (choice @ self.readouts.flatten(1)).view(b, w + 1, 3).to(features.dtype)
         colours = features.flatten(2).transpose(1, 2) @ readout[:, :w] + 10 * readout[:, w:]
-        square = F.pixel_shuffle(colours.transpose(1, 2).reshape(b, -1, rows, columns), HALF)
-        return F.interpolate(square, scale_factor=2.0, mode="bilinear")
+        square = colours.transpose(1, 2).reshape(b, 3, rows, columns)
+        return F.interpolate(square, scale_factor=float(PATCH), mode="bilinear")
 
 
 def mix(attention: Tensor, colours: Tensor) -> Tensor:
