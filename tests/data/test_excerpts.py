@@ -211,6 +211,8 @@ def test_things_of_coco(made):
     assert example.facts["captions"] == ["a person", "somebody"]
     assert [a["c"] for a in example.facts["crowds"]] == [5]
     assert example.facts["crowd_classes"] == ["airplane"]
+    crowds = example.truth("crowds")
+    assert crowds.classes == ("airplane",) and crowds.masks.sum() == 9
     nothing = read(made, "coco", "train")[1].truth("instances")
     assert len(nothing) == 0 and nothing.masks.shape == (0, 36, 48) and nothing.boxes.shape == (0, 4)
 
@@ -224,6 +226,9 @@ def test_panoptic_labels_and_things(made):
     assert labels.mask("person")[13].all(), "the crowd is of the class"
     assert [things.classes[i] for i in things.labels] == ["person", "person"], "neither crowd nor stuff nor nothing"
     assert things.boxes.tolist() == [[0, 12, 24, 24], [0, 24, 48, 30]]
+    crowds = example.truth("crowds")
+    assert [crowds.classes[i] for i in crowds.labels] == ["person"]
+    assert not (crowds.masks.any(0) & things.masks.any(0)).any()
     assert example.facts["crowd_classes"] == ["person"]
 
 

@@ -264,6 +264,19 @@ def test_what_is_there_is_never_asked_for_as_absent():
     assert asked == set(ELSEWHERE) - {"sheep", "pizza", "boat"}
 
 
+def test_a_crowd_of_the_class_asked_for_does_not_count():
+    example, _ = scene([(4, 4, 20, 18), (30, 22, 50, 38)], [0, 1])
+    _, crowds = scene([(22, 2, 40, 12)], [0])
+    example = replace(example, truths=example.truths | {"crowds": lambda: crowds})
+    for recipe in (mixture.instances, mixture.detect, mixture.refer_place):
+        weights = set()
+        for sample, task in samples(recipe, example, View(SIZE), 40):
+            here = "cup" in (task.text if recipe is mixture.refer_place else task.thing)
+            weights.add((here, float(sample.weight[crowds.masks[0]].max())))
+            assert sample.weight[~crowds.masks[0]].min() == 1
+        assert weights == {(True, 0.0), (False, 1.0)}
+
+
 def test_joints_are_painted_where_they_are(made):
     example = read(made, "pose", "train")[0]
     for view in VIEWS[:2]:

@@ -274,6 +274,8 @@ def read_coco(root: Path, split: str) -> Iterator[Example]:
             things = [a for a in row["anns"] if not a.get("crowd")]
             truths = {"instances": partial(_coco_instances, things, names, row["w"], row["h"])}
             crowds = [a for a in row["anns"] if a.get("crowd")]
+            if crowds:
+                truths["crowds"] = partial(_coco_instances, crowds, names, row["w"], row["h"])
             facts = {"captions": row.get("captions", []), "annotations": things, "crowds": crowds}
             facts["crowd_classes"] = [names[str(a["c"])] for a in crowds]
             yield Example("coco", str(row["id"]), root / "coco" / row["file"], split, truths, facts)
@@ -295,6 +297,8 @@ def read_panoptic(root: Path, split: str) -> Iterator[Example]:
             "instances": partial(_panoptic_things, path, row["segments"], book),
         }
         crowds = [book[c][0] for c, crowd in row["segments"] if crowd]
+        if crowds:
+            truths["crowds"] = partial(_panoptic_things, path, row["segments"], book, crowds=True)
         facts = {"segments": row["segments"], "path": path, "crowd_classes": crowds}
         yield Example("panoptic", row["id"], photo, split, truths, facts)
 
@@ -306,9 +310,12 @@ def _panoptic_labels(path: Path, segments: list[list[int]], book: dict[int, tupl
     return Labels(ids=ids, classes=names, confidence=_sure(ids.shape))
 
 
-def _panoptic_things(path: Path, segments: list[list[int]], book: dict[int, tuple[str, int]]) -> Instances:
+def _panoptic_things(
+    path: Path, segments: list[list[int]], book: dict[int, tuple[str, int]], crowds: bool = False
+) -> Instances:
+    """The things, or the areas of things that nobody counted."""
     numbered = png(path)
-    kept = [(i, book[c][0]) for i, (c, crowd) in enumerate(segments, 1) if book[c][1] and not crowd]
+    kept = [(i, book[c][0]) for i, (c, crowd) in enumerate(segments, 1) if book[c][1] and bool(crowd) == crowds]
     kept = [(i, name) for i, name in kept if (numbered == i).any()]
     stack = np.array([numbered == i for i, _ in kept], bool).reshape(-1, *numbered.shape)
     return _instances(stack, [name for _, name in kept])

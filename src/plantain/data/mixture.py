@@ -53,6 +53,17 @@ def everywhere(view: View) -> np.ndarray:
     return np.ones(view.size[::-1], np.float32)
 
 
+def counted(example: Example, view: View, *names: str) -> np.ndarray:
+    """1 everywhere but where a crowd of these classes stands, whose members nobody has outlined."""
+    weight = everywhere(view)
+    if "crowds" in example.truths:
+        crowds: Any = view.truth(example.truth("crowds"))
+        for mask, label in zip(crowds.masks, crowds.labels, strict=True):
+            if crowds.classes[label] in names:
+                weight[mask] = 0
+    return weight
+
+
 def metric_depth(example: Example, view: View, rng: Rng) -> Sample:
     seen: Any = view.truth(example.truth("depth"))
     codes = ["log-gray", "inv-gray", "viridis", "cube"]
@@ -196,7 +207,7 @@ def refer_place(example: Example, view: View, rng: Rng) -> Sample | None:
         text = phrase.format(name)
     else:
         mask, text = seen.masks[mine].any(0), _article(name, rng)
-    return sample(Refer(text, **_pair(rng)), mask[None].astype(np.float32), everywhere(view), rng)
+    return sample(Refer(text, **_pair(rng)), mask[None].astype(np.float32), counted(example, view, name), rng)
 
 
 def _one_class(example: Example, seen: Instances, rng: Rng) -> tuple[str, Instances]:
@@ -219,13 +230,13 @@ def _only(seen: Instances, keep: np.ndarray) -> Instances:
 def instances(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
     name, mine = _one_class(example, seen, rng)
-    return sample(FindInstances(name, code="centers"), mine, everywhere(view), rng, "l2", 2.0)
+    return sample(FindInstances(name, code="centers"), mine, counted(example, view, name), rng, "l2", 2.0)
 
 
 def detect(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
     name, mine = _one_class(example, seen, rng)
-    return sample(Detect(name, code="boxes"), mine, everywhere(view), rng, "l2", 2.0)
+    return sample(Detect(name, code="boxes"), mine, counted(example, view, name), rng, "l2", 2.0)
 
 
 def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
@@ -278,7 +289,8 @@ def panoptic(example: Example, view: View, rng: Rng) -> Sample | None:
         ids=labels.ids, classes=labels.classes, confidence=labels.confidence, segments=segments,
         segment_labels=np.array(segment_labels, np.int64), segment_scores=np.ones(len(segment_labels), np.float32),
     )  # fmt: skip
-    return sample(FindPanoptic(tuple(stuff), tuple(kinds)), truth, labels.ids >= 0, rng, "l2", 1.5)
+    known = (labels.ids >= 0) * counted(example, view, *kinds)
+    return sample(FindPanoptic(tuple(stuff), tuple(kinds)), truth, known, rng, "l2", 1.5)
 
 
 RECIPES: dict[str, tuple[tuple[float, Recipe], ...]] = {
