@@ -284,7 +284,7 @@ def test_joints_are_painted_where_they_are(made):
         for sample, task in samples(mixture.keypoints, example, view, 15):
             back = task.decode(sample.target)
             assert set(back.names) <= set(truth.names)
-            assert len(back.names) in (len(truth.names), max(3, len(truth.names) // 2))
+            assert len(back.names) == len(truth.names) or len(back.names) <= max(3, len(truth.names) // 2)
             assert sample.weight.mean() == pytest.approx(1, abs=1e-3)
             drawn = sample.target.max(-1) > 0
             assert sample.weight[drawn].min() > sample.weight[~drawn].max() * 20

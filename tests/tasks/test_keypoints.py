@@ -95,6 +95,27 @@ def test_many_points_go_in_groups() -> None:
         task.decode(np.zeros((4, 4, 3), np.uint8))
 
 
+def test_channels_hold_three_points_however_unsure() -> None:
+    task = Keypoints(("a", "b", "c"), code="channels")
+    where = {"a": (60, 60), "b": (62, 60), "c": (120, 30)}
+    painted = task.encode(truth(where))
+    assert (painted == (255, 255, 0)).all(-1).any(), "discs add up"
+    read = task.decode(blur(painted // 2, 3))
+    assert np.abs(read.xy - list(where.values())).max() < 1
+    assert read.scores.max() < 0.4
+    assert task.decode(painted).scores.min() > 0.95
+
+
+def test_channels_are_asked_three_at_a_time() -> None:
+    task = Keypoints().resolve({"keypoints": "channels"})
+    assert [len(p.names) for p in task.parts()] == [3, 3, 3, 3, 3, 2]
+    assert task.parts()[-1].legend == (("left ankle", (255, 0, 0)), ("right ankle", (0, 255, 0)))
+    chosen = Keypoints({"nose": (9, 9, 255)})
+    assert chosen.resolve({"keypoints": "channels"}).code == "discs", "who gives colours gets them"
+    with pytest.raises(UsageError, match="colours out"):
+        Keypoints({"nose": (9, 9, 255)}, code="channels")
+
+
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="2 points"):
         Keypoints(("a", "b"), colours=((1, 2, 3),))

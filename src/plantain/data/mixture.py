@@ -240,15 +240,24 @@ def detect(example: Example, view: View, rng: Rng) -> Sample | None:
 
 
 def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
-    """All of the set's joints or some of them, in random colours; discs count more than the black around them."""
+    """Three of the set's joints, as they are asked for or any, in channels; or many, in random colours. Discs, which
+    are small, count as much as the black around them."""
     seen: Any = view.truth(example.truth("keypoints"))
     names = list(seen.names)
-    if rng.random() < 0.3:
-        names = [str(n) for n in rng.choice(names, max(3, len(names) // 2), replace=False)]
-    colours = pick(len(names), background=(0, 0, 0), seed=int(rng.integers(1 << 30)))
-    legend = {n: tuple(map(int, c)) for n, c in zip(names, colours, strict=True)}
-    made = sample(FindKeypoints(legend, thing="person"), seen, everywhere(view), rng)
-    weight = 1 + 25 * (made.target.max(-1) > 0).astype(np.float32)
+    if rng.random() < 0.6:
+        whole = FindKeypoints(names, code="channels")
+        one = FindKeypoints([str(n) for n in rng.choice(names, 3, replace=False)], code="channels")
+        task = one if rng.random() < 0.4 else whole.parts()[rng.integers(len(whole.parts()))]
+    else:
+        if rng.random() < 0.3:
+            names = [str(n) for n in rng.choice(names, max(3, len(names) // 2), replace=False)]
+        colours = pick(len(names), background=(0, 0, 0), seed=int(rng.integers(1 << 30)))
+        legend = {n: tuple(map(int, c)) for n, c in zip(names, colours, strict=True)}
+        task = FindKeypoints(legend)
+    made = sample(task, seen, everywhere(view), rng)
+    drawn = (made.target.max(-1) > 0).astype(np.float32)
+    share = float(drawn.mean())
+    weight = 1 + min(1 / max(share, 1e-6), 60.0) * drawn
     return replace(made, weight=weight / weight.mean())
 
 

@@ -41,11 +41,15 @@ RADIUS = 0.03  # of a disc, as a share of the picture's longer side
 FAINT = 20  # levels: darker pixels are background
 SEEN = 0.2  # score from which a point counts as visible; fainter ones keep their place
 GROUP = 64  # points in one painting
+CHANNELS: tuple[RGB, ...] = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
 
 @dataclass(frozen=True)
 class Keypoints(Task):
     """A disc for each named point (COCO's 17 of a person when not said), in its own colour on black.
+
+    Code "channels" asks for three points at a time, red, green and blue: a painter that is unsure paints the mean of
+    its belief, in which three points stay apart (each channel is the probability of one) and seventeen do not.
 
     >>> Keypoints({"nose": "red", "chin": (0, 0, 255)}).legend
     (('nose', (255, 0, 0)), ('chin', (0, 0, 255)))
@@ -59,8 +63,11 @@ class Keypoints(Task):
     title: ClassVar[str] = "keypoints"
     kind: ClassVar[type[KeypointsAnswer]] = KeypointsAnswer
     default_code: ClassVar[str] = "discs"
-    codes: ClassVar[Mapping[str, str]] = {"discs": "discs/1"}
-    phrases: ClassVar[Mapping[str, str]] = {"discs": "flat round discs"}
+    codes: ClassVar[Mapping[str, str]] = {"discs": "discs/1", "channels": "channels/1"}
+    phrases: ClassVar[Mapping[str, str]] = {
+        "discs": "flat round discs",
+        "channels": "round discs that add up where they overlap",
+    }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Mark the keypoints of the {thing} in this photo with discs: {legend| is }; everything else, the "
         "background, is {background}; if there is none, paint everything {background}.[ Colours: {colours}.]",
@@ -74,14 +81,31 @@ class Keypoints(Task):
         name_of(self.thing, "the thing with the points")
         given = tuple(self.names.values()) if isinstance(self.names, Mapping) else self.colours
         names = names_of(self.names, "a point")
-        colours = tuple(map(rgb_of, given)) or tuple(
-            bright_colours(min(len(names), GROUP))[i % GROUP] for i in range(len(names))
-        )
+        colours = tuple(map(rgb_of, given)) or self._own_colours(len(names))
         if len(colours) != len(names):
             raise UsageError(f"{len(names)} points were named but {len(colours)} colours given; give one for each")
-        legend_of(tuple(zip(names, colours, strict=True)), BLACK, "a point", GROUP)
+        if self.code == "channels" and colours == _in_turn(len(names), bright_colours(min(len(names), GROUP))):
+            colours = self._own_colours(len(names))  # nobody chose them
+        if self.code == "channels" and colours != self._own_colours(len(names)):
+            raise UsageError("code 'channels' paints points red, green and blue in turn; leave their colours out")
+        legend_of(tuple(zip(names, colours, strict=True)), BLACK, "a point", self.group)
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "colours", colours)
+
+    @property
+    def group(self) -> int:
+        """How many points one painting holds."""
+        return len(CHANNELS) if self.code == "channels" else GROUP
+
+    def _own_colours(self, count: int) -> tuple[RGB, ...]:
+        return _in_turn(count, CHANNELS if self.code == "channels" else bright_colours(min(count, GROUP)))
+
+    def resolve(self, favourites: Mapping[str, str]) -> Keypoints:
+        """As for every task; where colours were given, the code that can have them."""
+        own = self.colours == self._own_colours(len(self.names))
+        if self.code is not None or not own or favourites.get(self.name) != "channels":
+            return super().resolve({k: v for k, v in favourites.items() if v != "channels"})
+        return Keypoints(self.names, self.thing, code="channels")
 
     @property
     def points(self) -> tuple[str, ...]:
@@ -103,6 +127,8 @@ class Keypoints(Task):
         """Paints Keypoints, matched by name; a point that is not visible is left out. The nearer disc's centre wins."""
         self._refuse_groups()
         found, (height, width) = truths.points_of(truth)
+        if self.code == "channels":
+            return self._encode_channels(found, (height, width))
         rgb = np.zeros((height, width, 3), np.uint8)
         nearest = np.full((height, width), (RADIUS * max(height, width)) ** 2, np.float32)
         ys, xs = np.mgrid[:height, :width].astype(np.float32) + 0.5
@@ -115,8 +141,19 @@ class Keypoints(Task):
                 nearest[closer] = away[closer]
         return rgb
 
+    def _encode_channels(self, found: KeypointsAnswer, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
+        rgb = np.zeros((*size, 3), np.uint8)
+        ys, xs = np.mgrid[: size[0], : size[1]].astype(np.float32) + 0.5
+        for name, (x, y), visible in zip(found.names, found.xy, found.visible, strict=True):
+            if visible and name in self.points:
+                near = (xs - x) ** 2 + (ys - y) ** 2 <= (RADIUS * max(size)) ** 2
+                rgb[near, self.points.index(name)] = 255
+        return rgb
+
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> KeypointsAnswer:
         self._refuse_groups()
+        if self.code == "channels":
+            return self._decode_channels(rgb)
         height, width = rgb.shape[:2]
         ys, xs = np.nonzero(rgb.max(-1) > (FAINT if rgb.dtype == np.uint8 else FAINT / 255))
         seen = reading.levels(rgb[ys, xs])
@@ -127,13 +164,29 @@ class Keypoints(Task):
             _find(xs[which == i] + 0.5, ys[which == i] + 0.5, weight[which == i], radius, (height, width))
             for i in range(len(self.names))
         ]
-        table = np.array(found, np.float32).reshape(-1, 3)
-        visible = table[:, 2] >= SEEN
         confidence = np.ones((height, width), np.float32)
         confidence[ys, xs] = reading.fit(off) * reading.sure(place)
+        return self._answer(found, confidence)
+
+    def _decode_channels(self, rgb: Shaped[np.ndarray, "h w 3"]) -> KeypointsAnswer:
+        """Each channel is the probability of one point."""
+        height, width = rgb.shape[:2]
+        planes = np.moveaxis(reading.levels(rgb)[..., : len(self.names)], -1, 0) / np.float32(255)
+        radius = max(RADIUS * max(height, width), 0.7)
+        found = []
+        for plane in planes:
+            ys, xs = np.nonzero(plane > FAINT / 255)
+            found.append(_find(xs + 0.5, ys + 0.5, plane[ys, xs], radius, (height, width)))
+        return self._answer(found, np.asarray(reading.sure(planes).min(0)))
+
+    def _answer(
+        self, found: Sequence[tuple[float, float, float]], confidence: Float[np.ndarray, "h w"]
+    ) -> KeypointsAnswer:
+        """From x, y and score of every point."""
+        table = np.array(found, np.float32).reshape(-1, 3)
         return KeypointsAnswer(
             xy=table[:, :2],
-            visible=visible,
+            visible=table[:, 2] >= SEEN,
             names=self.points,
             scores=table[:, 2],
             confidence=confidence,
@@ -141,12 +194,12 @@ class Keypoints(Task):
         )
 
     def _refuse_groups(self) -> None:
-        if len(self.names) > GROUP:
-            raise UsageError(f"{len(self.names)} points do not fit one painting of {GROUP}; paint its .parts()")
+        if len(self.names) > self.group:
+            raise UsageError(f"{len(self.names)} points do not fit one painting of {self.group}; paint its .parts()")
 
     def parts(self) -> Sequence[Keypoints]:
-        """Groups of at most 64 points, for `merge` to join."""
-        spans = [slice(start, start + GROUP) for start in range(0, len(self.names), GROUP)]
+        """Groups of as many points as one painting holds, for `merge` to join."""
+        spans = [slice(start, start + self.group) for start in range(0, len(self.names), self.group)]
         if len(spans) == 1:
             return (self,)
         return tuple(Keypoints(self.points[s], self.thing, self.colours[s], code=self.code) for s in spans)
@@ -196,6 +249,10 @@ def _disc_area(x: float, y: float, radius: float, size: Any) -> float:
     dx, dy = (part[np.hypot(*np.meshgrid(steps, steps)) <= 1] * radius for part in np.meshgrid(steps, steps))
     inside = (x + dx >= 0) & (x + dx < width) & (y + dy >= 0) & (y + dy < height)
     return float(max(np.pi * radius**2 * inside.mean(), 1.0))
+
+
+def _in_turn(count: int, palette: Sequence[RGB]) -> tuple[RGB, ...]:
+    return tuple(palette[i % len(palette)] for i in range(count))
 
 
 @cache
