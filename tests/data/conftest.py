@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 WIDE, HIGH = 48, 36
 JOINTS = ["nose", "left_eye", "right_eye", "left_shoulder", "right_shoulder", "left_hip", "right_hip"]
@@ -31,6 +32,11 @@ def halves(left, right, kind=np.uint8, size=(WIDE, HIGH)) -> np.ndarray:
     out = np.full(size[::-1], left, kind)
     out[:, size[0] // 2 :] = right
     return out
+
+
+def packed(*counts) -> str:
+    """Run lengths as COCO's annotations compress them."""
+    return coco_mask.frPyObjects({"size": [HIGH, WIDE], "counts": list(counts)}, HIGH, WIDE)["counts"].decode()
 
 
 def rows(*names, **more):
@@ -113,8 +119,8 @@ def _things(root: Path) -> None:
     box = [4, 6, 20, 6, 20, 30, 4, 30]
     anns = [
         {"c": 1, "b": [4, 6, 16, 24], "p": [box]},
-        {"c": 9, "b": [0, 0, 1, 2], "rle": {"size": [HIGH, WIDE], "counts": [0, 2, HIGH * WIDE - 2]}},
-        {"c": 5, "b": [30, 0, 9, 9], "rle": {"size": [HIGH, WIDE], "counts": [40, 9, 1]}, "crowd": 1},
+        {"c": 9, "b": [0, 0, 1, 2], "rle": [0, 2, HIGH * WIDE - 2]},
+        {"c": 5, "b": [30, 0, 9, 9], "rle": packed(40, 9, HIGH * WIDE - 49), "crowd": 1},
     ]
     images = [
         {"id": i, "file": f"images/{i:03d}.jpg", "split": split, "w": WIDE, "h": HIGH, "anns": anns if i < 2 else []}

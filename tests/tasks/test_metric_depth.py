@@ -10,16 +10,17 @@ from plantain.kinds import Depth
 from plantain.tasks import MetricDepth
 
 # Largest relative error of a decoded depth: half an 8-bit step of each code, from its formula.
-# log-gray: a step is ln(2000)/255 = 3.0 %; indoor ln(40)/255 = 1.4 %; street ln(100)/255 = 1.8 %.
+# log-gray: a step is ln(2000)/255 = 3.0 %; indoor ln(40)/255 = 1.4 %; street ln(100)/255 = 1.8 %. Colormaps turn
+# slowly in places, where rounding moves them by a whole step.
 TOLERANCE = {
     "cube": 0.01,
     "cube-rev": 0.01,
     "log-gray": 0.016,
     "log-gray-indoor": 0.008,
     "log-gray-street": 0.01,
-    "plasma": 0.03,
-    "inferno": 0.03,
-    "viridis": 0.03,
+    "plasma": 0.032,
+    "inferno": 0.032,
+    "viridis": 0.032,
 }
 
 

@@ -282,7 +282,11 @@ def read_coco(root: Path, split: str) -> Iterator[Example]:
 
 
 def _coco_instances(things: list[dict[str, Any]], names: dict[str, str], width: int, height: int) -> Instances:
-    masks = [rle_mask(a["rle"]) if "rle" in a else polygon_masks([a["p"]], width, height)[0] for a in things]
+    size = [height, width]
+    masks = [
+        rle_mask({"size": size, "counts": a["rle"]}) if "rle" in a else polygon_masks([a["p"]], width, height)[0]
+        for a in things
+    ]
     stack = np.array(masks, bool).reshape(-1, height, width)
     return _instances(stack, [names[str(a["c"])] for a in things])
 
