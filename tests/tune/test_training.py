@@ -94,7 +94,7 @@ def whole_folder(folder: Path) -> Path:
 
 def test_export_paints_what_torch_paints(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    net = Seedling(Size(width=64, depth=2, heads=2, features=8, stem=8, mix=16, query=16)).eval()
+    net = Seedling(Size(width=64, depth=2, heads=2, smooth=6, detail=2, stem=8, mix=16, query=16)).eval()
     export.write(net, tmp_path)
     painter = Embedded(whole_folder(tmp_path))
     rng = np.random.default_rng(0)
@@ -160,7 +160,7 @@ def test_a_window_is_half_of_the_grid_and_cuts_all_alike() -> None:
 def test_painting_a_window_is_painting_its_part() -> None:
     """Away from the window's border, where the decoder's context is cut off."""
     torch.manual_seed(0)
-    net = Seedling(Size(width=64, depth=2, heads=2, features=8, stem=8, mix=16, query=16)).eval()
+    net = Seedling(Size(width=64, depth=2, heads=2, smooth=6, detail=2, stem=8, mix=16, query=16)).eval()
     photo = torch.rand(1, 3, 56, 84)
     prompt = Prompt(torch.rand(1, 2, 96), torch.ones(1, 2, dtype=torch.bool), torch.rand(1, 2, 96), torch.rand(1, 2, 3),
                     torch.ones(1, 2, dtype=torch.bool))  # fmt: skip

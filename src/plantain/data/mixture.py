@@ -230,13 +230,13 @@ def _only(seen: Instances, keep: np.ndarray) -> Instances:
 def instances(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
     name, mine = _one_class(example, seen, rng)
-    return sample(FindInstances(name, code="centers"), mine, counted(example, view, name), rng, "l2", 2.0)
+    return sample(FindInstances(name, code="centers"), mine, counted(example, view, name), rng, "l2", 6.0)
 
 
 def detect(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
     name, mine = _one_class(example, seen, rng)
-    return sample(Detect(name, code="boxes"), mine, counted(example, view, name), rng, "l2", 2.0)
+    return sample(Detect(name, code="boxes"), mine, counted(example, view, name), rng, "l2", 6.0)
 
 
 def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
@@ -268,7 +268,7 @@ def edges(example: Example, view: View, rng: Rng) -> Sample:
     thick = np.max([np.roll(padded, s, a) for s, a in ((0, 0), (1, 0), (-1, 0), (1, 1), (-1, 1))], axis=0)
     seen: Any = view.truth(replace(drawn, alpha=thick[None, 1:-1, 1:-1]))
     weight = 1 + 3 * (seen.alpha[0] > 0.1)
-    return sample(Edges(), seen, weight / weight.mean(), rng, "l2", 2.0)
+    return sample(Edges(), seen, weight / weight.mean(), rng, "l2", 6.0)
 
 
 def matte(example: Example, view: View, rng: Rng) -> Sample:
@@ -299,7 +299,7 @@ def panoptic(example: Example, view: View, rng: Rng) -> Sample | None:
         segment_labels=np.array(segment_labels, np.int64), segment_scores=np.ones(len(segment_labels), np.float32),
     )  # fmt: skip
     known = (labels.ids >= 0) * counted(example, view, *kinds)
-    return sample(FindPanoptic(tuple(stuff), tuple(kinds)), truth, known, rng, "l2", 1.5)
+    return sample(FindPanoptic(tuple(stuff), tuple(kinds)), truth, known, rng, "l2", 3.0)
 
 
 RECIPES: dict[str, tuple[tuple[float, Recipe], ...]] = {

@@ -36,7 +36,8 @@ class Size:
     heads: int = 4
     words: int = 96
     taps: int = 1536
-    features: int = 32  # channels of the patch features at half size
+    smooth: int = 24  # channels of the patch features at half size that pass smoothly from patch to patch,
+    detail: int = 8  # and those that each patch has for itself
     stem: int = 24
     mix: int = 48
     query: int = 32
@@ -220,7 +221,8 @@ class Decoder(nn.Module):
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.size = size
-        self.spread = nn.Linear(size.width, HALF * HALF * size.features)
+        self.smooth = nn.Linear(size.width, size.smooth)
+        self.detail = nn.Linear(size.width, HALF * HALF * size.detail)
         # what the words alone decide hangs on their mean vector, in which unlike tasks are nearly orthogonal: repairs
         # of photos, which keep the photo, must not teach depth to keep it too (docs/log.md)
         self.choose = nn.Linear(size.words, READOUTS, bias=False)
@@ -229,13 +231,15 @@ class Decoder(nn.Module):
         nn.init.normal_(self.choose.weight, std=0.3)
         self.stem = nn.Conv2d(24, size.stem, 3, padding=1)
         self.stem2 = nn.Conv2d(size.stem, size.stem, 3, padding=1)
-        self.mix1 = nn.Conv2d(size.features + size.stem, size.mix, 3, padding=1)
+        self.mix1 = nn.Conv2d(size.smooth + size.detail + size.stem, size.mix, 3, padding=1)
         self.mix2 = nn.Conv2d(size.mix, size.mix, 3, padding=1)
-        self.norm1, self.norm2 = PixelNorm(size.mix), PixelNorm(size.mix)
+        self.mix3 = nn.Conv2d(size.mix, size.mix, 3, padding=3, dilation=3)  # sees as far as the next patch
+        self.norm1, self.norm2, self.norm3 = (PixelNorm(size.mix) for _ in range(3))
+        self.tune = nn.Linear(size.words, 6 * size.mix, bias=False)  # what the words make of the channels
         self.free = nn.Conv2d(size.mix, 12, 3, padding=1)
         self.gate = nn.Conv2d(size.mix, 8, 3, padding=1, bias=False)
         self.query = nn.Conv2d(size.mix, size.query, 1)
-        for layer in (self.free, self.gate, self.lean):  # the first painting is plain gray
+        for layer in (self.free, self.gate, self.lean, self.tune):  # the first painting is plain gray
             nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.free.bias)
 
@@ -245,11 +249,15 @@ class Decoder(nn.Module):
     ) -> Painted:  # fmt: skip
         """features b w rows columns; keys b k q; said (the mean word) b d; photo and canvas b 3 h w (0..1); colours
         b k 3; colour_mask b k."""
-        f = F.pixel_shuffle(self.spread(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), HALF)
+        tokens = features.permute(0, 2, 3, 1)
+        smooth = F.interpolate(self.smooth(tokens).permute(0, 3, 1, 2), scale_factor=float(HALF), mode="bilinear")
+        detail = F.pixel_shuffle(self.detail(tokens).permute(0, 3, 1, 2), HALF)
         pixels = F.pixel_unshuffle(torch.cat([photo, canvas], 1) - 0.5, 2)
         s = F.gelu(self.stem2(F.gelu(self.stem(pixels))))
-        h = F.gelu(self.norm1(self.mix1(torch.cat([f, s], 1))))
-        h = h + F.gelu(self.norm2(self.mix2(h)))
+        scale1, shift1, scale2, shift2, scale3, shift3 = self.tune(said)[:, :, None, None].chunk(6, 1)
+        h = F.gelu(self.norm1(self.mix1(torch.cat([smooth, detail, s], 1))) * (1 + scale1) + shift1)
+        h = h + F.gelu(self.norm2(self.mix2(h)) * (1 + scale2) + shift2)
+        h = h + F.gelu(self.norm3(self.mix3(h)) * (1 + scale3) + shift3)
         attention = torch.einsum("bqhw,bkq->bkhw", self.query(h), keys) * (2 / self.size.query**0.5)
         attention = attention.masked_fill(~colour_mask[:, :, None, None], -1e4)
         if self.training:  # cheaper, and the same but for one pixel at borders
