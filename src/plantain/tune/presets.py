@@ -29,18 +29,19 @@ class Preset:
     workers: int = 1  # processes that make batches
 
 
+TINY = Size(width=64, depth=2, heads=2, smooth=6, detail=2, stem=8, mix=16, query=16)
 PRESETS: dict[str, Preset] = {
     "seedling_debug": Preset(
-        size=Size(width=64, depth=2, heads=2, smooth=6, detail=2, stem=8, mix=16, query=16), batch=4, steps=20, minutes=1.0,
+        size=TINY, batch=4, steps=20, minutes=1.0,
         warmup=2, views=1, edits=16, limit=4,
     ),
     "seedling_cpu": Preset(),
     "seedling_gpu_debug": Preset(  # the rehearsal of seedling_gpu: the reader beside the training, on a CPU
-        size=Size(width=64, depth=2, heads=2, smooth=6, detail=2, stem=8, mix=16, query=16), batch=4, steps=8, minutes=2.0,
+        size=TINY, batch=4, steps=8, minutes=2.0,
         warmup=2, limit=4, live=True,
     ),
     "seedling_gpu": Preset(
-        size=Size(width=384, depth=10, heads=6, smooth=32, detail=16, stem=48, mix=96, query=64), batch=128, minutes=25.0,
-        rate=1e-3, warmup=500, ema=0.9995, device="cuda", live=True, workers=14,
+        size=Size(width=384, depth=10, heads=6, smooth=32, detail=16, stem=48, mix=96, query=64), batch=128,
+        minutes=25.0, rate=1e-3, warmup=500, ema=0.9995, device="cuda", live=True, workers=14,
     ),
 }  # fmt: skip
