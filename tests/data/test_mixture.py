@@ -308,6 +308,12 @@ def test_edges_are_thickened_but_not_round_the_border():
         assert sample.weight[bright].min() > sample.weight[~bright].min() * 3
 
 
+def test_most_prompts_say_the_colour_code_as_the_pipeline_does(made):
+    example = read(made, "salient", "train")[0]
+    said = [task.code == "mask" for _, task in samples(mixture.refer_mask(mixture.SALIENT), example, View(SIZE), 200)]
+    assert 0.7 < np.mean(said) < 0.9
+
+
 def test_mattes_are_soft_masks(made):
     example = read(made, "salient", "train")[0]
     for view in VIEWS:

@@ -188,5 +188,6 @@ def test_a_run_may_begin_with_the_weights_of_another(data: Path, tmp_path: Path)
     preset = replace(PRESETS["seedling_debug"], steps=3)
     run = Run(preset, tmp_path / "b")
     run.begin_with(tmp_path / "a")
+    assert run.earlier == 3, "batches go on where the other run ended"
     first, second = weights(tmp_path / "a"), run.average.state_dict()
     assert all(torch.equal(first[k], second[k]) for k in first)

@@ -23,6 +23,7 @@ def train(
     resume: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     start: Path | None = None,
     cache: Path | None = None,
+    rate: float | None = None,
 ) -> int:
     """Trains the embedded generator (needs the extra `train`) and exports it.
 
@@ -42,6 +43,8 @@ def train(
         Another run's folder, whose weights this one begins with.
     cache
         Where the reader's taps are kept between runs; OUT/taps when not said.
+    rate
+        The largest learning rate; the preset's own when not said.
     """
     from plantain.tune import train as run
 
@@ -51,10 +54,12 @@ def train(
         raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
     if minutes is not None and not 0 < minutes < float("inf"):
         raise UsageError(f"--minutes must be above 0, not {minutes:g}")
+    if rate is not None and not 0 < rate < 1:
+        raise UsageError(f"--rate must lie between 0 and 1, not {rate:g}")
     if start is not None and not start.is_dir():
         raise UsageError(f"no such run: {start}; give the folder of an earlier run with --start")
     tell = partial(print, file=sys.stderr, flush=True)
-    made = run(preset, data, out, minutes=minutes, resume=resume, start=start, cache=cache, say=tell)
+    made = run(preset, data, out, minutes=minutes, resume=resume, start=start, cache=cache, rate=rate, say=tell)
     emit({"preset": preset, "out": str(out), "generator": str(made)})
     return 0
 

@@ -44,8 +44,10 @@ Recipe = Callable[[Example, View, Rng], Sample | None]
 
 
 def sample(task: Task, truth: Any, weight: np.ndarray, rng: Rng, loss: str = "l2", scale: float = 1.0) -> Sample:
-    """The task's words in a random style, and its painting of the truth."""
+    """The task's words in a random style, and its painting of the truth. Mostly the words say the colour code, as the
+    pipeline's do."""
     style = STYLES[rng.integers(len(STYLES))]
+    task = task.resolve({}) if rng.random() < 0.8 else task
     return Sample(task.prompt(style), task.encode(truth), weight.astype(np.float32), task.name, loss, scale)
 
 

@@ -21,12 +21,14 @@ def train(
     resume: bool = False,
     start: str | Path | None = None,
     cache: str | Path | None = None,
+    rate: float | None = None,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Trains a seedling and exports it; gives the folder of its ONNX files.
 
     Stage 1 (the preset's `pretrain` share of the run): edits and text to image alone. Stage 2: the whole mixture.
-    `start` is another run's folder whose averaged weights this run begins with, at stage 2; parts it lacks are new.
+    `start` is another run's folder whose averaged weights this run begins with, at stage 2; parts it lacks are new, and
+    batches go on where that run's ended. `rate`: the largest learning rate, where not the preset's.
     `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
     """
     try:
@@ -43,7 +45,7 @@ def train(
     if preset not in PRESETS:
         raise UnknownName("preset", preset, PRESETS)
     chosen = PRESETS[preset]
-    chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps)
+    chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps, rate=rate or chosen.rate)
     root, folder = Path(data), Path(out)
     if chosen.live:
         store: Cached | Live = Live(
@@ -61,7 +63,7 @@ def train(
     for until, shares in stages:
         if run.progress < until:
             source = Source(root, store, chosen.batch, chosen.seed, shares)
-            run.train(source.stream(run.step, chosen.workers), until, say)
+            run.train(source.stream(run.earlier + run.step, chosen.workers), until, say)
     ready = folder / "onnx"
     export.write(export.load(folder, chosen), ready)
     return ready

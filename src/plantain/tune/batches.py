@@ -31,9 +31,9 @@ from plantain.tune.seedling import Prompt
 from plantain.tune.taps import SEEN, Rows
 
 SHARES: Mapping[str, float] = {  # how often each set is drawn; "edits" and "captions" are the generator's own data
-    "nyu": 0.22, "kitti": 0.07, "ade20k": 0.21, "camvid": 0.11, "animals": 0.05, "faceparts": 0.02, "people": 0.04,
+    "nyu": 0.22, "kitti": 0.09, "ade20k": 0.21, "camvid": 0.11, "animals": 0.05, "faceparts": 0.02, "people": 0.04,
     "portraits": 0.02, "salient": 0.04, "coco": 0.03, "panoptic": 0.03, "persons": 0.035, "pose": 0.06, "faces": 0.01,
-    "bsds": 0.035, "edits": 0.06, "captions": 0.025,
+    "bsds": 0.045, "edits": 0.06, "captions": 0.025,
 }  # fmt: skip
 
 

@@ -59,6 +59,7 @@ class Run:
         self.net.decoder.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.step, self.spent = 0, 0.0
+        self.earlier = 0  # steps of the runs that this one began with
         self.optimiser = torch.optim.AdamW(groups(self.net, preset.decay), preset.rate, betas=(0.9, 0.98), fused=True)
         if resume and (folder / CHECKPOINT).exists():
             self._load(torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True))
@@ -69,19 +70,20 @@ class Run:
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.spent = state["step"], state["spent"]
+        self.step, self.spent, self.earlier = state["step"], state["spent"], state["earlier"]
 
     def begin_with(self, folder: Path) -> None:
         """Takes over the averaged weights of another run, where names and shapes agree."""
-        theirs = torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True)["average"]
+        state = torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True)
+        self.earlier = state["earlier"] + state["step"]
         mine = self.net.state_dict()
-        fitting = {k: v for k, v in theirs.items() if k in mine and mine[k].shape == v.shape}
+        fitting = {k: v for k, v in state["average"].items() if k in mine and mine[k].shape == v.shape}
         for net in (self.net, self.average):
             net.load_state_dict(fitting, strict=False)
 
     def save(self) -> None:
         state = {"net": self.net.state_dict(), "average": self.average.state_dict(), "step": self.step,
-                 "optimiser": self.optimiser.state_dict(), "spent": self.spent}  # fmt: skip
+                 "optimiser": self.optimiser.state_dict(), "spent": self.spent, "earlier": self.earlier}  # fmt: skip
         beside = self.folder / f"{CHECKPOINT}.part"
         torch.save(state, beside)
         beside.replace(self.folder / CHECKPOINT)
