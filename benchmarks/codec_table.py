@@ -27,6 +27,7 @@ from plantain.data.excerpts import NYU_CROP, read
 from plantain.kinds import Alpha, Depth, Instances, Labels, Panoptic, Prediction
 from plantain.models.oracle import Oracle
 from plantain.painting import Request
+from plantain.tasks.merge import merge
 from plantain.tasks.normals import NO_SURFACE
 from specialists import Absent, taef2
 
@@ -379,10 +380,13 @@ def fill(sheet: Sheet, code: str, truths: Sequence[Any], damages: dict[str, Dama
     columns: dict[str, list[Figures]] = {name: [] for name in ("float", *damages)}
     for truth in truths:
         task = sheet.ask(truth, code)
-        columns["float"].append(sheet.measure(truth, task.decode(exact(task, truth))))
-        painted = task.encode(truth)
+        parts = task.parts()
+        whole = merge(parts, [part.decode(exact(part, truth)) for part in parts])
+        columns["float"].append(sheet.measure(truth, whole))
+        painted = [part.encode(truth) for part in parts]
         for name, damage in damages.items():
-            columns[name].append(sheet.measure(truth, task.decode(damage(painted))))
+            read = [part.decode(damage(rgb)) for part, rgb in zip(parts, painted, strict=True)]
+            columns[name].append(sheet.measure(truth, merge(parts, read)))
     return {name: np.nanmean(np.array(rows, float), axis=0) for name, rows in columns.items()}
 
 

@@ -17,7 +17,7 @@ PLAIN = {
     "instances": Instances("cup"),
     "refer": Refer(("the cup", "the plate")),
     "detect": Detect("cup"),
-    "keypoints": Keypoints(),
+    "keypoints": Keypoints(("nose", "left eye", "right eye")),
     "panoptic": Panoptic(("road", "sky"), ("car", "person")),
 }
 QUESTIONS = [

@@ -247,9 +247,9 @@ def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("keypoints"))
     names = list(seen.names)
     if rng.random() < 0.6:
-        whole = FindKeypoints(names, code="channels")
+        parts = FindKeypoints(names, code="channels").parts()
         one = FindKeypoints([str(n) for n in rng.choice(names, 3, replace=False)], code="channels")
-        task = one if rng.random() < 0.4 else whole.parts()[rng.integers(len(whole.parts()))]
+        task = one if rng.random() < 0.4 else parts[int(rng.integers(len(parts)))]
     else:
         if rng.random() < 0.3:
             names = [str(n) for n in rng.choice(names, max(3, len(names) // 2), replace=False)]

@@ -308,7 +308,7 @@ def _mean_points(answers: Sequence[Keypoints]) -> Keypoints:
     scores = (weights.mean(0) * np.exp(-np.square(spread))).astype(np.float32)
     return replace(
         answers[0],
-        xy=np.where(weights.any(0)[:, None], xy, np.nan).astype(np.float32),
+        xy=np.where((total > 1e-6)[:, None], xy, np.nan).astype(np.float32),
         visible=scores >= SEEN,
         scores=scores,
         confidence=_mean_sure(answers),
