@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from plantain.geometry import Placement, place, placement, restore
-from plantain.kinds import Alpha, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
-from scenes import depth, on_photo, sizes, sure
+from plantain.kinds import Alpha, Keypoints, Labels, Normals, Panoptic, Prediction
+from scenes import depth, mask, on_photo, sides, sizes, sure, things
 
 # ---- the canvas
 
@@ -209,25 +209,6 @@ def test_where_opposite_normals_cancel_the_nearest_one_is_taken():
     normals = Normals(xyz=xyz, valid=np.ones((10, 10), bool), confidence=sure(10, 10))
     back = restore(normals, placement((15, 15), (10, 10)))  # the middle row lies between the two halves
     np.testing.assert_allclose(np.abs(back.xyz[..., 2]), 1, atol=1e-5)
-
-
-def things(boxes, masks=None, canvas=(60, 60), labels=None, scores=None):
-    count = len(boxes)
-    return Instances(
-        boxes=np.array(boxes, np.float32).reshape(-1, 4),
-        labels=np.zeros(count, np.int64) if labels is None else np.array(labels),
-        classes=("cup", "plate"),
-        scores=np.ones(count, np.float32) if scores is None else np.array(scores, np.float32),
-        masks=masks,
-        confidence=sure(*canvas[::-1]),
-    )
-
-
-def mask(size, box):
-    on = np.zeros(size[::-1], bool)
-    x0, y0, x1, y1 = box
-    on[y0:y1, x0:x1] = True
-    return on
 
 
 def test_boxes_and_masks_come_back_exactly():

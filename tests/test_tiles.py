@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plantain.geometry import place, placement, restore
 from plantain.kinds import Alpha, Keypoints, Labels, Normals, Prediction
 from plantain.tiles import Tile, blend, feather, tiles
-from scenes import depth, on_photo, sizes, sure
+from scenes import depth, mask, on_photo, sizes, sure, things
 
 
 @given(sizes, st.integers(1, 60), st.floats(0, 0.8))

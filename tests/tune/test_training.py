@@ -161,14 +161,14 @@ def test_painting_a_window_is_painting_its_part() -> None:
     """Away from the window's border, where the decoder's context is cut off."""
     torch.manual_seed(0)
     net = Seedling(Size(width=64, depth=2, heads=2, smooth=6, detail=2, stem=8, mix=16, query=16)).eval()
-    photo = torch.rand(1, 3, 56, 84)
+    photo = torch.rand(1, 3, 98, 112)
     prompt = Prompt(torch.rand(1, 2, 96), torch.ones(1, 2, dtype=torch.bool), torch.rand(1, 2, 96), torch.rand(1, 2, 3),
                     torch.ones(1, 2, dtype=torch.bool))  # fmt: skip
-    given = (torch.rand(1, 25, 1536), torch.ones(1, dtype=torch.bool), photo, photo, torch.zeros(1), prompt)
-    window = Window(1, 4, 2, 6)
+    given = (torch.rand(1, 57, 1536), torch.ones(1, dtype=torch.bool), photo, photo, torch.zeros(1), prompt)
+    window = Window(1, 6, 1, 7)
     with torch.no_grad():
         whole, part = net(*given).rgb, net(*given, window).rgb
-    inner = (slice(None), slice(None), slice(12, -12), slice(12, -12))
+    inner = (slice(None), slice(None), slice(24, -24), slice(24, -24))
     assert torch.allclose(window.cut(whole, 14)[inner], part[inner], atol=1e-5)
 
 
