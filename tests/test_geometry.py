@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from plantain.geometry import Placement, place, placement, restore
 from plantain.kinds import Alpha, Keypoints, Labels, Normals, Panoptic, Prediction
-from scenes import depth, mask, on_photo, sides, sizes, sure, things
+from scenes import depth, mask, on_photo, sizes, sure, things
 
 # ---- the canvas
 
