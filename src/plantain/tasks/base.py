@@ -41,7 +41,11 @@ class Task:
         if self.code is not None:
             return self
         favourite = favourites.get(self.name, self.default_code)
-        return replace(self, code=favourite if favourite in self.codes else self.default_code)
+        return replace(self, code=favourite if favourite in self.codes and self.can(favourite) else self.default_code)
+
+    def can(self, code: str) -> bool:
+        """Whether this code can paint the question as it was asked, chosen colours and all."""
+        return True
 
     @property
     def code_id(self) -> str:

@@ -49,14 +49,12 @@ class Instances(Task):
         super().__post_init__()
         name_of(self.thing, "the thing to find")
         object.__setattr__(self, "background", rgb_of(self.background))
-        if self.code == "centers" and self.background != BLACK:
+        if self.code is not None and not self.can(self.code):
             raise UsageError(f"code 'centers' has a black background, not {self.background}; leave the background out")
 
-    def resolve(self, favourites: Mapping[str, str]) -> Instances:
-        """As for every task; a coloured background keeps to a code that can have one."""
-        if self.code is None and self.background != BLACK:
-            favourites = {k: v for k, v in favourites.items() if v != "centers"}
-        return super().resolve(favourites)
+    def can(self, code: str) -> bool:
+        """Location colours lie on black."""
+        return code != "centers" or self.background == BLACK
 
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "background": self.background}

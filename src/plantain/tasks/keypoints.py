@@ -81,31 +81,27 @@ class Keypoints(Task):
         name_of(self.thing, "the thing with the points")
         given = tuple(self.names.values()) if isinstance(self.names, Mapping) else self.colours
         names = names_of(self.names, "a point")
-        colours = tuple(map(rgb_of, given)) or self._own_colours(len(names))
+        colours = tuple(map(rgb_of, given)) or _in_turn(len(names), bright_colours(min(len(names), GROUP)))
         if len(colours) != len(names):
             raise UsageError(f"{len(names)} points were named but {len(colours)} colours given; give one for each")
-        if self.code == "channels" and colours == _in_turn(len(names), bright_colours(min(len(names), GROUP))):
-            colours = self._own_colours(len(names))  # nobody chose them
-        if self.code == "channels" and colours != self._own_colours(len(names)):
-            raise UsageError("code 'channels' paints points red, green and blue in turn; leave their colours out")
-        legend_of(tuple(zip(names, colours, strict=True)), BLACK, "a point", self.group)
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "colours", colours)
+        if self.code is not None and not self.can(self.code):
+            raise UsageError("code 'channels' paints points red, green and blue in turn; leave their colours out")
+        if self.code == "channels":
+            object.__setattr__(self, "colours", _in_turn(len(names), CHANNELS))
+        legend_of(self.legend, BLACK, "a point", self.group)
 
     @property
     def group(self) -> int:
         """How many points one painting holds."""
         return len(CHANNELS) if self.code == "channels" else GROUP
 
-    def _own_colours(self, count: int) -> tuple[RGB, ...]:
-        return _in_turn(count, CHANNELS if self.code == "channels" else bright_colours(min(count, GROUP)))
-
-    def resolve(self, favourites: Mapping[str, str]) -> Keypoints:
-        """As for every task; where colours were given, the code that can have them."""
-        own = self.colours == self._own_colours(len(self.names))
-        if self.code is not None or not own or favourites.get(self.name) != "channels":
-            return super().resolve({k: v for k, v in favourites.items() if v != "channels"})
-        return Keypoints(self.names, self.thing, code="channels")
+    def can(self, code: str) -> bool:
+        """Channels have colours of their own: those of discs must be the ones that nobody chose."""
+        count = len(self.names)
+        unchosen = (_in_turn(count, bright_colours(min(count, GROUP))), _in_turn(count, CHANNELS))
+        return code != "channels" or self.colours in unchosen
 
     @property
     def points(self) -> tuple[str, ...]:
