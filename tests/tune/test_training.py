@@ -135,7 +135,7 @@ def test_a_perfect_painting_has_no_painting_loss() -> None:
     rgb = torch.rand(2, 3, 8, 8)
     prompt = Prompt(*(torch.zeros(2, 1, 1) for _ in range(5)))
     taps = (torch.empty(0), torch.ones(1))
-    batch = Batch(*taps, torch.ones(2), rgb, rgb, torch.zeros(2), prompt, rgb, torch.ones(2, 8, 8),
+    batch = Batch(*taps, torch.ones(2), rgb, torch.zeros(2), prompt, rgb, torch.ones(2, 8, 8),
                   torch.full((2, 4, 4), -1), torch.ones(2), torch.tensor([True, False]), ("a", "b"))  # fmt: skip
     assert losses(Painted(rgb, torch.zeros(2, 1, 4, 4)), batch).abs().max() == 0
     worse = losses(Painted(rgb + 0.1, torch.zeros(2, 1, 4, 4)), batch)

@@ -67,7 +67,7 @@ class Embedded:
 
     @cached_property
     def reader(self) -> Reader:
-        return Reader(self.folder, self.threads)
+        return Reader(self._home("reader.onnx"), self.threads)
 
     @cached_property
     def trunk(self) -> Any:
@@ -79,7 +79,12 @@ class Embedded:
 
     @cached_property
     def words(self) -> Words:
-        return shipped() if self.folder == FOLDER else Words(self.folder / "words.npz")
+        home = self._home("words.npz")
+        return shipped() if home == FOLDER else Words(home / "words.npz")
+
+    def _home(self, name: str) -> Path:
+        """Training changes neither the reader nor the words: a folder without its own takes the shipped ones."""
+        return self.folder if (self.folder / name).exists() else FOLDER
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """About 330 patches of 14 pixels in the photo's shape.

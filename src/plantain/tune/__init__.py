@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ def train(
     `start` is another run's folder whose averaged weights this run begins with, at stage 2; parts it lacks are new, and
     batches go on where that run's ended. `rate`: the largest learning rate, where not the preset's.
     `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
+    SIGTERM saves a checkpoint and ends the process.
     """
     try:
         import torch  # noqa: F401
@@ -57,6 +59,7 @@ def train(
         taps.build(root, kept, chosen.views, chosen.edits, chosen.limit, say)
         store = Cached(*taps.load(kept, [*map(str, range(chosen.views)), "edits"]))
         run = Run(chosen, folder, resume)
+    signal.signal(signal.SIGTERM, lambda *_: setattr(run, "stopped", True))  # a machine that is taken back says so
     stages = ((chosen.pretrain if start is None else 0.0, OWN), (1.0, SHARES))
     if start is not None and run.step == 0:
         run.begin_with(Path(start))
@@ -64,6 +67,8 @@ def train(
         if run.progress < until:
             source = Source(root, store, chosen.batch, chosen.seed, shares)
             run.train(source.stream(run.earlier + run.step, chosen.workers), until, say)
+        if run.stopped:
+            raise SystemExit(f"stopped at step {run.step}; the checkpoint is in {folder}; --resume goes on from there")
     ready = folder / "onnx"
     export.write(export.load(folder, chosen), ready)
     return ready

@@ -24,7 +24,7 @@ from plantain.data.edits import EDITS
 from plantain.data.excerpts import present
 from plantain.data.mixture import Sample, caption, edit, question
 from plantain.data.views import View
-from plantain.models.embedded import BLANK, prompt_arrays
+from plantain.models.embedded import prompt_arrays
 from plantain.models.grids import PATCH, grid
 from plantain.models.words import shipped
 from plantain.tune.seedling import Prompt
@@ -44,15 +44,14 @@ class Batch(NamedTuple):
     tap_scale: Tensor  # 1536
     has_photo: Tensor  # b
     photo: Tensor  # b 3 h w, uint8
-    canvas: Tensor  # b 3 h w, 0..1
-    t: Tensor  # b
+    t: Tensor  # b; 0: a blank canvas, else how far the canvas is on the way from noise to the target
     prompt: Prompt
     target: Tensor  # b 3 h w, uint8
-    weight: Tensor  # b h w
-    ids: Tensor  # b h/2 w/2: which colour of the prompt the pixel has, -1 = none
+    weight: Tensor  # b h w, float16
+    ids: Tensor  # b h/2 w/2, int8: which colour of the prompt the pixel has, -1 = none
     scale: Tensor  # b
     squared: Tensor  # b, True = squared error, False = absolute
-    tasks: tuple[str, ...]
+    tasks: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +74,6 @@ class Drawn:
     sample: Sample
     taps: np.ndarray | None
     photo: np.ndarray
-    canvas: np.ndarray
     t: float
     has_photo: bool
 
@@ -137,6 +135,7 @@ class Source:
         self, root: Path, store: Cached | Live, size: int, seed: int, shares: Mapping[str, float] = SHARES
     ) -> None:
         self.store, self.size, self.seed = store, size, seed
+        shipped()  # read once, before the workers part
         self.examples = {(e.source, e.id): remembered(e) for e in present(root, (*SEEN, "photos"))}
         self.captioned = present(root, ["captions"])
         count = Counter(store.sets)
@@ -171,9 +170,8 @@ class Source:
             made = question(example, view, rng)
         if made is None:
             return None
-        noisy = made.task == "edit" and rng.random() < 0.25
-        canvas, t = noised(made.target, rng) if noisy else (np.full(seen.photo.shape, BLANK, np.float32), 0.0)
-        return Drawn(made, seen.taps, seen.photo, canvas, t, True)
+        t = moment(rng) if made.task == "edit" and rng.random() < 0.25 else 0.0
+        return Drawn(made, seen.taps, seen.photo, t, True)
 
     def _from_words(self, grid: tuple[int, int], rng: np.random.Generator) -> Drawn:
         """Text to image. The set's pictures were squashed to squares, so any canvas shape is as true as another."""
@@ -181,9 +179,8 @@ class Source:
         with Image.open(example.photo) as image:
             view = View((grid[1] * PATCH, grid[0] * PATCH), mirror=bool(rng.random() < 0.5))
             clean = view.picture(image.convert("RGB"))
-        canvas, t = noised(clean, rng)
         blank = np.full(clean.shape, 128, np.uint8)
-        return Drawn(caption(clean, example.facts["captions"], rng), None, blank, canvas, t, False)
+        return Drawn(caption(clean, example.facts["captions"], rng), None, blank, moment(rng), False)
 
     def _stack(self, drawn: Sequence[Drawn]) -> Batch:
         tokens = [shipped().read(d.sample.prompt) for d in drawn]
@@ -194,11 +191,10 @@ class Source:
             tap_scale=torch.from_numpy(self.store.scale),
             has_photo=torch.tensor([d.has_photo for d in drawn]),
             photo=_planes([d.photo for d in drawn]),
-            canvas=_planes([d.canvas for d in drawn]),
             t=torch.tensor([d.t for d in drawn], dtype=torch.float32),
             prompt=prompt,
             target=_planes([d.sample.target for d in drawn]),
-            weight=torch.from_numpy(np.stack([d.sample.weight for d in drawn])),
+            weight=torch.from_numpy(np.stack([d.sample.weight for d in drawn]).astype(np.float16)),
             ids=torch.from_numpy(np.stack(ids)),
             scale=torch.tensor([d.sample.scale for d in drawn]),
             squared=torch.tensor([d.sample.loss == "l2" for d in drawn]),
@@ -217,7 +213,7 @@ class Source:
         """Batches start, start + 1, ... made ahead in worker processes."""
         return torch.utils.data.DataLoader(
             Steps(self), batch_size=None, sampler=itertools.count(start), num_workers=workers,
-            prefetch_factor=4 if workers else None,
+            prefetch_factor=4 if workers else None, pin_memory=torch.cuda.is_available(),
         )  # fmt: skip
 
 
@@ -249,11 +245,9 @@ def _planes(pictures: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)  # the memory stays b h w 3: channels last
 
 
-def noised(clean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """A point of the straight path from noise (t = 0) to the picture (t = 1), as the sampler walks it."""
-    t = float(rng.uniform(0, 0.98))
-    noise = BLANK + 0.5 * rng.standard_normal(clean.shape, np.float32)
-    return (t * clean.astype(np.float32) / 255 + (1 - t) * noise).astype(np.float32), t
+def moment(rng: np.random.Generator) -> float:
+    """A place on the path from noise (0) to the picture (1); never 0 itself, which is the blank canvas."""
+    return float(rng.uniform(1e-3, 0.98))
 
 
 def which(target: np.ndarray, weight: np.ndarray, colours: np.ndarray) -> np.ndarray:
@@ -261,7 +255,7 @@ def which(target: np.ndarray, weight: np.ndarray, colours: np.ndarray) -> np.nda
 
     Source of the idea: supervising the copy attention learns several times faster than the painting alone."""
     half, counts = target[::2, ::2], weight[::2, ::2] > 0
-    out = np.full(half.shape[:2], -1, np.int64)
+    out = np.full(half.shape[:2], -1, np.int8)
     packed = half.astype(np.int32) @ np.array([65536, 256, 1])
     for k, colour in enumerate((colours * 255).round().astype(np.int32)):
         out[(packed == colour @ np.array([65536, 256, 1])) & counts] = k

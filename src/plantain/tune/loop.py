@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from plantain.errors import UsageError
-from plantain.models.embedded import MEAN, SPREAD
+from plantain.models.embedded import BLANK, MEAN, SPREAD
 from plantain.tune.batches import Batch
 from plantain.tune.presets import Preset
 from plantain.tune.seedling import HALF, PATCH, Painted, Seedling, Window
 
 CHECKPOINT = "checkpoint.pt"
+PAUSE = 90  # seconds between checkpoints
 
 
 def losses(painted: Painted, batch: Batch) -> Tensor:
@@ -55,11 +56,14 @@ class Run:
         self.reader = reader.to(preset.device).eval() if reader else None
         torch.manual_seed(preset.seed)
         self.device = torch.device(preset.device)
-        self.net = Seedling(preset.size).to(self.device)
+        self.net = Seedling(preset.size, preset.drop).to(self.device)
         self.net.decoder.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.step, self.spent = 0, 0.0
         self.earlier = 0  # steps of the runs that this one began with
+        self.settled = False
+        self.stopped = False  # set from outside: save after this step and return
+        self.mean, self.spread = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (MEAN, SPREAD))
         self.optimiser = torch.optim.AdamW(groups(self.net, preset.decay), preset.rate, betas=(0.9, 0.98), fused=True)
         if resume and (folder / CHECKPOINT).exists():
             self._load(torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True))
@@ -100,6 +104,7 @@ class Run:
 
     def update(self, batch: Batch) -> Tensor:
         """One optimiser step; gives the loss of each sample."""
+        torch.manual_seed((self.preset.seed << 32) + self.step)  # noise and dropped paths hang on the step alone
         batch = unpacked(to(batch, self.device))
         window = self.window(*(side // PATCH for side in batch.photo.shape[-2:]))
         for group in self.optimiser.param_groups:
@@ -107,7 +112,7 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16):
             batch = batch if batch.taps.numel() else batch._replace(taps=self.read(batch.photo))
             self.settle(batch)
-            painted = self.net(batch.taps, batch.has_photo, batch.photo, batch.canvas, batch.t, batch.prompt, window)
+            painted = self.net(batch.taps, batch.has_photo, batch.photo, noised(batch), batch.t, batch.prompt, window)
         each = losses(painted, seen_through(batch, window))
         self.optimiser.zero_grad(set_to_none=True)
         each.mean().backward()
@@ -128,40 +133,38 @@ class Run:
 
     def settle(self, batch: Batch) -> None:
         """Once, from the first photos: the spread of the taps, for the weights and their average."""
+        if self.settled:
+            return
         if batch.has_photo.any() and bool((self.net.trunk.tap_spread == 1).all()):
             for net in (self.net, self.average):
                 net.trunk.settle(batch.taps[batch.has_photo])
+        self.settled = bool((self.net.trunk.tap_spread != 1).any())
 
     @torch.no_grad()
     def read(self, photo: Tensor) -> Tensor:
         """Taps of photos b 3 h w (0..1) by the reader beside the training."""
         if self.reader is None:
             raise UsageError("these batches have no cached taps; give the run a reader")
-        mean, spread = (torch.tensor(v, device=photo.device).view(3, 1, 1) for v in (MEAN, SPREAD))
-        taps: Tensor = self.reader((photo - mean) / spread)
+        taps: Tensor = self.reader((photo - self.mean) / self.spread)
         return taps
 
     def _follow(self) -> None:
         """Moves the average of the weights, faster at the start."""
         keep = min(self.preset.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for mine, theirs in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                mine.lerp_(theirs, 1 - keep)
+            torch._foreach_lerp_([*self.average.parameters()], [*self.net.parameters()], 1 - keep)
 
     def train(self, batches: Iterable[Batch], until: float = 1.0, say: Callable[[str], None] = print) -> None:
-        """Trains until `until` of the preset's steps or minutes is spent; logs every 50 steps, saves every minute."""
-        log, seen, saved, began = Log(self.folder), defaultdict(list), time.monotonic(), time.monotonic()
+        """Trains until `until` of the preset's steps or minutes is spent; logs every 50 steps, saves every PAUSE."""
+        log, saved, began = Log(self.folder), time.monotonic(), time.monotonic()
         before = self.spent
         for batch in batches:
-            each = self.update(batch)
+            log.add(batch.tasks, self.update(batch))
             self.spent = before + time.monotonic() - began
-            for task, loss in zip(batch.tasks, each.tolist(), strict=True):
-                seen[task].append(loss)
-            done = self.progress >= until
+            done = self.progress >= until or self.stopped
             if self.step % 50 == 0 or done:
-                say(log.row(self.step, self.spent, self.rate(), seen, self.preset.minutes))
-                seen.clear()
-            if time.monotonic() - saved > 60 or done:
+                say(log.row(self.step, self.spent, self.rate(), self.preset.minutes))
+            if time.monotonic() - saved > PAUSE or done:
                 self.save()
                 saved = time.monotonic()
             if done:
@@ -176,9 +179,18 @@ def groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
 
 
 def unpacked(batch: Batch) -> Batch:
-    """Pictures as 0..1 and taps as the reader gave them; batches travel as bytes."""
+    """Pictures as 0..1, weights and indices as the losses want them, taps as the reader gave them; batches travel as
+    bytes."""
     taps = batch.taps.float() * batch.tap_scale if batch.taps.numel() else batch.taps
-    return batch._replace(taps=taps, photo=batch.photo.float() / 255, target=batch.target.float() / 255)
+    pictures = {name: getattr(batch, name).float() / 255 for name in ("photo", "target")}
+    return batch._replace(taps=taps, weight=batch.weight.float(), ids=batch.ids.long(), **pictures)
+
+
+def noised(batch: Batch) -> Tensor:
+    """The canvases b 3 h w: blank at t = 0, else on the straight path from noise to the target, as samplers walk it."""
+    t = batch.t[:, None, None, None]
+    noise = BLANK + 0.5 * torch.randn_like(batch.target)
+    return torch.where(t > 0, t * batch.target + (1 - t) * noise, torch.full_like(noise, BLANK))
 
 
 def seen_through(batch: Batch, window: Window) -> Batch:
@@ -189,8 +201,8 @@ def seen_through(batch: Batch, window: Window) -> Batch:
 
 def to(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device."""
-    prompt = type(batch.prompt)(*(x.to(device) for x in batch.prompt))
-    moved = {k: v.to(device) for k, v in batch._asdict().items() if isinstance(v, Tensor)}
+    prompt = type(batch.prompt)(*(x.to(device, non_blocking=True) for x in batch.prompt))
+    moved = {k: v.to(device, non_blocking=True) for k, v in batch._asdict().items() if isinstance(v, Tensor)}
     return batch._replace(prompt=prompt, **moved)
 
 
@@ -199,6 +211,7 @@ class Log:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "log.csv"
+        self.seen: list[tuple[Sequence[str], Tensor]] = []
         try:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -206,9 +219,18 @@ class Log:
         except ImportError:
             self.board = None
 
-    def row(self, step: int, seconds: float, rate: float, seen: dict[str, list[float]], minutes: float) -> str:
-        """Writes one row of mean losses; gives the line for people."""
-        means = {task: sum(v) / len(v) for task, v in sorted(seen.items())}
+    def add(self, tasks: Sequence[str], losses: Tensor) -> None:
+        """Keeps the losses of a step where they are: to ask for them at once would make an accelerator wait."""
+        self.seen.append((tasks, losses))
+
+    def row(self, step: int, seconds: float, rate: float, minutes: float) -> str:
+        """Writes the mean losses since the last row; gives the line for people."""
+        by_task = defaultdict(list)
+        for tasks, losses in self.seen:
+            for task, loss in zip(tasks, losses.tolist(), strict=True):
+                by_task[task].append(loss)
+        self.seen.clear()
+        means = {task: sum(v) / len(v) for task, v in sorted(by_task.items())}
         new = not self.path.exists()
         with self.path.open("a", newline="") as file:
             out = csv.writer(file)

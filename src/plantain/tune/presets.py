@@ -18,6 +18,7 @@ class Preset:
     rate: float = 8e-4
     warmup: int = 150
     decay: float = 0.02
+    drop: float = 0.0  # share of samples that skip the last block (earlier ones less): against learning by heart
     ema: float = 0.998
     pretrain: float = 0.05  # share of the run that is stage 1: the generator's own data alone
     views: int = 2
@@ -38,10 +39,10 @@ PRESETS: dict[str, Preset] = {
     "seedling_cpu": Preset(),
     "seedling_gpu_debug": Preset(  # the rehearsal of seedling_gpu: the reader beside the training, on a CPU
         size=TINY, batch=4, steps=8, minutes=2.0,
-        warmup=2, limit=4, live=True,
+        warmup=2, drop=0.15, limit=4, live=True,
     ),
     "seedling_gpu": Preset(
         size=Size(width=384, depth=10, heads=6, smooth=32, detail=16, stem=48, mix=96, query=64), batch=128,
-        minutes=25.0, rate=1e-3, warmup=500, ema=0.9995, device="cuda", live=True, workers=14,
+        minutes=10.0, rate=1e-3, warmup=200, decay=0.05, drop=0.15, ema=0.999, device="cuda", live=True, workers=15,
     ),
 }  # fmt: skip
