@@ -1,0 +1,38 @@
+"""What a metric is: `measure` takes one picture's answer and truth and gives sufficient statistics, `reduce` makes
+scores of many pictures' statistics. Both are pure. Pooled figures and means over pictures come from the same rows, and
+a bootstrap interval is `reduce` over resampled rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+Row = Mapping[str, np.ndarray]  # the sufficient statistics of one picture, each a small array
+Scores = dict[str, float]  # by name: fractions (not percent), metres, degrees; NaN where nothing was to be measured
+
+
+class Metric(Protocol):
+    """One metric with its rules: a frozen dataclass whose fields are the rules (crop, cap, alignment, thresholds)."""
+
+    def measure(self, pred: Any, truth: Any) -> Row:
+        """The statistics of one picture."""
+        ...
+
+    def reduce(self, rows: Sequence[Row]) -> Scores:
+        """The scores of many pictures."""
+        ...
+
+
+def total(rows: Sequence[Row], name: str) -> np.ndarray:
+    """The sum of one statistic over pictures."""
+    return np.sum([row[name] for row in rows], axis=0)
+
+
+def mean_of_pictures(rows: Sequence[Row], name: str) -> float:
+    """The mean of one statistic over the pictures where it is a number; NaN where it never is."""
+    values = np.array([float(row[name]) for row in rows])
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
