@@ -238,9 +238,10 @@ def angle(truth: Any, answer: Any) -> Figures:
 
 
 def overlap(truth: Any, answer: Any) -> Figures:
-    """Mean IoU over the classes of the picture, and pixel accuracy; unlabelled pixels do not count."""
-    known = truth.ids >= 0
-    names = [truth.classes[i] for i in np.unique(truth.ids[known])]
+    """Mean IoU over those classes of the picture that were asked for, and pixel accuracy; other pixels do not count."""
+    asked = [i for i in np.unique(truth.ids[truth.ids >= 0]) if truth.classes[i] in answer.classes]
+    names = [truth.classes[i] for i in asked]
+    known = np.isin(truth.ids, asked)
     ious = [iou(truth.mask(n) & known, answer.mask(n) & known) for n in names]
     table = np.array([*(truth.classes.index(n) if n in truth.classes else -2 for n in answer.classes), -1])
     return float(np.mean(ious)), float((table[answer.ids] == truth.ids)[known].mean())
@@ -333,8 +334,9 @@ def ade(classes: int) -> Callable[[Any, str], tasks.Task]:
         share = np.bincount(truth.ids[truth.ids >= 0], minlength=len(truth.classes))
         rng = np.random.default_rng(int(share.sum()))
         order = np.lexsort((rng.random(len(share)), -share))  # absent classes in random order
-        names = [truth.classes[i] for i in order if truth.classes[i] not in ("unlabelled", "background")][:classes]
-        return tasks.Semantic.of(names, seed=int(rng.integers(1 << 30)), code=code)
+        names = dict.fromkeys(truth.classes[i] for i in order)  # ADE20K has two classes "screen"
+        wanted = [name for name in names if name not in ("unlabelled", "background")][:classes]
+        return tasks.Semantic.of(wanted, seed=int(rng.integers(1 << 30)), code=code)
 
     return ask
 

@@ -114,9 +114,10 @@ def synthetic(classes: int, scenes: int, sharp: float, noise: float) -> Iterator
 def camvid(root: Path, limit: int) -> tuple[int, Iterator[tuple[np.ndarray, Any]]]:
     """The embedded generator on test photographs, at the size of its canvas; the truth is brought there (nearest)."""
     from plantain.data.excerpts import read
-    from plantain.geometry import Grid, place, placement, read_photo
+    from plantain.geometry import Grid, place, placement
     from plantain.models import load
     from plantain.painting import Painting, Request
+    from plantain.photo import read_photo
     from plantain.tasks import Semantic
 
     examples = read(root, "camvid", "test_dev")

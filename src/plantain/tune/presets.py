@@ -43,6 +43,6 @@ PRESETS: dict[str, Preset] = {
     ),
     "seedling_gpu": Preset(
         size=Size(width=384, depth=10, heads=6, smooth=32, detail=16, stem=48, mix=96, query=64), batch=128,
-        minutes=10.0, rate=1e-3, warmup=200, decay=0.05, drop=0.15, ema=0.999, device="cuda", live=True, workers=15,
+        minutes=10.0, rate=7e-4, warmup=200, decay=0.05, drop=0.15, ema=0.999, device="cuda", live=True, workers=15,
     ),
 }  # fmt: skip

@@ -130,20 +130,21 @@ def export(
 
 
 def shrink(path: Path, smallest: int = 4096) -> None:
-    """Stores matrices as int8 with a scale a column, other large tables as float16; both are cast back at load time."""
+    """Stores matrices as int8 with a scale an output, other large tables as float16; both are cast back on loading."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     model = onnx.load(str(path))
     graph = model.graph
-    matrices = {n.input[1] for n in graph.node if n.op_type == "MatMul"}
+    into = {n.input[1]: 0 for n in graph.node if n.op_type == "MatMul"}  # matrix -> the axis that is summed over
+    into |= {n.input[1]: 1 for n in graph.node if n.op_type == "Gemm" and any(a.name == "transB" for a in n.attribute)}
     tensors, casts = [], []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size < smallest:
             tensors.append(tensor)
-        elif tensor.name in matrices and values.ndim == 2:
-            scale = np.maximum(np.abs(values).max(0, keepdims=True), 1e-8) / 127
+        elif tensor.name in into and values.ndim == 2:
+            scale = np.maximum(np.abs(values).max(into[tensor.name], keepdims=True), 1e-8) / 127
             tensors.append(numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{tensor.name}.int8"))
             tensors.append(numpy_helper.from_array(scale.astype(np.float32), f"{tensor.name}.scale"))
             casts.append(
