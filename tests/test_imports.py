@@ -36,6 +36,7 @@ MAY: dict[str, set[str]] = {
     "pipeline": {"tasks", "models", "painting", "kinds", "photo", "geometry", "tiles"},
     "data": {"kinds", "tasks", "colour"},
     "tune": {"data", "models", "painting"},
+    "bench": {"data", "pipeline", "models", "tasks", "painting", "kinds", "photo", "files", "geometry"},
     "doctor": {"pipeline", "models", "painting", "registration"},
     "cli": SHOWN | {"pipeline", "tasks", "models", "painting", "photo", "colour", "doctor", "tune"},
     "__main__": {"cli"},
