@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-Row = Mapping[str, np.ndarray]  # the sufficient statistics of one picture, each a small array
+from plantain.errors import UsageError
+
+Row = Mapping[str, Any]  # the sufficient statistics of one picture: small arrays and numbers
 Scores = dict[str, float]  # by name: fractions (not percent), metres, degrees; NaN where nothing was to be measured
 
 
@@ -26,7 +28,7 @@ class Metric(Protocol):
         ...
 
 
-def total(rows: Sequence[Row], name: str) -> np.ndarray:
+def total(rows: Sequence[Row], name: str) -> Any:
     """The sum of one statistic over pictures."""
     return np.sum([row[name] for row in rows], axis=0)
 
@@ -36,3 +38,9 @@ def mean_of_pictures(rows: Sequence[Row], name: str) -> float:
     values = np.array([float(row[name]) for row in rows])
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else float("nan")
+
+
+def check_size(pred: tuple[int, ...], truth: tuple[int, ...]) -> None:
+    """UsageError where an answer and its truth have unlike sizes: silently resizing either would change the figure."""
+    if pred != truth:
+        raise UsageError(f"the answer is {pred}, its truth {truth}; bring the answer to the truth's size")

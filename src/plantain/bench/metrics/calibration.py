@@ -1,0 +1,136 @@
+"""Is confidence worth anything? ECE of probabilities, AUSE of uncertainties, and two ways to set confidence right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from plantain._shapes import Float, Shaped
+from plantain.bench.metrics.base import Row, Scores, mean_of_pictures, total
+from plantain.bench.metrics.labels import quotient
+from plantain.errors import UsageError
+
+CUTS = 50
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Expected calibration error with `bins` bins of equal width.
+
+    Source: torchmetrics 1.9, binary_calibration_error: norms l1 (the usual ECE), l2 and max."""
+
+    bins: int = 15
+    norm: Literal["l1", "l2", "max"] = "l1"
+
+    def measure(self, pred: Shaped[np.ndarray, "n"], truth: Shaped[np.ndarray, "n"]) -> Row:
+        """`pred`: probabilities 0..1; `truth`: whether it was so (bool or 0/1). Counts and sums by bin."""
+        place = np.clip((pred * self.bins).astype(int), 0, self.bins - 1)
+        parts = {"count": None, "sure": pred, "right": truth.astype(float)}
+        return {name: np.bincount(place, weights, self.bins) for name, weights in parts.items()}
+
+    def curve(self, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For a reliability diagram: mean confidence, share that was right, and share of all, by bin."""
+        count, sure, right = (total(rows, name) for name in ("count", "sure", "right"))
+        return quotient(sure, count), quotient(right, count), count / max(count.sum(), 1)
+
+    def reduce(self, rows: Sequence[Row]) -> Scores:
+        """ece."""
+        sure, right, share = self.curve(rows)
+        if share.sum() == 0:
+            return {"ece": float("nan")}
+        gap = np.nan_to_num(np.abs(sure - right))
+        ways = {"l1": (gap * share).sum(), "l2": np.sqrt((gap**2 * share).sum()), "max": gap.max()}
+        return {"ece": float(ways[self.norm])}
+
+
+@dataclass(frozen=True)
+class Sparsification:
+    """AUSE: the area between the error that is left when the pixels of the largest uncertainty go first, and when those
+    of the largest error go; AURG: what is gained over taking them in any order.
+
+    Source: mattpoggi/mono-uncertainty, evaluate.py `compute_aucs`: 50 cuts at percentiles, the curve ends at 0,
+    trapezoids. `error`: "abs_rel", "rmse" or "a1" (1 - delta1) of positive values, or "mean" of given errors."""
+
+    error: Literal["abs_rel", "rmse", "a1", "mean"] = "mean"
+
+    def measure(self, pred: tuple[Any, Any], truth: Shaped[np.ndarray, "n"] | None = None) -> Row:
+        """`pred`: (values or errors n, uncertainty n); `truth`: true values n, or None where errors are given."""
+        values, doubt = pred
+        if truth is not None and len(values) != len(truth):
+            raise UsageError(f"{len(values)} values for {len(truth)} true ones; give as many")
+        each, sum_up = _errors(self.error, values, truth)
+        if len(each) < 2:
+            return {"ause": np.array(np.nan), "aurg": np.array(np.nan)}
+        own, best = _area(doubt, each, sum_up), _area(each, each, sum_up)
+        return {"ause": np.array(own - best), "aurg": np.array(sum_up(each) - own)}
+
+    def reduce(self, rows: Sequence[Row]) -> Scores:
+        """ause and aurg: means of pictures."""
+        return {name: mean_of_pictures(rows, name) for name in ("ause", "aurg")}
+
+
+def _errors(
+    kind: str, values: np.ndarray, truth: np.ndarray | None
+) -> tuple[np.ndarray, Callable[[np.ndarray], float]]:
+    """An error a pixel, and how those of a set are summed up."""
+    if truth is None:
+        return values, lambda e: float(e.mean())
+    if kind == "rmse":
+        return (values - truth) ** 2, lambda e: float(np.sqrt(e.mean()))
+    if kind == "abs_rel":
+        return np.abs(values - truth) / truth, lambda e: float(e.mean())
+    ratio = np.maximum(values / truth, truth / values)
+    return ratio, lambda e: 1 - float((e < 1.25).mean())
+
+
+def _area(order: np.ndarray, errors: np.ndarray, sum_up: Callable[[np.ndarray], float]) -> float:
+    """The area under what is left as the pixels of the largest `order` go, a fiftieth at a time."""
+    cuts = [np.percentile(order, 100 * (1 - k / CUTS)) for k in range(CUTS)]
+    curve = [sum_up(errors[order <= cut]) for cut in cuts] + [0.0]
+    return float(np.trapezoid(curve, np.linspace(0, 1, CUTS + 1)))
+
+
+# ---- setting confidence right
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A map from stated confidence to the share that is right: linear between `x` (rising) and `y`."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def apply(self, confidence: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Calibrated confidence, in the dtype given."""
+        return np.interp(confidence, self.x, self.y).astype(confidence.dtype)
+
+
+def isotonic(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"], knots: int = 32) -> Fit:
+    """The best rising map in the sense of squares, at no more than `knots` places.
+
+    Source: pool adjacent violators (Ayer et al. 1955), on equally filled groups of the sorted confidences."""
+    order = np.argsort(confidence, kind="stable")
+    groups = np.array_split(order, min(knots, len(order)))
+    x = np.array([confidence[g].mean() for g in groups])
+    blocks: list[list[float]] = []  # mean, weight, members
+    for g in groups:
+        blocks.append([float(np.mean(right[g])), float(len(g)), 1])
+        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+            last, before = blocks.pop(), blocks.pop()
+            weight = last[1] + before[1]
+            blocks.append([(last[0] * last[1] + before[0] * before[1]) / weight, weight, last[2] + before[2]])
+    y = np.concatenate([np.full(int(members), value) for value, _, members in blocks])
+    return Fit(tuple(x.tolist()), tuple(y.tolist()))
+
+
+def temperature(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"], knots: int = 65) -> Fit:
+    """Logits divided by the one number that makes the outcomes likeliest. Source: Guo et al. 2017, arXiv 1706.04599."""
+    logit = np.log(np.clip(confidence, 1e-4, 1 - 1e-4) / (1 - np.clip(confidence, 1e-4, 1 - 1e-4)))
+    grid = np.exp(np.linspace(np.log(0.05), np.log(20), 241))
+    likely = [np.mean(np.logaddexp(0, np.where(right, -1, 1) * logit / t)) for t in grid]
+    best = grid[int(np.argmin(likely))]
+    x = np.linspace(1e-4, 1 - 1e-4, knots)
+    return Fit(tuple(x.tolist()), tuple((1 / (1 + ((1 - x) / x) ** (1 / best))).tolist()))
