@@ -25,6 +25,8 @@ VERBS = {
     "tasks": ("tables:tasks", "Lists what can be asked."),
     "models": ("tables:models", "Lists who can be asked."),
     "train": ("own:train", "Trains the embedded generator."),
+    "bench": ("bench:bench", "Runs benchmarks, and scores runs again."),
+    "benchmarks": ("bench:benchmarks", "Lists the benchmarks."),
     "doctor": ("own:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
@@ -51,7 +53,7 @@ def app() -> App:
 
 def overview() -> str:
     """What `plantain --help` says: read from the table of verbs, so that nothing has to be imported for it."""
-    verbs = "\n".join(f"  {verb:<10}{line}" for verb, (_, line) in VERBS.items())
+    verbs = "\n".join(f"  {verb:<12}{line}" for verb, (_, line) in VERBS.items())
     return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n--version  Says which version this is."
 
 

@@ -6,7 +6,7 @@ a bootstrap interval is `reduce` over resampled rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,6 +16,7 @@ Row = Mapping[str, Any]  # the sufficient statistics of one picture: small array
 Scores = dict[str, float]  # by name: fractions (not percent), metres, degrees; NaN where nothing was to be measured
 
 
+@runtime_checkable
 class Metric(Protocol):
     """One metric with its rules: a frozen dataclass whose fields are the rules (crop, cap, alignment, thresholds)."""
 

@@ -1,0 +1,114 @@
+"""The benchmarks: a row each, with every rule that its figure hangs on. `plantain benchmarks` lists them.
+
+A figure is comparable with another of the same id and version alone. The rows here are those of the excerpt folder
+(`data/excerpts.py`): small test halves of published sets, so never the published benchmark itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from plantain.bench.metrics.base import Metric, Row
+from plantain.bench.metrics.calibration import Calibration, Sparsification
+from plantain.bench.metrics.depth import Depth
+from plantain.bench.metrics.keypoints import PCK
+from plantain.bench.metrics.labels import Segmentation
+from plantain.bench.metrics.normals import Normals
+from plantain.bench.metrics.referring import Referring
+from plantain.bench.questions import Belief, Classes, Joints, Mask, MetricDepth, Question, RelativeDepth
+from plantain.bench.questions import Normals as AskNormals
+from plantain.data.base import Example
+from plantain.data.excerpts import NYU_CROP, read
+from plantain.tasks import Task
+
+BELIEFS = 4000  # values of confidence a picture that are kept, evenly taken
+CALIBRATION, SPARSIFICATION = Calibration(bins=15), Sparsification("mean")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One row. `protocol`: crop, cap, alignment and legend in words; `trivial`: what an answer that looks at no photo
+    gets, with how; `better`: whether the primary figure should be high or low."""
+
+    id: str
+    read: Callable[[Path], list[Example]]
+    question: Question
+    metric: Metric
+    primary: str
+    protocol: str
+    better: Literal["higher", "lower"] = "higher"
+    trivial: str = ""
+    version: int = 1
+    source: str = ""
+
+    def measure(self, answers: Sequence[Any] | None, example: Example, asked: Sequence[Task]) -> dict[str, Row]:
+        """The rows of one picture: `score`, and of an answer also `calibration` and `sparsification`."""
+        truth = self.question.truth(example, asked)
+        if answers is None:
+            return {"score": unaligned(self.metric).measure(self.question.worst(truth), truth)}
+        score = self.metric.measure(self.question.answer(answers, example, asked), truth)
+        belief = thinned(self.question.belief(answers, example, asked))
+        calibration = CALIBRATION.measure(belief.confidence, belief.right)
+        return {"score": score, "calibration": calibration,
+                "sparsification": SPARSIFICATION.measure((belief.error, 1 - belief.confidence))}  # fmt: skip
+
+
+def unaligned(metric: Metric) -> Metric:
+    """The metric for the worst answer, which no alignment may save."""
+    return replace(metric, alignment="none") if isinstance(metric, Depth) else metric
+
+
+def thinned(belief: Belief) -> Belief:
+    """At most BELIEFS values, evenly taken."""
+    step = max(1, len(belief.confidence) // BELIEFS)
+    return Belief(*(np.asarray(values, float)[::step] for values in belief))
+
+
+NYU_13 = ("bed", "books", "ceiling", "chair", "floor", "furniture", "objects", "picture", "sofa", "table", "tv", "wall",
+          "window")  # fmt: skip
+CAMVID_11 = ("sky", "building", "pole", "road", "pavement", "tree", "traffic sign", "fence", "car", "pedestrian",
+             "bicyclist")  # fmt: skip
+LSP_14 = ("right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "right wrist", "right elbow",
+          "right shoulder", "left shoulder", "left elbow", "left wrist", "neck", "head top")  # fmt: skip
+
+
+def excerpt(name: str, split: str) -> Callable[[Path], list[Example]]:
+    """Reads one half of a set of the excerpt folder."""
+    return partial(read, name=name, split=split)
+
+
+EIGEN = "Eigen crop, truth 0.001 to 10 m, "
+ROWS = (
+    Benchmark("nyu-excerpt/metric-depth", excerpt("nyu", "test_dev"), MetricDepth(),
+              Depth(crop="nyu-eigen", far=10.0, clip=(0.1, 10.0)), "delta1",
+              EIGEN + "clipped to 0.1 - 10 m, no alignment, no camera given, mean of pictures",
+              trivial="delta1 .388 - .414, abs_rel .418 (mean depth map of the training half)"),
+    Benchmark("nyu-excerpt/relative-depth", excerpt("nyu", "test_dev"), RelativeDepth(),
+              Depth(crop="nyu-eigen", far=10.0, alignment="scale-shift", clip=(0.1, 10.0)), "delta1",
+              EIGEN + "scale and shift by least squares in depth, then clipped to 0.1 - 10 m, mean of pictures",
+              trivial="delta1 .654"),
+    Benchmark("nyu-excerpt/normals", excerpt("nyu", "test_dev"), AskNormals(NYU_CROP), Normals("pixels"), "median",
+              "Eigen crop, pooled pixels, pseudo-truth by plane fits", better="lower", trivial="39.2 degrees"),
+    Benchmark("nyu-excerpt/classes-13", excerpt("nyu", "test_dev"), Classes(NYU_13, "labels13"),
+              Segmentation(NYU_13, "truth"), "miou", "13 classes at once, random legends", trivial=".062"),
+    Benchmark("camvid-excerpt/classes", excerpt("camvid", "test_dev"), Classes(CAMVID_11),
+              Segmentation(CAMVID_11, "truth"), "miou", "11 classes at once, random legends", trivial=".174"),
+    Benchmark("kitti-excerpt/metric-depth", excerpt("kitti", "dev_test"), MetricDepth(),
+              Depth(far=80.0, clip=(0.5, 80.0)), "delta1",
+              "LiDAR points up to 80 m, no crop, no alignment, mean of pictures", trivial="delta1 .493, abs_rel .265"),
+    Benchmark("people-excerpt/person", excerpt("people", "dev_test"), Mask("person"), Referring(), "iou",
+              "mean IoU of pictures", trivial=".233 - .291"),
+    Benchmark("portraits-excerpt/person", excerpt("portraits", "dev_test"), Mask("person"), Referring(), "iou",
+              "mean IoU of pictures", trivial=".776"),
+    Benchmark("salient-excerpt/main-object", excerpt("salient", "dev_test"), Mask("main object"), Referring(), "iou",
+              "mean IoU of pictures", trivial=".355"),
+    Benchmark("pose-excerpt/joints", excerpt("pose", "dev_test"), Joints(), PCK(LSP_14), "pck",
+              "PCK@0.2 of the larger side of the joints' box", trivial=".170"),
+)  # fmt: skip
+BENCHMARKS: dict[str, Benchmark] = {row.id: row for row in ROWS}

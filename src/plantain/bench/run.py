@@ -1,0 +1,212 @@
+"""A run: one benchmark, one model, one folder. Every answer is kept, every picture is a line, everything else follows.
+
+    run.json     what was asked of whom, by which rules, on which pictures
+    paintings/   or answers/: what came back, under the hash of what was asked
+    rows.jsonl   a line a picture: its state, and the sufficient statistics of its answer
+    scores.json  the figures with intervals, made from rows.jsonl alone
+
+A run that is stopped goes on with the pictures that have no line; `score` reads the kept answers again, by today's
+decoders and metrics, and asks no model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from plantain import __version__
+from plantain.bench.answers import keep
+from plantain.bench.benchmarks import BENCHMARKS, Benchmark
+from plantain.bench.scores import Line, score
+from plantain.data.base import Example
+from plantain.errors import PlantainError, UnknownName, UsageError
+from plantain.files import writing
+from plantain.photo import read_photo
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Who is asked, and how. `limit`: so many pictures, drawn by a fixed seed."""
+
+    model: str = "embedded"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 1
+    passes: int = 1
+    seed: int = 0
+    style: str = "imperative"
+    limit: int | None = None
+
+    @property
+    def asking(self) -> dict[str, Any]:
+        """The options of `predict`."""
+        return {name: getattr(self, name) for name in ("samples", "passes", "seed", "style")}
+
+
+class Run:
+    """A run's folder. UsageError where it belongs to another benchmark, version or setting."""
+
+    def __init__(self, folder: Path, benchmark: Benchmark, setting: Setting, data: Path) -> None:
+        self.folder, self.benchmark, self.setting, self.data = folder, benchmark, setting, data
+        self.examples = chosen(benchmark, data, setting.limit)
+        self.record = {
+            "benchmark": benchmark.id,
+            "version": benchmark.version,
+            "split": split_hash(self.examples),
+            "n": len(self.examples),
+            "protocol": benchmark.protocol,
+            "setting": asdict(setting),
+        }
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run that lies in a folder. UsageError where there is none, or its benchmark has another version now."""
+        stored = read_record(folder)
+        benchmark = named(stored["benchmark"])
+        if stored["version"] != benchmark.version:
+            raise UsageError(f"{folder} was run by version {stored['version']} of {benchmark.id}, which is at version "
+                             f"{benchmark.version} now; run it again")  # fmt: skip
+        run = cls(folder, benchmark, Setting(**stored["setting"]), Path(stored["data"]))
+        run._agree(stored)
+        return run
+
+    def begin(self, answerer: Any) -> None:
+        """Writes run.json, or checks that the one that is there says the same."""
+        if (self.folder / "run.json").exists():
+            self._agree(read_record(self.folder))
+            return
+        about = {"data": str(self.data), "model": weights_hash(answerer), "plantain": __version__,
+                 "numpy": np.__version__, "python": platform.python_version(), "machine": platform.machine(),
+                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}  # fmt: skip
+        self._write("run.json", self.record | about)
+
+    def _agree(self, stored: Mapping[str, Any]) -> None:
+        for key, mine in self.record.items():
+            if stored.get(key) != mine:
+                raise UsageError(f"{self.folder} holds a run with another {key} ({stored.get(key)!r}, not {mine!r}); "
+                                 "choose another folder")  # fmt: skip
+
+    def over(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Asks about every picture that has no line yet; gives and writes the scores."""
+        self.begin(answerer)
+        done = {line["id"] for line in self.lines()}
+        kept = keep(answerer, self.folder)
+        with (self.folder / "rows.jsonl").open("ab") as file:
+            for example in self.examples:
+                if example.id not in done:
+                    file.write(json.dumps(self.line(example, kept)).encode() + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                step()
+        return self.score()
+
+    def again(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Decodes and measures the kept answers anew; asks nobody."""
+        kept, lines = keep(answerer, self.folder, replay=True), []
+        for example in self.examples:
+            lines.append(self.line(example, kept))
+            step()
+        with writing(self.folder / "rows.jsonl") as path:
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return self.score()
+
+    def line(self, example: Example, answerer: Any) -> Line:
+        """What became of one picture. A failure counts as the worst answer, and is named."""
+        start = time.perf_counter()
+        rng = np.random.default_rng((self.setting.seed, crc32(example.id.encode())))
+        asked = self.benchmark.question.ask(example, rng)
+        if not asked:
+            return {"id": example.id, "state": "nothing to ask"}
+        try:
+            pixels = read_photo(example.photo)
+            answers = [answerer.predict(pixels, task, **self.setting.asking) for task in asked]
+            rows = self.benchmark.measure(answers, example, asked)
+            told: dict[str, Any] = {"state": "ok"}
+        except PlantainError as error:
+            rows = self.benchmark.measure(None, example, asked)
+            told = {"state": "failed", "error": str(error)}
+        seconds = round(time.perf_counter() - start, 3)
+        return {"id": example.id, **told, "seconds": seconds, "rows": {name: plain(row) for name, row in rows.items()}}
+
+    def lines(self) -> list[Line]:
+        """The lines of rows.jsonl; what a killed run left of a line is cut off."""
+        path = self.folder / "rows.jsonl"
+        if not path.exists():
+            return []
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            os.truncate(path, len(whole))
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def score(self) -> dict[str, Any]:
+        """The scores of the lines that are there, written to scores.json."""
+        wanted = {example.id: place for place, example in enumerate(self.examples)}
+        lines = sorted((line for line in self.lines() if line["id"] in wanted), key=lambda line: wanted[line["id"]])
+        scores = {key: self.record[key] for key in ("benchmark", "version", "split")} | score(self.benchmark, lines)
+        self._write("scores.json", scores)
+        return scores
+
+    def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        with writing(self.folder / name) as path:
+            path.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """run.json. UsageError where there is none."""
+    path = folder / "run.json"
+    if not path.is_file():
+        raise UsageError(f"no run in {folder}: run.json is missing; give a folder made by `plantain bench run`")
+    stored: dict[str, Any] = json.loads(path.read_text())
+    return stored
+
+
+def named(name: str) -> Benchmark:
+    if name not in BENCHMARKS:
+        raise UnknownName("benchmark", name, BENCHMARKS)
+    return BENCHMARKS[name]
+
+
+def chosen(benchmark: Benchmark, data: Path, limit: int | None) -> list[Example]:
+    """The benchmark's pictures, or `limit` of them, always the same."""
+    examples = benchmark.read(data)
+    if limit is None or limit >= len(examples):
+        return examples
+    return [examples[i] for i in sorted(np.random.default_rng(5).permutation(len(examples))[:limit])]
+
+
+def split_hash(examples: Sequence[Example]) -> str:
+    """SHA-256 of the ids, in order."""
+    return hashlib.sha256("\n".join(example.id for example in examples).encode()).hexdigest()
+
+
+def weights_hash(answerer: Any) -> dict[str, Any]:
+    """Name of who answers, and a hash of its files where it has a folder or a file of weights."""
+    who = getattr(answerer, "painter", answerer)
+    place = getattr(who, "folder", None) or getattr(who, "weights", None)
+    digest = hashlib.sha256()
+    for path in files_of(place):
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return {"name": who.name, "weights": digest.hexdigest() if place else None}
+
+
+def files_of(place: Any) -> Iterator[Path]:
+    """A file, or the files of a folder, in order."""
+    if place is not None and Path(place).is_file():
+        yield Path(place)
+    elif place is not None:
+        yield from sorted(p for p in Path(place).glob("*") if p.is_file())
+
+
+def plain(row: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """A row as JSON holds it."""
+    return {name: np.asarray(value).tolist() for name, value in row.items()}

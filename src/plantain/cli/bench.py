@@ -1,0 +1,97 @@
+"""`plantain bench` and `plantain benchmarks`: how well a model sees, by the official rules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from plantain.cli.tables import Json, show
+from plantain.cli.talk import emit, progress
+from plantain.errors import UsageError
+
+if TYPE_CHECKING:
+    from plantain.bench.run import Run
+
+
+def bench(
+    action: Literal["run", "score"],
+    /,
+    *names: str,
+    model: str = "embedded",
+    data: Path | None = None,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
+    limit: int | None = None,
+    samples: int = 1,
+    passes: int = 1,
+    seed: int = 0,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Runs benchmarks, or scores runs again without asking the model. A JSON line a benchmark on stdout.
+
+    Parameters
+    ----------
+    action
+        run: asks the model about every picture; what is answered already is not asked again. score: decodes and
+        measures the kept answers anew.
+    names
+        run: benchmarks (see `plantain benchmarks`). score: folders of runs.
+    model
+        Who is asked (see `plantain models`).
+    data
+        The folder of labelled photographs.
+    out
+        Runs are folders OUT/MODEL/BENCHMARK.
+    limit
+        So many pictures of each benchmark, always the same.
+    samples
+        Seeds that are asked and merged.
+    passes
+        Legends that are asked and unmixed.
+    seed
+        The first seed; it also draws the legends.
+    quiet
+        No progress.
+    """
+    if not names:
+        raise UsageError("name what to run or score, as in: plantain bench run nyu-excerpt/metric-depth --data FOLDER")
+    from plantain.bench.run import Run, Setting, named
+    from plantain.pipeline import load
+
+    runs: list[Run] = []
+    if action == "score":
+        runs = [Run.open(Path(name)) for name in names]
+    else:
+        if data is None or not data.is_dir():
+            raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
+        setting = Setting(model=model, limit=limit, samples=samples, passes=passes, seed=seed)
+        runs = [Run(out / model / name.replace("/", "-"), named(name), setting, data) for name in names]
+    for run in runs:
+        answerer = load(run.setting.model, **run.setting.options)
+        with progress(len(run.examples), run.benchmark.id, quiet=quiet) as bar:
+            scores = (run.again if action == "score" else run.over)(answerer, bar.step)
+        with_run(run, scores)
+    return 0
+
+
+def with_run(run: Run, scores: dict[str, Any]) -> None:
+    """One JSON line on stdout, one for people on stderr."""
+    emit({"run": str(run.folder), **{k: v for k, v in scores.items() if k not in ("parts", "failures")}})
+    value, low, high = scores["scores"][scores["primary"]]
+    print(f"{run.benchmark.id}: {scores['primary']} {value:.3f} ({low:.3f} - {high:.3f}), {scores['n']} pictures, "
+          f"{scores['failed']} failed", file=sys.stderr)  # fmt: skip
+
+
+def benchmarks(*, json: Json = False) -> int:
+    """Lists the benchmarks: name, version, primary figure, what an answer that looks at nothing gets, and the rules."""
+    from plantain.bench.benchmarks import BENCHMARKS
+
+    rows = [
+        {"benchmark": row.id, "version": row.version, "primary": row.primary, "better": row.better,
+         "trivial": row.trivial, "protocol": row.protocol}
+        for row in BENCHMARKS.values()
+    ]  # fmt: skip
+    show(rows, json)
+    return 0

@@ -1,0 +1,200 @@
+"""Runs: kept answers, going on after a kill, scoring again without the model, failures as worst, and the ceiling."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plantain.bench import run as running
+from plantain.bench.answers import KeptSpecialist, pack, unpack
+from plantain.bench.benchmarks import BENCHMARKS
+from plantain.bench.ceiling import ceiling
+from plantain.bench.run import Run, Setting
+from plantain.cli import main
+from plantain.errors import PainterError, UnknownName, UsageError
+from plantain.kinds import Depth, Panoptic
+from plantain.models.function import Function
+from plantain.pipeline import Predictor
+from plantain.tasks import MetricDepth
+
+NAME = "kitti-excerpt/metric-depth"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Six streets in the excerpt layout: depth grows to the top."""
+    folder, rng = tmp_path / "data" / "kitti", np.random.default_rng(0)
+    for part in ("images", "depth"):
+        (folder / part).mkdir(parents=True)
+    rows = [{"id": f"s{i}", "split": "dev_test", "fx": 500.0} for i in range(6)]
+    (folder / "index.json").write_text(json.dumps({"meta": {}, "images": rows}))
+    for i, row in enumerate(rows):
+        Image.fromarray(rng.integers(0, 256, (40, 64, 3), dtype=np.uint8)).save(folder / f"images/{row['id']}.jpg")
+        metres = np.repeat(np.linspace(30 + i, 5, 40)[:, None], 64, 1)
+        Image.fromarray((metres * 256).astype(np.uint16)).save(folder / f"depth/{row['id']}.png")
+    return tmp_path / "data"
+
+
+class Guess:
+    """A painter that paints every street alike and counts how often it is asked; it fails on some."""
+
+    def __init__(self, failing: int = 0) -> None:
+        self.asked, self.failing = 0, failing
+
+    def __call__(self, photo: Any, prompt: str, seed: int) -> np.ndarray:
+        self.asked += 1
+        if self.asked <= self.failing:
+            raise RuntimeError("no paint left")
+        shape = photo.shape[:2]
+        metres = np.repeat(np.linspace(33, 6, shape[0], dtype=np.float32)[:, None], shape[1], 1)
+        sure = np.ones(shape, np.float32)
+        return MetricDepth(code="log-gray").encode(Depth(values=metres, valid=sure > 0, confidence=sure))
+
+
+def predictor(guess: Guess) -> Predictor:
+    return Predictor(Function(guess, codes={"metric-depth": "log-gray"}))
+
+
+def begin(data: Path, folder: Path, **setting: Any) -> Run:
+    return Run(folder, BENCHMARKS[NAME], Setting(model="function", **setting), data)
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_bytes(data: Path, tmp_path: Path) -> None:
+    whole = begin(data, tmp_path / "whole")
+    whole.over(predictor(Guess()))
+    broken, guess, steps = begin(data, tmp_path / "broken"), Guess(), iter(range(10))
+
+    def step() -> None:
+        if next(steps) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken.over(predictor(guess), step)
+    with (tmp_path / "broken" / "rows.jsonl").open("ab") as file:
+        file.write(b'{"id": "s3", "st')  # what a kill leaves of a line
+    scores = begin(data, tmp_path / "broken").over(predictor(guess))
+    assert guess.asked == 6 and scores["n"] == 6
+    assert (tmp_path / "broken/scores.json").read_bytes() == (tmp_path / "whole/scores.json").read_bytes()
+
+
+def test_scoring_again_asks_nobody(data: Path, tmp_path: Path) -> None:
+    guess = Guess()
+    first = begin(data, tmp_path / "run").over(predictor(guess))
+    assert Run.open(tmp_path / "run").again(predictor(guess)) == first
+    assert guess.asked == 6
+    shutil.rmtree(tmp_path / "run" / "paintings")
+    lost = Run.open(tmp_path / "run").again(predictor(guess))
+    assert guess.asked == 6 and lost["failed"] == 6 and "not kept" in lost["failures"][0]["error"]
+
+
+def test_a_failed_picture_counts_as_worst_and_is_named(data: Path, tmp_path: Path) -> None:
+    good = begin(data, tmp_path / "good").over(predictor(Guess()))
+    some = begin(data, tmp_path / "some").over(predictor(Guess(failing=3)))
+    assert (good["scores"]["delta1"][0], some["n"], some["failed"]) == (1.0, 6, 3)
+    assert some["scores"]["delta1"][0] == 0.5 and some["decoded_only"] == 1.0
+    assert [f["id"] for f in some["failures"]] == ["s0", "s1", "s2"] and "no paint left" in some["failures"][0]["error"]
+
+
+def test_intervals_hold_the_figure_and_do_not_move(data: Path, tmp_path: Path) -> None:
+    first, again = (begin(data, tmp_path / name).over(predictor(Guess(failing=2))) for name in ("a", "b"))
+    value, low, high = first["scores"]["delta1"]
+    assert low < value < high and first == again
+
+
+def test_another_setting_or_split_is_refused(data: Path, tmp_path: Path) -> None:
+    begin(data, tmp_path / "run").over(predictor(Guess()))
+    with pytest.raises(UsageError, match="another setting"):
+        begin(data, tmp_path / "run", seed=3).over(predictor(Guess()))
+    with pytest.raises(UsageError, match="no run in"):
+        Run.open(tmp_path)
+    (data / "kitti/index.json").write_text((data / "kitti/index.json").read_text().replace('"s5"', '"s4"'))
+    with pytest.raises(UsageError, match="another split"):
+        Run.open(tmp_path / "run")
+
+
+def test_a_run_of_an_older_version_is_refused(data: Path, tmp_path: Path) -> None:
+    begin(data, tmp_path / "run").over(predictor(Guess()))
+    path = tmp_path / "run/run.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
+    with pytest.raises(UsageError, match="version 0 of kitti-excerpt/metric-depth, which is at version 1"):
+        Run.open(tmp_path / "run")
+
+
+def test_the_ceiling_is_near_perfect_and_falls_with_noise(data: Path) -> None:
+    row = BENCHMARKS[NAME]
+    codes = {"metric-depth": "log-gray"}
+    falling = [ceiling(row, row.read(data), n, codes, draws=2)["scores"]["delta1"][0] for n in (0, 8, 16, 32)]
+    assert falling[0] == 1.0 and all(a > b for a, b in itertools.pairwise(falling))
+
+
+def test_a_limit_takes_the_same_pictures(data: Path, tmp_path: Path) -> None:
+    ids = [[e.id for e in begin(data, tmp_path / name, limit=3).examples] for name in ("a", "b")]
+    assert ids[0] == ids[1] and len(ids[0]) == 3
+
+
+class Ruler:
+    """A specialist that says 10 metres everywhere."""
+
+    name = "ruler"
+    asked = 0
+
+    def predict(self, photo: Any, task: Any) -> Depth:
+        self.asked += 1
+        sure = np.ones(photo.shape[:2], np.float32)
+        return Depth(values=10 * sure, valid=sure > 0, confidence=sure, presence={"all": 0.5}, task=task.name)
+
+
+def test_a_specialists_answers_are_kept(tmp_path: Path) -> None:
+    ruler, photo = Ruler(), np.zeros((4, 6, 3), np.uint8)
+    kept = KeptSpecialist(ruler, tmp_path, replay=False)
+    first, second = (kept.predict(photo, MetricDepth()) for _ in range(2))
+    assert ruler.asked == 1 and np.array_equal(first.metres, second.metres) and second.presence == {"all": 0.5}
+    with pytest.raises(PainterError, match="not kept"):
+        KeptSpecialist(ruler, tmp_path / "none", replay=True).predict(photo, MetricDepth())
+
+
+def test_every_field_of_an_answer_comes_back() -> None:
+    ids = np.zeros((2, 3), np.int16)
+    answer = Panoptic(
+        ids=ids, classes=("a", "b"), colours=((1, 2, 3), (4, 5, 6)), confidence=np.ones((2, 3), np.float32),
+        segments=ids.astype(np.int32), segment_labels=np.array([1]), segment_scores=np.array([0.5], np.float32),
+    )  # fmt: skip
+    back = unpack(pack(answer))
+    assert isinstance(back, Panoptic) and (back.classes, back.colours) == (answer.classes, answer.colours)
+    assert all(np.array_equal(v, back.arrays()[k]) for k, v in answer.arrays().items())
+    with pytest.raises(PainterError, match="damaged"):
+        unpack(b"nothing")
+
+
+def test_the_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["bench", "run", NAME, "--data", str(data), "-o", str(tmp_path / "runs"), "--limit", "2", "--quiet"]
+    assert main(words) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["n"] == 2 and first["benchmark"] == NAME and len(first["scores"]["delta1"]) == 3
+    assert main(["bench", "score", first["run"], "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert main(["bench", "run", "kitti/depth", "--data", str(data)]) == 2
+    assert "unknown benchmark 'kitti/depth'" in capsys.readouterr().err
+    assert main(["bench", "run", NAME]) == 2
+    assert main(["benchmarks", "--json"]) == 0
+    assert [json.loads(line)["benchmark"] for line in capsys.readouterr().out.splitlines()] == list(BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_on_the_excerpts(name: str, excerpts: Path) -> None:
+    """The truth painted without noise, on three pictures: near perfect by every row's rules."""
+    row = BENCHMARKS[name]
+    value = ceiling(row, running.chosen(row, excerpts, 3), draws=2)["scores"][row.primary][0]
+    assert value > 0.97 if row.better == "higher" else value < 1.0
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'nyu-excerpt/normals'"):
+        running.named("nyu-excerpt/normal")
