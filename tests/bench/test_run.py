@@ -16,6 +16,7 @@ from plantain.bench import run as running
 from plantain.bench.answers import KeptSpecialist, pack, unpack
 from plantain.bench.benchmarks import BENCHMARKS
 from plantain.bench.ceiling import ceiling
+from plantain.bench.page import write
 from plantain.bench.run import Run, Setting
 from plantain.cli import main
 from plantain.errors import PainterError, UnknownName, UsageError
@@ -185,6 +186,17 @@ def test_the_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["bench", "run", NAME]) == 2
     assert main(["benchmarks", "--json"]) == 0
     assert [json.loads(line)["benchmark"] for line in capsys.readouterr().out.splitlines()] == list(BENCHMARKS)
+
+
+def test_a_report_stands_alone_and_asks_nobody(data: Path, tmp_path: Path) -> None:
+    guess = Guess(failing=1)
+    run = begin(data, tmp_path / "run")
+    run.over(predictor(guess))
+    page = write([run], tmp_path / "out" / "report.html", [predictor(guess)], cases=2).read_text()
+    assert guess.asked == 6 and page.count("data:image/webp;base64,") == 2 * 2 * 4
+    for said in ("plantain bench run kitti-excerpt/metric-depth", "no paint left", "0.833", "Reliability", "LiDAR"):
+        assert said in page
+    assert "http" not in page and "<script" not in page
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -32,6 +32,7 @@ from plantain.data.base import Example
 from plantain.errors import PlantainError, UnknownName, UsageError
 from plantain.files import writing
 from plantain.photo import read_photo
+from plantain.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,15 @@ class Run:
             path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         return self.score()
 
+    def asked(self, example: Example) -> list[Task]:
+        """What is asked about a picture; legends are drawn from the seed and the picture's id."""
+        rng = np.random.default_rng((self.setting.seed, crc32(example.id.encode())))
+        return self.benchmark.question.ask(example, rng)
+
     def line(self, example: Example, answerer: Any) -> Line:
         """What became of one picture. A failure counts as the worst answer, and is named."""
         start = time.perf_counter()
-        rng = np.random.default_rng((self.setting.seed, crc32(example.id.encode())))
-        asked = self.benchmark.question.ask(example, rng)
+        asked = self.asked(example)
         if not asked:
             return {"id": example.id, "state": "nothing to ask"}
         try:
@@ -155,6 +160,12 @@ class Run:
         scores = {key: self.record[key] for key in ("benchmark", "version", "split")} | score(self.benchmark, lines)
         self._write("scores.json", scores)
         return scores
+
+    def scores(self) -> dict[str, Any]:
+        """What scores.json says; made first where it is missing."""
+        path = self.folder / "scores.json"
+        kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else self.score()
+        return kept
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         with writing(self.folder / name) as path:

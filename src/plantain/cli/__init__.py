@@ -25,7 +25,7 @@ VERBS = {
     "tasks": ("tables:tasks", "Lists what can be asked."),
     "models": ("tables:models", "Lists who can be asked."),
     "train": ("own:train", "Trains the embedded generator."),
-    "bench": ("bench:bench", "Runs benchmarks, and scores runs again."),
+    "bench": ("bench:bench", "Runs benchmarks, scores runs again, reports."),
     "benchmarks": ("bench:benchmarks", "Lists the benchmarks."),
     "doctor": ("own:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }

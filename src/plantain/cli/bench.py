@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    action: Literal["run", "score"],
+    action: Literal["run", "score", "report"],
     /,
     *names: str,
     model: str = "embedded",
@@ -29,21 +29,21 @@ def bench(
     seed: int = 0,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Runs benchmarks, or scores runs again without asking the model. A JSON line a benchmark on stdout.
+    """Runs benchmarks, scores runs again without asking the model, and reports. A JSON line a benchmark on stdout.
 
     Parameters
     ----------
     action
         run: asks the model about every picture; what is answered already is not asked again. score: decodes and
-        measures the kept answers anew.
+        measures the kept answers anew. report: one HTML page of several runs.
     names
-        run: benchmarks (see `plantain benchmarks`). score: folders of runs.
+        run: benchmarks (see `plantain benchmarks`). score and report: folders of runs.
     model
         Who is asked (see `plantain models`).
     data
         The folder of labelled photographs.
     out
-        Runs are folders OUT/MODEL/BENCHMARK.
+        run: folders OUT/MODEL/BENCHMARK are made. report: the page is OUT, or OUT/report.html.
     limit
         So many pictures of each benchmark, always the same.
     samples
@@ -61,13 +61,20 @@ def bench(
     from plantain.pipeline import load
 
     runs: list[Run] = []
-    if action == "score":
+    if action != "run":
         runs = [Run.open(Path(name)) for name in names]
     else:
         if data is None or not data.is_dir():
             raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
         setting = Setting(model=model, limit=limit, samples=samples, passes=passes, seed=seed)
         runs = [Run(out / model / name.replace("/", "-"), named(name), setting, data) for name in names]
+    if action == "report":
+        from plantain.bench.page import write
+
+        target = out if out.suffix == ".html" else out / "report.html"
+        write(runs, target, [load(run.setting.model, **run.setting.options) for run in runs])
+        emit({"report": str(target), "runs": list(names)})
+        return 0
     for run in runs:
         answerer = load(run.setting.model, **run.setting.options)
         with progress(len(run.examples), run.benchmark.id, quiet=quiet) as bar:

@@ -1,0 +1,195 @@
+"""A report of runs as one HTML page that needs nothing beside it.
+
+It has the figures with intervals and rules, the reliability of the confidence, the worst and the best pictures with
+what was painted, and the command that makes each run again.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from plantain.bench.answers import keep
+from plantain.bench.benchmarks import CALIBRATION
+from plantain.bench.run import Run
+from plantain.bench.scores import Line, rows_of
+from plantain.data.base import Example
+from plantain.files import writing
+from plantain.kinds import Prediction
+from plantain.photo import read_photo
+from plantain.show import overlay
+
+SIDE = 260  # pixels of a thumbnail's width
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #2a7; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.4rem } h2 { font-size: 1.15rem; margin-top: 2.5rem; padding-top: 1rem }
+h2 { border-top: 1px solid var(--line) }
+.wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
+td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+code { background: var(--soft); padding: .1rem .3rem; border-radius: 4px; overflow-wrap: anywhere }
+.case { display: grid; grid-template-columns: repeat(4, 1fr); gap: .4rem; margin: .6rem 0 1.2rem }
+.case figure { margin: 0 } .case img { width: 100%; border-radius: 4px; display: block }
+figcaption, .note { font-size: .85rem; opacity: .75 } .two { display: flex; flex-wrap: wrap; gap: 2rem }
+@media (max-width: 640px) { .case { grid-template-columns: repeat(2, 1fr) } }
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture of a run: its figure, its answer and its truth."""
+
+    example: Example
+    figure: float
+    answer: Prediction
+    truth: Any
+
+
+def write(runs: Sequence[Run], target: Path, answerers: Sequence[Any], cases: int = 3) -> Path:
+    """Writes the page of runs that are scored; `answerers` are whom they asked, and are not asked again."""
+    parts = [part(run, answerer, cases) for run, answerer in zip(runs, answerers, strict=True)]
+    title = "Plantain: how well it sees"
+    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>
+<h1>{title}</h1><p>Figures with 95 % intervals by bootstrap over pictures. A picture that failed counts as the worst
+answer. "Trivial" is an answer that looks at no photo. The test pictures are excerpts: no figure here is that of the
+published benchmark.</p>{overview(runs)}{"".join(parts)}</html>"""
+    with writing(target) as path:
+        path.write_text(page)
+    return target
+
+
+def overview(runs: Sequence[Run]) -> str:
+    """The table of all runs."""
+    head = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "trivial", "rules")
+    body = []
+    for run in runs:
+        scores, row = run.scores(), run.benchmark
+        value, low, high = scores["scores"][row.primary]
+        ece = scores["confidence"].get("ece", float("nan"))
+        figure, interval = f"{row.primary} ({row.better} is better)", f"{low:.3f} - {high:.3f}"
+        numbers = (f"{value:.3f}", interval, str(scores["n"]), str(scores["failed"]), f"{ece:.3f}")
+        cells = (row.id, run.setting.model, figure, *numbers, row.trivial, row.protocol)
+        body.append(
+            [f"<a href='#{html.escape(anchor(run))}'>{html.escape(cells[0])}</a>", *map(html.escape, cells[1:])]
+        )
+    return f"<div class='wide'>{table(head, body, numeric=range(3, 8))}</div>"
+
+
+def anchor(run: Run) -> str:
+    return f"{run.setting.model}-{run.benchmark.id.replace('/', '-')}"
+
+
+def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
+    """An HTML table; cells are HTML already."""
+    right = set(numeric)
+    lines = ["<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
+    for row in rows:
+        cells = "".join(f"<td{' class=n' if i in right else ''}>{cell}</td>" for i, cell in enumerate(row))
+        lines.append(f"<tr>{cells}</tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def part(run: Run, answerer: Any, cases: int) -> str:
+    """One run's section."""
+    scores = run.scores()
+    every = [(name, f"{v[0]:.4f}", f"{v[1]:.4f} - {v[2]:.4f}") for name, v in scores["scores"].items()]
+    every += [(html.escape(name), f"{value:.4f}", "") for name, value in scores["parts"].items()]
+    every += [(f"confidence: {name}", f"{value:.4f}", "") for name, value in scores["confidence"].items()]
+    failures = "".join(
+        f"<li><code>{html.escape(f['id'])}</code> {html.escape(f['error'])}</li>" for f in scores["failures"]
+    )
+    picked = ranked(run, keep(answerer, run.folder, replay=True), cases)
+    rows = [
+        f"<p class='note'>{html.escape(label)}</p>" + "".join(map(shown, group)) for label, group in picked if group
+    ]
+    name = html.escape(f"{run.benchmark.id} · {run.setting.model}")
+    figures = table(("figure", "value", "95 %"), every, (1, 2))
+    return f"""<h2 id="{html.escape(anchor(run))}">{name}</h2>
+<p>{html.escape(run.benchmark.protocol)}. Again: <code>{html.escape(command(run))}</code></p>
+<div class="two"><div class="wide">{figures}</div>{reliability(run.lines())}</div>
+{"".join(rows)}{f"<p>Failed:</p><ul>{failures}</ul>" if failures else ""}"""
+
+
+def command(run: Run) -> str:
+    """What makes the run again."""
+    setting = run.setting
+    extra = [f"--{name} {value}" for name, value in (("limit", setting.limit),) if value is not None]
+    extra += [f"--{name} {getattr(setting, name)}" for name, usual in (("samples", 1), ("passes", 1), ("seed", 0))
+              if getattr(setting, name) != usual]  # fmt: skip
+    return " ".join(["plantain bench run", run.benchmark.id, f"--model {setting.model} --data DATA", *extra])
+
+
+def ranked(run: Run, kept: Any, count: int) -> list[tuple[str, list[Case]]]:
+    """The worst and the best pictures of those that were answered, by the primary figure."""
+    primary, sign = run.benchmark.primary, 1 if run.benchmark.better == "higher" else -1
+    lines = [line for line in run.lines() if line["state"] == "ok"]
+    figures = [run.benchmark.metric.reduce([row])[primary] for row in rows_of(lines, "score")]
+    order = sorted((i for i, f in enumerate(figures) if np.isfinite(f)), key=lambda i: sign * figures[i])
+    count = min(count, len(order) // 2)
+    book = {example.id: example for example in run.examples}
+    groups = {"the worst": order[:count], "the best": order[::-1][:count]}
+    return [
+        (name, [case(run, book[lines[i]["id"]], figures[i], kept) for i in places]) for name, places in groups.items()
+    ]
+
+
+def case(run: Run, example: Example, figure: float, kept: Any) -> Case:
+    """The kept answer to the first question about a picture, beside its truth."""
+    asked = run.asked(example)
+    answer = kept.predict(read_photo(example.photo), asked[0], **run.setting.asking)
+    return Case(example, figure, answer, run.benchmark.question.painted(example, asked))
+
+
+def shown(one: Case) -> str:
+    """Photo, painting, answer and truth in a row."""
+    pictures = [("photo " + one.example.id, Image.fromarray(read_photo(one.example.photo)))]
+    if one.answer.painting is not None:
+        pictures.append((f"painted, {one.figure:.3f}", Image.fromarray(one.answer.painting.rgb)))
+    pictures.append(("answer", overlay(one.answer, one.example.photo)))
+    pictures.append(("truth", overlay(one.truth, one.example.photo)))
+    return "<div class='case'>" + "".join(f"<figure>{thumb(p)}<figcaption>{html.escape(t)}</figcaption></figure>"
+                                          for t, p in pictures) + "</div>"  # fmt: skip
+
+
+def thumb(picture: Image.Image) -> str:
+    """A picture inside the page."""
+    small = picture.convert("RGB").resize((SIDE, max(1, round(picture.height * SIDE / picture.width))))
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=80)
+    return f"<img alt='' src='data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}'>"
+
+
+def reliability(lines: Sequence[Line]) -> str:
+    """The reliability diagram as SVG: how often what was said with a confidence was right, and how often it is said."""
+    rows = rows_of(lines, "calibration")
+    if not rows:
+        return ""
+    sure, right, share = CALIBRATION.curve(rows)
+    points = " ".join(_at(x, y) for x, y in zip(sure, right, strict=True) if np.isfinite(x) and np.isfinite(y))
+    tall, width = 60 * share / (float(share.max()) or 1.0), 200 / len(share)
+    bars = "".join(
+        f"<rect x='{30 + width * i:.1f}' y='{210 - h:.1f}' width='{width - 1:.1f}' height='{h:.1f}' fill='#8884'/>"
+        for i, h in enumerate(tall)
+    )
+    labels = ((130, 236, "middle", "confidence"), (26, 14, "end", "1"), (26, 214, "end", "0"), (230, 224, "end", "1"))
+    words = "".join(f"<text x='{x}' y='{y}' text-anchor='{way}'>{text}</text>" for x, y, way, text in labels)
+    return f"""<svg viewBox="0 0 240 244" width="240" height="244" font-size="11" fill="currentColor" role="img">
+<title>Reliability: share that was right, by confidence</title>{bars}
+<path d="M{_at(0, 0)} L{_at(1, 1)}" stroke="#888" stroke-dasharray="4 3" fill="none"/>
+<polyline points="{points}" fill="none" stroke="#2a7" stroke-width="2"/>
+<path d="M30,10 V210 H230" stroke="#888" fill="none"/>{words}</svg>"""
+
+
+def _at(x: float, y: float) -> str:
+    """A place in the diagram's unit square."""
+    return f"{30 + 200 * x:.1f},{210 - 200 * y:.1f}"
