@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import plantain
+from plantain.bench.benchmarks import BENCHMARKS
+from plantain.bench.ceiling import ceiling
 from plantain.colour.curve import CURVES, decode_depth
 from plantain.models import MODELS
 from plantain.tasks import TASKS
@@ -32,7 +35,7 @@ def recipe(heading: str, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 
 @pytest.fixture(autouse=True)
 def clean():
-    before = [(table, dict(table)) for table in (MODELS, TASKS, CURVES)]
+    before = [(table, dict(table)) for table in (MODELS, TASKS, CURVES, BENCHMARKS)]
     yield
     for table, old in before:
         table.clear()
@@ -65,3 +68,16 @@ def test_a_colour_code(monkeypatch) -> None:
     assert valid.all()
     assert np.allclose(read, metres, rtol=0.02)
     assert confidence.min() > 0.9
+
+
+def test_a_benchmark(monkeypatch, tmp_path) -> None:
+    recipe("A benchmark in ten lines", monkeypatch)
+    for folder, values in (
+        ("photos", PHOTO),
+        ("depth", np.linspace(900, 9000, 4800).reshape(60, 80).astype(np.uint16)),
+    ):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(values).save(tmp_path / folder / f"a.{'jpg' if folder == 'photos' else 'png'}")
+    row = BENCHMARKS["mine/metric-depth"]
+    clean, noisy = (ceiling(row, row.read(tmp_path), noise, draws=2)["scores"]["abs_rel"][0] for noise in (0, 24))
+    assert clean < 0.02 < noisy

@@ -35,6 +35,7 @@ h1 { font-size: 1.4rem } h2 { font-size: 1.15rem; margin-top: 2.5rem; padding-to
 h2 { border-top: 1px solid var(--line) }
 .wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
+td:last-child:nth-child(n+8) { min-width: 14rem }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 code { background: var(--soft); padding: .1rem .3rem; border-radius: 4px; overflow-wrap: anywhere }
 .case { display: grid; grid-template-columns: repeat(4, 1fr); gap: .4rem; margin: .6rem 0 1.2rem }
@@ -175,7 +176,8 @@ def reliability(lines: Sequence[Line]) -> str:
     if not rows:
         return ""
     sure, right, share = CALIBRATION.curve(rows)
-    points = " ".join(_at(x, y) for x, y in zip(sure, right, strict=True) if np.isfinite(x) and np.isfinite(y))
+    places = [_at(x, y) for x, y in zip(sure, right, strict=True) if np.isfinite(x) and np.isfinite(y)]
+    dots = "".join("<circle cx='{}' cy='{}' r='3' fill='#2a7'/>".format(*place.split(",")) for place in places)
     tall, width = 60 * share / (float(share.max()) or 1.0), 200 / len(share)
     bars = "".join(
         f"<rect x='{30 + width * i:.1f}' y='{210 - h:.1f}' width='{width - 1:.1f}' height='{h:.1f}' fill='#8884'/>"
@@ -186,7 +188,7 @@ def reliability(lines: Sequence[Line]) -> str:
     return f"""<svg viewBox="0 0 240 244" width="240" height="244" font-size="11" fill="currentColor" role="img">
 <title>Reliability: share that was right, by confidence</title>{bars}
 <path d="M{_at(0, 0)} L{_at(1, 1)}" stroke="#888" stroke-dasharray="4 3" fill="none"/>
-<polyline points="{points}" fill="none" stroke="#2a7" stroke-width="2"/>
+<polyline points="{" ".join(places)}" fill="none" stroke="#2a7" stroke-width="2"/>{dots}
 <path d="M30,10 V210 H230" stroke="#888" fill="none"/>{words}</svg>"""
 
 
