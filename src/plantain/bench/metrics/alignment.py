@@ -10,12 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from plantain._shapes import Bool, Float, Int, Shaped
-from plantain.errors import UnknownName
+from plantain._shapes import Shaped
 
 Change = Callable[[np.ndarray], np.ndarray]
 SMALLEST = 1e-3  # disparity is clipped here before it is inverted (Marigold)
-SIDE = 64  # pixels a side of the sample on which MoGe's exact alignments rest
 
 
 def none(pred: np.ndarray, truth: np.ndarray) -> Change:
@@ -102,35 +100,3 @@ ALIGNMENTS: dict[str, Callable[[np.ndarray, np.ndarray], Change]] = {
     "l1-scale": l1_scale,
     "l1-scale-shift": l1_scale_shift,
 }
-
-
-def align(
-    name: str, pred: Float[np.ndarray, "h w"], truth: Float[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"]
-) -> Float[np.ndarray, "h w"]:
-    """The prediction brought to the truth in the named way, fitted where `valid`."""
-    if name not in ALIGNMENTS:
-        raise UnknownName("alignment", name, ALIGNMENTS)
-    if name.startswith("l1"):
-        where = nearest_sample(valid, SIDE)
-        change = ALIGNMENTS[name](pred.ravel()[where], truth.ravel()[where])
-    else:
-        change = ALIGNMENTS[name](pred[valid], truth[valid])
-    return change(pred)
-
-
-def nearest_sample(valid: Bool[np.ndarray, "h w"], side: int) -> Int[np.ndarray, "n"]:
-    """Flat indices of the valid pixel that lies nearest to each point of a side x side grid, within the window that a
-    point stands for; points without one are left out. Source: MoGe, mask-aware nearest resizing."""
-    h, w = valid.shape
-    window_y, window_x = max(1, -(-h // side)), max(1, -(-w // side))
-    ys, xs = (np.arange(side) + 0.5) * h / side, (np.arange(side) + 0.5) * w / side
-    top = np.floor(ys - window_y / 2).astype(int)[:, None] + np.arange(window_y)
-    left = np.floor(xs - window_x / 2).astype(int)[:, None] + np.arange(window_x)
-    away_y, away_x = (top + 0.5 - ys[:, None]) ** 2, (left + 0.5 - xs[:, None]) ** 2
-    inside = ((top >= 0) & (top < h))[:, None, :, None] & ((left >= 0) & (left < w))[None, :, None, :]
-    index = top.clip(0, h - 1)[:, None, :, None] * w + left.clip(0, w - 1)[None, :, None, :]
-    away = away_y[:, None, :, None] + away_x[None, :, None, :]
-    away = np.where(inside & valid.ravel()[index], away, np.inf).reshape(side * side, -1)
-    best = away.argmin(1)
-    chosen = index.reshape(side * side, -1)[np.arange(side * side), best]
-    return chosen[np.isfinite(away[np.arange(side * side), best])]
