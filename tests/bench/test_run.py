@@ -199,12 +199,20 @@ def test_a_report_stands_alone_and_asks_nobody(data: Path, tmp_path: Path) -> No
     assert "http" not in page and "<script" not in page
 
 
+FLOORS = {"bsds-excerpt/edges": 0.85, "coco-excerpt/person-boxes": 0.6, "coco-excerpt/person-masks": 0.6}
+# annotators disagree, and crowded things cannot all be told apart in one painting; everything else is near perfect
+
+
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_on_the_excerpts(name: str, excerpts: Path) -> None:
-    """The truth painted without noise, on three pictures: near perfect by every row's rules."""
+    """The truth painted without noise, on three pictures, by every row's rules; and the worst answer scores worse."""
     row = BENCHMARKS[name]
-    value = ceiling(row, running.chosen(row, excerpts, 3), draws=2)["scores"][row.primary][0]
-    assert value > 0.97 if row.better == "higher" else value < 1.0
+    examples = running.chosen(row, excerpts, 3)
+    value = ceiling(row, examples, draws=2)["scores"][row.primary][0]
+    assert value > FLOORS.get(name, 0.97) if row.better == "higher" else value < 1.0
+    asked = [(e, row.question.ask(e, np.random.default_rng(0))) for e in examples]
+    worst = row.metric.reduce([row.measure(None, e, a)["score"] for e, a in asked if a])[row.primary]
+    assert worst < 0.05 if row.better == "higher" else worst > 10 * value
 
 
 def test_unknown_names() -> None:

@@ -17,11 +17,25 @@ import numpy as np
 from plantain.bench.metrics.base import Metric, Row
 from plantain.bench.metrics.calibration import Calibration, Sparsification
 from plantain.bench.metrics.depth import Depth
+from plantain.bench.metrics.detection import Detection
+from plantain.bench.metrics.edges import Edges
 from plantain.bench.metrics.keypoints import PCK
 from plantain.bench.metrics.labels import Segmentation
+from plantain.bench.metrics.mattes import Mattes
 from plantain.bench.metrics.normals import Normals
 from plantain.bench.metrics.referring import Referring
-from plantain.bench.questions import Belief, Classes, Joints, Mask, MetricDepth, Question, RelativeDepth
+from plantain.bench.questions import (
+    Belief,
+    Boundaries,
+    Classes,
+    Joints,
+    Mask,
+    Matte,
+    MetricDepth,
+    Question,
+    RelativeDepth,
+    Things,
+)
 from plantain.bench.questions import Normals as AskNormals
 from plantain.data.base import Example
 from plantain.data.excerpts import NYU_CROP, read
@@ -110,5 +124,13 @@ ROWS = (
               "mean IoU of pictures", trivial=".355"),
     Benchmark("pose-excerpt/joints", excerpt("pose", "dev_test"), Joints(), PCK(LSP_14), "pck",
               "PCK@0.2 of the larger side of the joints' box", trivial=".170"),
+    Benchmark("bsds-excerpt/edges", excerpt("bsds", "val"), Boundaries(), Edges(thresholds=33, nms="gradient"), "ods",
+              "33 thresholds, non-maximum suppression, one-to-one matching within .0075 of the diagonal"),
+    Benchmark("mattes-excerpt/main-object", excerpt("mattes", "dev_test"), Matte(), Mattes(), "sad",
+              "sum of absolute differences / 1000 where the trimap is undecided, mean of pictures", better="lower"),
+    Benchmark("coco-excerpt/person-boxes", excerpt("coco", "dev_test"), Things("person"), Detection(("person",)),
+              "ap50", "COCO box AP50 of persons, every photo asked, groups ignored"),
+    Benchmark("coco-excerpt/person-masks", excerpt("coco", "dev_test"), Things("person", masks=True),
+              Detection(("person",), "masks"), "ap50", "COCO mask AP50 of persons, every photo asked, groups ignored"),
 )  # fmt: skip
 BENCHMARKS: dict[str, Benchmark] = {row.id: row for row in ROWS}

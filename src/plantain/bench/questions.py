@@ -6,14 +6,16 @@ arguments, the worst answer there could be (a picture that failed counts so), an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from plantain import tasks
+from plantain.bench.metrics.detection import Found, Truths, box_overlaps
 from plantain.data.base import Example
+from plantain.data.excerpts import annotated, png
 from plantain.tasks import Task
 
 Rng = np.random.Generator
@@ -256,4 +258,104 @@ class Joints:
         return Belief(said, np.nan_to_num(away, nan=np.inf) < 0.2 * side, np.nan_to_num(away, nan=10 * side) / side)
 
 
-QUESTIONS: tuple[Callable[..., Question], ...] = (MetricDepth, RelativeDepth, Normals, Classes, Mask, Joints)
+@dataclass(frozen=True)
+class Boundaries:
+    """Edges, as several annotators drew them."""
+
+    def ask(self, example: Example, rng: Rng) -> list[Task]:
+        return [tasks.Edges()]
+
+    def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
+        return annotated(example.facts["bounds"], example.facts["annotators"])
+
+    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+        return example.truth("edges")
+
+    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> np.ndarray:
+        return np.asarray(answers[0].alpha[0])
+
+    def worst(self, truth: np.ndarray) -> np.ndarray:
+        return np.zeros(truth.shape[1:], np.float32)
+
+    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
+        """Strength is the share of annotators who drew here; right: within a fifth of it."""
+        true: Any = example.truth("edges")
+        gap = np.abs(answers[0].alpha[0] - true.alpha[0]).ravel()
+        return Belief(answers[0].confidence.ravel(), gap < 0.2, gap)
+
+
+@dataclass(frozen=True)
+class Matte:
+    """The alpha matte of one thing; the trimap says where the metric looks."""
+
+    text: str = "main object"
+
+    def ask(self, example: Example, rng: Rng) -> list[Task]:
+        return [tasks.Matte(self.text)]
+
+    def truth(self, example: Example, asked: Sequence[Task]) -> tuple[np.ndarray, np.ndarray]:
+        true: Any = example.truth("alpha")
+        return true.alpha[0], png(example.facts["trimap"]) == 128
+
+    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+        true: Any = example.truth("alpha")
+        return replace(true, names=(self.text,))
+
+    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> np.ndarray:
+        return np.asarray(answers[0].alpha[0].clip(0, 1))
+
+    def worst(self, truth: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        return 1 - truth[0]
+
+    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
+        true, where = self.truth(example, asked)
+        gap = np.abs(answers[0].alpha[0] - true)[where]
+        return Belief(answers[0].confidence[where], gap < 0.1, gap)
+
+
+@dataclass(frozen=True)
+class Things:
+    """All things of one class, as boxes or with masks; photos without one are asked too. Groups count neither way."""
+
+    name: str
+    masks: bool = False
+
+    def ask(self, example: Example, rng: Rng) -> list[Task]:
+        return [tasks.Instances(self.name) if self.masks else tasks.Detect(self.name)]
+
+    def _true(self, example: Example, which: str) -> Any:
+        """Instances of the class, or none."""
+        every: Any = example.truth("instances")
+        chosen: Any = example.truth(which) if which in example.truths else None
+        keep = np.zeros(0, int)
+        if chosen is not None and self.name in chosen.classes:
+            keep = np.flatnonzero(chosen.labels == chosen.classes.index(self.name))
+        source = every if chosen is None else chosen
+        return replace(
+            source, masks=source.masks[keep], boxes=source.boxes[keep], labels=np.zeros(len(keep), np.int64),
+            scores=source.scores[keep], classes=(self.name,),
+        )  # fmt: skip
+
+    def truth(self, example: Example, asked: Sequence[Task]) -> Truths:
+        things, crowds = self._true(example, "instances"), self._true(example, "crowds")
+        masks = np.concatenate([things.masks, crowds.masks])
+        boxes = np.concatenate([things.boxes, crowds.boxes]).astype(float)
+        group = np.arange(len(masks)) >= len(things.masks)
+        return Truths(boxes, np.zeros(len(masks), int), masks.sum((1, 2)).astype(float), group, masks)
+
+    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+        return self._true(example, "instances")
+
+    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Found:
+        seen = answers[0]
+        labels = np.zeros(len(seen.scores), int)
+        return Found(seen.boxes.astype(float), labels, seen.scores.astype(float), seen.masks)
+
+    def worst(self, truth: Truths) -> Found:
+        none = None if truth.masks is None else truth.masks[:0]
+        return Found(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0), none)
+
+    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
+        found, true = self.answer(answers, example, asked), self.truth(example, asked)
+        near = box_overlaps(found.boxes, true.boxes, true.crowds).max(1, initial=0.0)
+        return Belief(found.scores, near > 0.5, 1 - near)

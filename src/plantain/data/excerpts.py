@@ -149,6 +149,12 @@ def edges(path: Path, annotators: int) -> Alpha:
     return Alpha(alpha=strength[None], names=("edges",), confidence=_sure(strength.shape))
 
 
+def annotated(path: Path, annotators: int) -> np.ndarray:
+    """BSDS boundaries of each annotator apart: bool a h w."""
+    bits = png(path).astype(np.uint32)
+    return np.stack([(bits >> i) & 1 > 0 for i in range(annotators)])
+
+
 def read_nyu(root: Path, split: str) -> Iterator[Example]:
     folder = root / "nyu" / split
     meta = json.loads((root / "nyu" / "meta.json").read_text())
@@ -178,8 +184,10 @@ def read_bsds(root: Path, split: str) -> Iterator[Example]:
     folder = root / "bsds" / split
     count = {r["stem"]: int(r["annotators"]) for r in csv.DictReader((folder / "annotators.csv").open())}
     for photo in sorted((folder / "images").glob("*.jpg")):
-        truth = partial(edges, folder / "bounds" / f"{photo.stem}.png", count[photo.stem])
-        yield Example("bsds", photo.stem, photo, split, {"edges": truth}, {"annotators": count[photo.stem]})
+        bounds = folder / "bounds" / f"{photo.stem}.png"
+        truth = partial(edges, bounds, count[photo.stem])
+        facts = {"annotators": count[photo.stem], "bounds": bounds}
+        yield Example("bsds", photo.stem, photo, split, {"edges": truth}, facts)
 
 
 def read_kitti(root: Path, split: str) -> Iterator[Example]:
