@@ -16,7 +16,7 @@ from plantain.bench import run as running
 from plantain.bench.answers import KeptSpecialist, pack, unpack
 from plantain.bench.benchmarks import BENCHMARKS
 from plantain.bench.ceiling import ceiling
-from plantain.bench.page import write
+from plantain.bench.page import markdown, write
 from plantain.bench.run import Run, Setting
 from plantain.cli import main
 from plantain.errors import PainterError, UnknownName, UsageError
@@ -197,6 +197,8 @@ def test_a_report_stands_alone_and_asks_nobody(data: Path, tmp_path: Path) -> No
     for said in ("plantain bench run kitti-excerpt/metric-depth", "no paint left", "0.833", "Reliability", "LiDAR"):
         assert said in page
     assert "http" not in page and "<script" not in page
+    table = markdown([run], tmp_path / "out" / "report.md").read_text()
+    assert "| kitti-excerpt/metric-depth | function | delta1, higher is better | 0.833 |" in table
 
 
 FLOORS = {"bsds-excerpt/edges": 0.85, "coco-excerpt/person-boxes": 0.6, "coco-excerpt/person-masks": 0.6}

@@ -86,6 +86,25 @@ def overview(runs: Sequence[Run]) -> str:
     return f"<div class='wide'>{table(head, body, numeric=range(3, 8))}</div>"
 
 
+def markdown(runs: Sequence[Run], target: Path) -> Path:
+    """The table of all runs as a page of markdown."""
+    names = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "trivial", "rules")
+    made = "Made by `plantain bench run ... --data DATA` and `plantain bench report ... -o FILE.md`."
+    told = f"95 % bootstrap intervals over pictures; a picture that failed counts as the worst answer.\n{made}\n"
+    lines = ["# Runs\n", told, f"| {' | '.join(names)} |", "|-|-|-|-:|-|-:|-:|-:|-:|-|-|"]
+    for run in runs:
+        scores, row = run.scores(), run.benchmark
+        value, low, high = scores["scores"][row.primary]
+        sure = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
+        figure, interval = f"{row.primary}, {row.better} is better", f"{low:.3f} - {high:.3f}"
+        numbers = (f"{value:.3f}", interval, scores["n"], scores["failed"])
+        cells = (row.id, run.setting.model, figure, *numbers, *sure, row.trivial, row.protocol)
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    with writing(target) as path:
+        path.write_text("\n".join(lines) + "\n")
+    return target
+
+
 def anchor(run: Run) -> str:
     return f"{run.setting.model}-{run.benchmark.id.replace('/', '-')}"
 

@@ -43,7 +43,8 @@ def bench(
     data
         The folder of labelled photographs.
     out
-        run: folders OUT/MODEL/BENCHMARK are made. report: the page is OUT, or OUT/report.html.
+        run: folders OUT/MODEL/BENCHMARK are made. report: the page is OUT (.html, or .md for
+        the table alone), or OUT/report.html.
     limit
         So many pictures of each benchmark, always the same.
     samples
@@ -69,10 +70,13 @@ def bench(
         setting = Setting(model=model, limit=limit, samples=samples, passes=passes, seed=seed)
         runs = [Run(out / model / name.replace("/", "-"), named(name), setting, data) for name in names]
     if action == "report":
-        from plantain.bench.page import write
+        from plantain.bench.page import markdown, write
 
-        target = out if out.suffix == ".html" else out / "report.html"
-        write(runs, target, [load(run.setting.model, **run.setting.options) for run in runs])
+        target = out if out.suffix in (".html", ".md") else out / "report.html"
+        if target.suffix == ".md":
+            markdown(runs, target)
+        else:
+            write(runs, target, [load(run.setting.model, **run.setting.options) for run in runs])
         emit({"report": str(target), "runs": list(names)})
         return 0
     for run in runs:
