@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from plantain.bench import run as running
 from plantain.bench.answers import KeptSpecialist, pack, unpack
 from plantain.bench.benchmarks import BENCHMARKS
 from plantain.bench.ceiling import ceiling
+from plantain.bench.compare import compare
 from plantain.bench.page import markdown, write
 from plantain.bench.run import Run, Setting
 from plantain.cli import main
@@ -103,6 +105,27 @@ def test_a_failed_picture_counts_as_worst_and_is_named(data: Path, tmp_path: Pat
     assert [f["id"] for f in some["failures"]] == ["s0", "s1", "s2"] and "no paint left" in some["failures"][0]["error"]
 
 
+def test_two_runs_are_compared_picture_by_picture(data: Path, tmp_path: Path) -> None:
+    good, some = begin(data, tmp_path / "good"), begin(data, tmp_path / "some", limit=5)
+    good.over(predictor(Guess()))
+    some.over(predictor(Guess(failing=3)))
+    found = compare(good, some)
+    assert (found.n, found.first, found.second, found.difference) == (5, 1.0, 0.4, pytest.approx(-0.6))
+    assert (found.wins, found.ties, found.losses, found.p) == (0, 2, 3, 0.25)
+    assert found.low < -0.6 < found.high <= 0
+
+
+def test_runs_without_common_pictures_or_of_unlike_rows_are_not_compared(data: Path, tmp_path: Path) -> None:
+    first = begin(data, tmp_path / "first")
+    first.over(predictor(Guess()))
+    with pytest.raises(UsageError, match="no picture in common"):
+        compare(first, begin(data, tmp_path / "never"))
+    second = begin(data, tmp_path / "second")
+    second.benchmark = replace(second.benchmark, version=2)
+    with pytest.raises(UsageError, match="unlike rows"):
+        compare(first, second)
+
+
 def test_intervals_hold_the_figure_and_do_not_move(data: Path, tmp_path: Path) -> None:
     first, again = (begin(data, tmp_path / name).over(predictor(Guess(failing=2))) for name in ("a", "b"))
     value, low, high = first["scores"]["delta1"]
@@ -181,6 +204,11 @@ def test_the_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert first["n"] == 2 and first["benchmark"] == NAME and len(first["scores"]["delta1"]) == 3
     assert main(["bench", "score", first["run"], "--quiet"]) == 0
     assert json.loads(capsys.readouterr().out) == first
+    assert main(["bench", "compare", first["run"], first["run"]]) == 0
+    same = json.loads(capsys.readouterr().out)
+    assert (same["difference"], same["p"], same["ties"]) == (0.0, 1.0, 2)
+    assert main(["bench", "compare", first["run"]]) == 2
+    assert "two runs" in capsys.readouterr().err
     assert main(["bench", "run", "kitti/depth", "--data", str(data)]) == 2
     assert "unknown benchmark 'kitti/depth'" in capsys.readouterr().err
     assert main(["bench", "run", NAME]) == 2

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    action: Literal["run", "score", "report"],
+    action: Literal["run", "score", "report", "compare"],
     /,
     *names: str,
     model: str = "embedded",
@@ -36,8 +36,9 @@ def bench(
     action
         run: asks the model about every picture; what is answered already is not asked again. score: decodes and
         measures the kept answers anew. report: one HTML page of several runs.
+        compare: the second run minus the first, picture by picture.
     names
-        run: benchmarks (see `plantain benchmarks`). score and report: folders of runs.
+        run: benchmarks (see `plantain benchmarks`). The others: folders of runs.
     model
         Who is asked (see `plantain models`).
     data
@@ -69,6 +70,15 @@ def bench(
             raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
         setting = Setting(model=model, limit=limit, samples=samples, passes=passes, seed=seed)
         runs = [Run(out / model / name.replace("/", "-"), named(name), setting, data) for name in names]
+    if action == "compare":
+        from dataclasses import asdict
+
+        from plantain.bench.compare import compare
+
+        if len(runs) != 2:
+            raise UsageError(f"compare takes two runs, not {len(runs)}: plantain bench compare FIRST SECOND")
+        emit(asdict(compare(runs[0], runs[1])))
+        return 0
     if action == "report":
         from plantain.bench.page import markdown, write
 
