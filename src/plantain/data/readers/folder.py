@@ -1,0 +1,221 @@
+"""People's own sets: a folder of photos and, beside it, answers in one or more of the forms below.
+
+read_folder(root, "all")      # or the name of a subfolder that holds such a tree: "train", "val"
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from plantain.data.base import Example
+from plantain.data.excerpts import depth, png
+from plantain.data.readers.base import Layout, certain, in_order, read_json
+from plantain.data.readers.coco import Book, Record, keypoints_of, panoptic_of, read_book, things, things_of
+from plantain.errors import PhotoError, TruthError
+from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+
+LAYOUT = Layout(
+    "photos with answers",
+    """\
+my-set/                             or my-set/<split>/
+  images/kitchen.jpg                photos; the answers to one bear its name
+  depth/kitchen.png                 16 bits, millimetres, 0 = unknown; kitchen.kitti.png: metres x 256
+  depth/kitchen.npy                 metres
+  masks/kitchen.png                 above 0 = the main object; or masks/<thing>/kitchen.png, a folder a thing
+  labels/kitchen.png                class numbers, 255 = none of them
+  classes.txt                       for labels/: a class a line, the first is 0
+  annotations.json                  COCO: instances, keypoints
+  answers/kitchen.<task>.npz        as Plantain saves them, also .kitti.png, .mm.png, .coco.json, .panoptic.png
+""",
+    needed=("images",),
+)
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+NONE = 255  # of a label PNG, by custom: none of the classes
+MAIN = "main object"
+KINDS: dict[str, type[Prediction]] = {  # the array that tells the kind of a saved answer
+    "metres": Depth, "relative": Depth, "xyz": Normals, "segments": Panoptic, "ids": Labels, "boxes": Instances,
+    "xy": Keypoints, "alpha": Alpha,
+}  # fmt: skip
+TRUTHS: dict[str, tuple[str, ...]] = {  # what a task's answer is called as a truth; later ones replace earlier ones
+    "relative-depth": ("depth",), "metric-depth": ("depth",), "semantic": ("labels",),
+    "panoptic": ("panoptic", "labels"), "detect": ("instances",), "instances": ("instances",), "refer": ("mask",),
+    "matte": ("alpha",),
+}  # fmt: skip
+Read = Callable[[], Any]
+
+
+def read_folder(root: Path, split: str = "all") -> list[Example]:
+    """Every photo with its answers as truths: "depth", "mask", "labels", "instances", "keypoints", and what Plantain's
+    own answers hold. Fact, with COCO annotations: `annotations` and `crowds`, their rows.
+
+    PhotoError where a photo has no answer at all. An answer of another size than its photo is a TruthError, raised when
+    it is read."""
+    home = root if split == "all" and (root / "images").is_dir() else root / split
+    LAYOUT.require(home, LAYOUT.needed)
+    book = read_book(home / "annotations.json") if (home / "annotations.json").exists() else Book([], {}, [])
+    pages = {Path(image["file_name"]).name: image for image in book.images}
+    LAYOUT.require(home / "images", map(Path, pages))
+    answers = saved_answers(home / "answers")
+    examples = []
+    for photo in (home / "images").iterdir():
+        if photo.suffix.lower() in PHOTOS:
+            truths, facts = _annotated(book, pages.get(photo.name))
+            truths |= _plain(home, photo.stem) | answers.get(photo.stem, {})
+            if not truths:
+                raise PhotoError(f"{photo} has no answer beside it; wanted\n{LAYOUT.tree.rstrip()}")
+            checked = {name: partial(of_size, read, photo) for name, read in truths.items()}
+            examples.append(Example(root.resolve().name, photo.stem, photo, split, checked, facts))
+    return in_order(examples, LAYOUT)
+
+
+def of_size(read: Read, photo: Path) -> Any:
+    """Reads a truth, which must have its photo's size (as people see the photo: turned as its EXIF says)."""
+    truth = read()
+    with Image.open(photo) as image:
+        turned = image.getexif().get(0x0112, 1) >= 5
+        size = image.size[::-1] if turned else image.size
+    if truth.size != size:
+        raise TruthError(
+            f"an answer to {photo} has {truth.size} pixels, the photo {size}; bring it to the photo's size"
+        )
+    return truth
+
+
+# ---- plain files
+
+
+def _plain(home: Path, stem: str) -> dict[str, Read]:
+    truths: dict[str, Read] = {}
+    for ending, read in DEPTHS.items():
+        if (path := home / "depth" / f"{stem}{ending}").exists():
+            truths["depth"] = partial(read, path)
+    masks = {folder.name: folder / f"{stem}.png" for folder in sorted((home / "masks").glob("*/"))}
+    masks |= {MAIN: home / "masks" / f"{stem}.png"}
+    there = {name: path for name, path in masks.items() if path.exists()}
+    if there:
+        truths["mask"] = partial(read_masks, there)
+    if (path := home / "labels" / f"{stem}.png").exists():
+        truths["labels"] = partial(read_labels, path, home / "classes.txt")
+    return truths
+
+
+def read_png_depth(path: Path, steps_per_metre: float) -> Depth:
+    """A 16-bit PNG, 0 = unknown."""
+    with Image.open(path) as image:
+        if not image.mode.startswith("I"):
+            raise TruthError(f"{path} is a picture of mode {image.mode}; a depth PNG has 16 bits, and a number a pixel")
+    return depth(path, steps_per_metre)
+
+
+def read_npy_depth(path: Path) -> Depth:
+    """An array h w of metres; what is not a number above 0 is unknown."""
+    metres = np.load(path, allow_pickle=False).astype(np.float32)
+    if metres.ndim != 2:
+        raise TruthError(f"{path} has the shape {metres.shape}; depth has two sides, height and width")
+    valid = np.isfinite(metres) & (metres > 0)
+    return Depth(values=np.where(valid, metres, 0), valid=valid, confidence=certain(*metres.shape))
+
+
+DEPTHS: dict[str, Callable[[Path], Depth]] = {  # later ones replace earlier ones
+    ".kitti.png": partial(read_png_depth, steps_per_metre=256.0),
+    ".mm.png": partial(read_png_depth, steps_per_metre=1000.0),
+    ".png": partial(read_png_depth, steps_per_metre=1000.0),
+    ".npy": read_npy_depth,
+}
+
+
+def read_masks(paths: Mapping[str, Path]) -> Alpha:
+    """Masks by name: a pixel is on where any of its colours is above 0."""
+    planes = [raw > 0 if raw.ndim == 2 else (raw[..., :3] > 0).any(-1) for raw in map(png, paths.values())]
+    if len({plane.shape for plane in planes}) > 1:
+        raise TruthError(
+            f"the masks {', '.join(map(str, paths.values()))} have unlike sizes; give all the photo's size"
+        )
+    return Alpha(alpha=np.array(planes, np.float32), names=tuple(paths), confidence=certain(*planes[0].shape))
+
+
+def read_labels(path: Path, legend: Path) -> Labels:
+    """Class numbers of a PNG with one channel, by the names of classes.txt."""
+    if not legend.exists():
+        raise LAYOUT.refusal(legend)
+    classes = tuple(line.strip() for line in legend.read_text(encoding="utf-8").splitlines() if line.strip())
+    raw = png(path)
+    if raw.ndim != 2:
+        raise TruthError(f"{path} is a colour picture; a label PNG has one channel, the class numbers")
+    ids = np.where(raw == NONE, -1, raw.astype(np.int32))
+    if ids.max(initial=-1) >= len(classes):
+        raise TruthError(
+            f"{path} has the class {ids.max()}, but {legend} names {len(classes)} only, 0 to {len(classes) - 1}"
+        )
+    return Labels(ids=ids.astype(np.int16), classes=classes, confidence=certain(*ids.shape))
+
+
+def _annotated(book: Book, image: Record | None) -> tuple[dict[str, Read], dict[str, Any]]:
+    if image is None:
+        return {}, {}
+    truths, facts = things_of(book, image, book.names)
+    return truths | keypoints_of(facts["annotations"], facts["crowds"], book.joints, image), facts
+
+
+# ---- Plantain's own answers
+
+
+def saved_answers(folder: Path) -> dict[str, dict[str, Read]]:
+    """Photo's name -> truths, of the files that `Prediction.save` writes. Paintings and overlays are left alone."""
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        for rank, (ending, read) in enumerate(SAVED.items()):
+            if path.name.endswith(ending):
+                stem, _, task = path.name.removesuffix(ending).rpartition(".")
+                found.append((list(TRUTHS).index(task) if task in TRUTHS else 0, rank, stem, task, partial(read, path)))
+    answers: dict[str, dict[str, Read]] = {}
+    for _, _, stem, task, read_it in sorted(found, key=lambda one: one[:4]):
+        answers.setdefault(stem, {}).update(dict.fromkeys(TRUTHS.get(task, (task,)), read_it))
+    return answers
+
+
+def read_saved(path: Path) -> Prediction:
+    """An answer from the .npz that `Prediction.save` wrote. TruthError where it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays: dict[str, Any] = dict(stored)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise TruthError(f"{path} cannot be read as .npz ({error}); save it again") from error
+    key = next((key for key in KINDS if key in arrays), None)
+    if key is None:
+        raise TruthError(f"{path} holds {', '.join(sorted(arrays))}, which is none of Plantain's answers")
+    if KINDS[key] is Depth:
+        arrays = arrays | {"values": arrays.pop(key), "scale": "metric" if key == "metres" else "affine"}
+    for name in {"classes", "names"} & set(arrays):
+        arrays[name] = tuple(str(text) for text in arrays[name])
+    return KINDS[key](**arrays)
+
+
+def read_saved_coco(path: Path) -> Instances:
+    """Things from `write_coco`'s file about one picture."""
+    book = read_book(path)
+    (image,) = book.images
+    return things(book.rows.get(image["id"], ()), book.names, image["width"], image["height"])
+
+
+def read_saved_panoptic(path: Path) -> Panoptic:
+    """Segments from `write_panoptic`'s PNG and the JSON beside it."""
+    rows = read_json(path.with_suffix(".json"), "segments_info")["segments_info"]
+    names = {row["category_id"]: row["category"] for row in sorted(rows, key=lambda row: row["category_id"])}
+    return panoptic_of(path, rows, names)
+
+
+SAVED: dict[str, Callable[[Path], Prediction]] = {  # later ones, which lose less, replace earlier ones
+    ".kitti.png": DEPTHS[".kitti.png"],
+    ".mm.png": DEPTHS[".mm.png"],
+    ".panoptic.png": read_saved_panoptic,
+    ".coco.json": read_saved_coco,
+    ".npz": read_saved,
+}
