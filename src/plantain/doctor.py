@@ -39,15 +39,16 @@ class Check:
 def examine(model: str = "embedded") -> Iterator[Check]:
     """All checks, one after another; the painter `model` is asked for the registration chart. UnknownName, MissingExtra
     where it cannot be loaded."""
-    from plantain.models import load
+    from plantain.pipeline import Predictor, load
 
-    painter = load(model)
+    loaded = load(model)
     yield versions()
     yield from (extra(name) for name in extras())
     yield threads()
     yield accelerator()
     yield embedded()
-    yield keeps_place(painter)
+    if isinstance(loaded, Predictor):  # a specialist paints no chart
+        yield keeps_place(loaded.painter)
 
 
 def versions() -> Check:
@@ -146,7 +147,8 @@ def embedded() -> Check:
 
     start = time.perf_counter()
     try:
-        depth: Any = Predictor(load("embedded")).predict(SAMPLE, "metric depth")
+        painter: Any = load("embedded")
+        depth: Any = Predictor(painter).predict(SAMPLE, "metric depth")
     except PlantainError as error:
         return Check("embedded", "note", f"not checked: {error}")
     seconds = time.perf_counter() - start

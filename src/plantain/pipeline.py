@@ -25,8 +25,8 @@ from plantain._shapes import Bool, UInt8
 from plantain.errors import CodeMismatch, PainterError, PlantainError, UsageError
 from plantain.geometry import Placement, place, placement, restore
 from plantain.kinds import Prediction
-from plantain.models import Painter
-from plantain.models import load as load_painter
+from plantain.models import Painter, Specialist
+from plantain.models import load as load_model
 from plantain.painting import Painting, Request
 from plantain.photo import read_photo
 from plantain.tasks import Task
@@ -154,6 +154,14 @@ class Predictor:
     def __repr__(self) -> str:
         return f"Predictor({self.painter.name})"
 
+    @property
+    def name(self) -> str:
+        return self.painter.name
+
+    def settled(self, task: Task) -> Task:
+        """The question in this painter's favourite code, where it names none."""
+        return task.resolve(self.painter.codes)
+
     def predict(self, photo: Any, task: Task | str, **options: Any) -> Prediction:
         """The answer to a question about a photo.
 
@@ -165,7 +173,7 @@ class Predictor:
     def asking(self, task: Task | str, **options: Any) -> Asking:
         """The question as this painter will get it: its favourite code filled in."""
         question = interpret(task) if isinstance(task, str) else task
-        return Asking(question.resolve(self.painter.codes), **options)
+        return Asking(self.settled(question), **options)
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """The painter's call, in which whatever goes wrong is an error that says who failed."""
@@ -219,6 +227,37 @@ class Predictor:
         return made
 
 
+class Expert:
+    """A specialist, asked like a painter. It has one answer to a question: samples, passes and seeds change nothing."""
+
+    def __init__(self, specialist: Specialist) -> None:
+        self.specialist, self.name, self.claims = specialist, specialist.name, specialist.claims
+        self.weights: Path | None = getattr(specialist, "weights", None)
+
+    def __repr__(self) -> str:
+        return f"Expert({self.name})"
+
+    def predict(self, photo: Any, task: Task | str, **options: Any) -> Prediction:
+        """The answer to a question about a photo; no painting comes with it. UsageError for what it does not claim."""
+        question = interpret(task) if isinstance(task, str) else task
+        stem = Path(photo).stem if isinstance(photo, str | Path) else "photo"
+        return replace(self.specialist.answer(read_photo(photo), question), stem=stem)
+
+    def settled(self, task: Task) -> Task:
+        """The question as it is: a specialist knows no colours."""
+        return task
+
+    def generate(self, *words: Any, **options: Any) -> Painting:
+        raise UsageError(f"{self.name} is a specialist and makes no pictures; take a painter (see `plantain models`)")
+
+    edit = generate
+
+
+def wrap(model: Painter | Specialist) -> Predictor | Expert:
+    """What callers ask: the pipeline around a painter, or the like of it for a specialist."""
+    return Expert(model) if isinstance(model, Specialist) else Predictor(model)
+
+
 def enlargement(text: str) -> int:
     """How many times as large the picture shall become; 0 where the words do not ask for it.
 
@@ -266,10 +305,13 @@ class Outcome:
 
 
 def stream(
-    photos: Iterable[Any], task: Task | str, predictor: Predictor, *, batch: int = 1, **options: Any
+    photos: Iterable[Any], task: Task | str, predictor: Predictor | Expert, *, batch: int = 1, **options: Any
 ) -> Iterator[Outcome]:
     """One outcome a photo, in order. Photos are read ahead in a thread and painted `batch` at a time; a broken photo is
     one outcome with an error. Memory is bounded by a few batches."""
+    if isinstance(predictor, Expert):
+        yield from (_told(photo, task, predictor) for photo in photos)
+        return
     asking = predictor.asking(task, **options)
     source = iter(photos)
     with ThreadPoolExecutor(1) as reader:
@@ -291,6 +333,14 @@ def stream(
             for _, futures in waiting:
                 for future in futures:
                     future.cancel()
+
+
+def _told(photo: Any, task: Task | str, expert: Expert) -> Outcome:
+    start = time.perf_counter()
+    try:
+        return Outcome(photo, expert.predict(photo, task), None, time.perf_counter() - start)
+    except PlantainError as error:
+        return Outcome(photo, None, error, time.perf_counter() - start)
 
 
 def _sit(photo: Any, asking: Asking, painter: Painter) -> tuple[Sitting | PlantainError, float]:
@@ -339,13 +389,13 @@ def _answer(
 
 
 @cache
-def _kept(model: str) -> Predictor:
-    return Predictor(load_painter(model))
+def _kept(model: str) -> Predictor | Expert:
+    return load(model)
 
 
-def load(model: str = "embedded", **options: Any) -> Predictor:
+def load(model: str = "embedded", **options: Any) -> Predictor | Expert:
     """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`; `plantain models` lists all."""
-    return Predictor(load_painter(model, **options))
+    return wrap(load_model(model, **options))
 
 
 def predict(photo: Any, task: Task | str, *, model: str = "embedded", **options: Any) -> Any:

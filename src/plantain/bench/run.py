@@ -203,7 +203,7 @@ def split_hash(examples: Sequence[Example]) -> str:
 def weights_hash(answerer: Any) -> dict[str, Any]:
     """Name of who answers, and a hash of its files where it has a folder or a file of weights."""
     who = getattr(answerer, "painter", answerer)
-    place = getattr(who, "folder", None) or getattr(who, "weights", None)
+    place = getattr(who, "weights", None)
     digest = hashlib.sha256()
     for path in files_of(place):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())

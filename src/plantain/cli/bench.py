@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from plantain.cli.options import given
 from plantain.cli.tables import Json, show
 from plantain.cli.talk import emit, progress
 from plantain.errors import UsageError
@@ -21,6 +22,8 @@ def bench(
     /,
     *names: str,
     model: str = "embedded",
+    weights: Path | None = None,
+    spec: Path | None = None,
     data: Path | None = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
     limit: int | None = None,
@@ -41,6 +44,10 @@ def bench(
         run: benchmarks (see `plantain benchmarks`). The others: folders of runs.
     model
         Who is asked (see `plantain models`).
+    weights
+        Weights of the model: a file, or the folder they lie in.
+    spec
+        With --model file: the TOML file that says how the network is fed and read.
     data
         The folder of labelled photographs.
     out
@@ -68,7 +75,9 @@ def bench(
     else:
         if data is None or not data.is_dir():
             raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-        setting = Setting(model=model, limit=limit, samples=samples, passes=passes, seed=seed)
+        setting = Setting(
+            model=model, options=given(weights, spec), limit=limit, samples=samples, passes=passes, seed=seed
+        )
         runs = [Run(out / model / name.replace("/", "-"), named(name), setting, data) for name in names]
     if action == "compare":
         from dataclasses import asdict

@@ -17,7 +17,11 @@ class Asking:
     """How the question is asked."""
 
     model: str = "embedded"
-    "Who paints; `plantain models` lists them."
+    "Who answers; `plantain models` lists them."
+    weights: Path | None = None
+    "Weights of the model: a file, or the folder they lie in."
+    spec: Path | None = None
+    "With --model file: the TOML file that says how the network is fed and read."
     samples: int = 1
     "Paintings a photo, with different seeds; their answers are merged."
     passes: int = 1
@@ -30,6 +34,11 @@ class Asking:
     "Answer large photos in overlapping tiles of this many pixels."
     style: str = "imperative"
     "Wording of the prompt: imperative, caption, json or terse."
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The options that the model is loaded with."""
+        return given(self.weights, self.spec)
 
     def check(self) -> None:
         """UsageError for a number that makes no sense, UnknownName for a style that is none."""
@@ -78,3 +87,8 @@ def at_least(option: str, value: int, least: int) -> None:
     """UsageError where `value` is below `least`."""
     if value < least:
         raise UsageError(f"{option} must be at least {least}, not {value}")
+
+
+def given(weights: Path | None, spec: Path | None) -> dict[str, str]:
+    """The options that a model is loaded with, as far as they are said."""
+    return {name: str(path) for name, path in (("weights", weights), ("spec", spec)) if path is not None}

@@ -40,10 +40,9 @@ class Brush:
             at_least("--steps", self.steps, 1)
 
     def predictor(self) -> Any:
-        from plantain.models import load
-        from plantain.pipeline import Predictor
+        from plantain.pipeline import load
 
-        return Predictor(load(self.model))
+        return load(self.model)
 
 
 def generate(
@@ -171,7 +170,7 @@ class Edits:
             made = Painting.load(self.target(job))
         except PlantainError:
             return None
-        same = (made.model, dict(made.asked)) == (self.predictor.painter.name, self.asked)
+        same = (made.model, dict(made.asked)) == (self.predictor.name, self.asked)
         return self.record(job, made, skipped=True) if same else None
 
     def work(self, jobs: Sequence[Job]) -> Iterator[tuple[Path, Callable[[], dict[str, Any]]]]:

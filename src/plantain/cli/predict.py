@@ -18,7 +18,7 @@ from plantain.errors import PlantainError, UsageError
 
 if TYPE_CHECKING:
     from plantain.kinds import Prediction
-    from plantain.pipeline import Outcome
+    from plantain.pipeline import Expert, Outcome, Predictor
     from plantain.tasks import Task
 
 
@@ -43,10 +43,10 @@ def predict(
     check_formats(output.formats, task.kind.kind, output.camera)
     jobs = find(photos, output.out)
     prepare(job.folder for job in jobs)
-    from plantain.models import load
+    from plantain.pipeline import load
 
-    painter = load(asking.model)
-    return Run(task.resolve(painter.codes), painter, asking, output).over(jobs)
+    model = load(asking.model, **asking.given)
+    return Run(model.settled(task), model, asking, output).over(jobs)
 
 
 def split(words: Sequence[str]) -> tuple[list[str], str]:
@@ -72,7 +72,7 @@ class Run:
     """One question over many photos."""
 
     task: Task
-    painter: Any
+    model: Predictor | Expert
     asking: Asking
     output: Output
 
@@ -83,10 +83,10 @@ class Run:
         return relay(list(old.values()), self._work(new), len(new), "photos", quiet=self.output.quiet)
 
     def _work(self, jobs: Sequence[Job]) -> Iterator[tuple[Path, Callable[[], dict[str, Any]]]]:
-        from plantain.pipeline import Predictor, stream
+        from plantain.pipeline import stream
 
         options = {name: getattr(self.asking, name) for name in ("samples", "passes", "seed", "tile", "style")}
-        outcomes = stream([job.photo for job in jobs], self.task, Predictor(self.painter), **options)
+        outcomes = stream([job.photo for job in jobs], self.task, self.model, **options)
         for job, outcome in zip(jobs, outcomes, strict=True):
             yield job.photo, partial(self._keep, job, outcome)
 
@@ -99,7 +99,7 @@ class Run:
         painting = prediction.painting and prediction.painting.marked(asked=self.asked)
         named = replace(prediction, stem=job.stem, task=self.task.name, painting=painting)
         files = save(named, job.folder, job.photo, formats=self.output.formats, **self.output.camera)
-        return record_of(job.photo, named, files, outcome.seconds)
+        return record_of(job.photo, named, files, outcome.seconds, self.model.name)
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Run:
             sure = mean_confidence(files["arrays"])
         except (PlantainError, OSError, ValueError, KeyError, BadZipFile):
             return None  # damaged: it is answered again
-        if (painting.model, dict(painting.asked)) != (self.painter.name, self.asked):
+        if (painting.model, dict(painting.asked)) != (self.model.name, self.asked):
             return None
         known = {"prompt": painting.prompt, "model": painting.model, "task": self.task.name, "confidence": sure}
         return result(image=job.photo, **known, **files_of(files), skipped=True)
@@ -141,9 +141,11 @@ def files_of(files: Mapping[str, Path]) -> dict[str, Any]:
     return three | ({"files": more} if more else {})
 
 
-def record_of(image: Path, answer: Prediction, files: Mapping[str, Path], seconds: float) -> dict[str, Any]:
-    """The JSON line of one answer; `confidence` is the mean over the picture."""
+def record_of(
+    image: Path, answer: Prediction, files: Mapping[str, Path], seconds: float, model: str = ""
+) -> dict[str, Any]:
+    """The JSON line of one answer by a painting, or by `model`; `confidence` is the mean over the picture."""
     painting = answer.painting
-    made = {"prompt": painting.prompt, "model": painting.model} if painting else {}
+    made = {"prompt": painting.prompt, "model": painting.model} if painting else {"model": model}
     numbers = {"confidence": float(answer.confidence.mean()), "presence": answer.presence, "seconds": seconds}
     return result(image=image, task=answer.task, **made, **files_of(files), **numbers)

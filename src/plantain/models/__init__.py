@@ -1,4 +1,5 @@
-"""Answerers, one file each, and the table of them. `load(name)` makes the painter of a row; nothing is imported before.
+"""Answerers, one file each, and the table of them: painters, and specialists beside which they are measured.
+`load(name)` makes the one of a row; nothing is imported before.
 
 Other packages add painters by an entry point of the group `plantain.models` that names a Row or a factory:
 
@@ -8,20 +9,22 @@ Other packages add painters by an entry point of the group `plantain.models` tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
 from plantain.errors import MissingExtra, PainterError, UnknownName, UsageError
-from plantain.models.base import Painter
+from plantain.models.base import Painter, Specialist
 
 GROUP = "plantain.models"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model: `factory` is "module:callable", called with the options of `load`; `extra` is a pip extra it needs."""
+    """One model: `factory` is "module:callable", called with `fixed` and the options of `load`; `extra` is a pip extra
+    it needs; `claims` says what a specialist answers."""
 
     name: str
     factory: str
@@ -29,6 +32,18 @@ class Row:
     kind: str = "painter"
     extra: str | None = None
     licence: str = "Apache-2.0"
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    claims: tuple[str, ...] = ()
+
+
+def specialist(
+    name: str, claims: str, summary: str, licence: str, *, where: str = "files:Known", extra: str | None = None,
+    **fixed: Any,
+) -> Row:  # fmt: skip
+    """A row of kind specialist; `claims`: tasks, apart by spaces."""
+    given = {"name": name} if where == "files:Known" else fixed
+    factory = f"plantain.models.specialists.{where}"
+    return Row(name, factory, summary, "specialist", extra, licence, given, tuple(claims.split()))
 
 
 MODELS: dict[str, Row] = {
@@ -55,6 +70,31 @@ MODELS: dict[str, Row] = {
             "plantain.models.cached:Cached",
             "Another painter (painter=..., folder=...) whose paintings are kept on disk and never painted twice.",
         ),
+        specialist("file", "", "Any ONNX or TFLite network by a spec (spec=FILE.toml).", "its own", where="files:File"),
+        specialist("meter", "metric-depth relative-depth", "METER-xxs: indoor depth in metres.", "MIT"),
+        specialist(
+            "deeplab-voc", "semantic refer", "DeepLab v3 on MobileNetV2: 20 classes.", "Apache-2.0", extra="tflite"
+        ),
+        specialist("u2netp", "refer matte", "U-2-Net, small: the main object.", "Apache-2.0"),
+        specialist("selfie", "refer matte", "MediaPipe selfie segmentation: persons.", "Apache-2.0", extra="tflite"),
+        specialist("movenet", "keypoints", "MoveNet Lightning: 17 joints of one person.", "Apache-2.0", extra="tflite"),
+        specialist("nanodet", "detect", "NanoDet-m: boxes of 80 classes.", "Apache-2.0"),
+        specialist("yolov8n", "detect", "YOLOv8 nano: boxes of 80 classes.", "AGPL-3.0", extra="tflite"),
+        specialist(
+            "yolov8n-seg",
+            "detect instances refer",
+            "YOLOv8 nano: boxes and masks of 80 classes.",
+            "AGPL-3.0",
+            extra="tflite",
+        ),
+        specialist(
+            "pidinet",
+            "edges",
+            "PiDiNet-small: edges.",
+            "code ours; weights: research only",
+            where="pidinet:PiDiNet",
+            extra="train",
+        ),
     )
 }
 
@@ -66,8 +106,9 @@ def rows() -> dict[str, Row]:
     return theirs | MODELS
 
 
-def load(name: str, **options: Any) -> Painter:
-    """The painter of a row, made with `options`. UnknownName, MissingExtra, UsageError for options it does not take."""
+def load(name: str, **options: Any) -> Painter | Specialist:
+    """The painter or specialist of a row, made with `options`. UnknownName, MissingExtra, UsageError for options that
+    it does not take."""
     table = rows()
     if name not in table:
         raise UnknownName("model", name, table)
@@ -80,10 +121,10 @@ def load(name: str, **options: Any) -> Painter:
             raise PainterError(f"the model {name!r} cannot be loaded: {error}") from error
         raise MissingExtra(error.name or module, row.extra) from error
     try:
-        painter: Painter = factory(**options)
+        model: Painter | Specialist = factory(**{**row.fixed, **options})
     except TypeError as error:
         raise UsageError(f"the model {name!r} cannot be made like this ({error}); see `plantain models`") from error
-    return painter
+    return model
 
 
-__all__ = ["MODELS", "Painter", "Row", "load", "rows"]
+__all__ = ["MODELS", "Painter", "Row", "Specialist", "load", "rows"]

@@ -1,11 +1,15 @@
-"""What every painter is: a name, favourite codes, the sizes it can paint, and one method."""
+"""What every painter is: a name, favourite codes, the sizes it can paint, and one method; and what a specialist is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
+from plantain._shapes import UInt8
 from plantain.errors import PlantainError
+from plantain.kinds import Prediction
 from plantain.painting import Painting, Request
 
 
@@ -22,4 +26,16 @@ class Painter(Protocol):
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """One painting, or one error, for each request, in order."""
+        ...
+
+
+@runtime_checkable
+class Specialist(Protocol):
+    """A network made for one trade, which answers in numbers at once (`models/specialists`)."""
+
+    name: str
+    claims: Mapping[str, str]  # task -> what it claims there, in words
+
+    def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
+        """The answer at the photo's size; UsageError for what it does not claim."""
         ...

@@ -62,8 +62,9 @@ class Embedded:
     name = "embedded"
     codes: Mapping[str, str] = SMOOTH
 
-    def __init__(self, folder: str | Path = FOLDER, threads: int | None = None) -> None:
-        self.folder, self.threads = Path(folder), threads
+    def __init__(self, weights: str | Path = FOLDER, threads: int | None = None) -> None:
+        """`weights`: a folder with trunk.onnx and decoder.onnx, as `plantain train` writes it."""
+        self.weights, self.threads = Path(weights), threads
 
     @cached_property
     def reader(self) -> Reader:
@@ -71,11 +72,11 @@ class Embedded:
 
     @cached_property
     def trunk(self) -> Any:
-        return session(self.folder / "trunk.onnx", self.threads)
+        return session(self.weights / "trunk.onnx", self.threads)
 
     @cached_property
     def decoder(self) -> Any:
-        return session(self.folder / "decoder.onnx", self.threads)
+        return session(self.weights / "decoder.onnx", self.threads)
 
     @cached_property
     def words(self) -> Words:
@@ -84,7 +85,7 @@ class Embedded:
 
     def _home(self, name: str) -> Path:
         """Training changes neither the reader nor the words: a folder without its own takes the shipped ones."""
-        return self.folder if (self.folder / name).exists() else FOLDER
+        return self.weights if (self.weights / name).exists() else FOLDER
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """About 330 patches of 14 pixels in the photo's shape.

@@ -1,0 +1,61 @@
+"""What every specialist is: a name, its claims, and one method. What it does not claim it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plantain._shapes import UInt8
+from plantain.errors import PainterError, PlantainError, UsageError
+from plantain.kinds import Prediction
+from plantain.models.specialists.seen import Seen
+
+
+class Specialist:
+    """Subclasses set `name` and `claims` (task name -> what is claimed, in words) and write `see`, or `look` where what
+    is seen hangs on the question."""
+
+    name: str
+    claims: Mapping[str, str]
+    weights: Path | None = None
+
+    def __init__(self) -> None:
+        self._last: tuple[np.ndarray, Seen] | None = None
+
+    def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
+        """The answer at the photo's size. UsageError for a task that is not claimed or a name that is not known;
+        PainterError where the network itself fails."""
+        if task.name not in self.claims:
+            raise UsageError(f"{self.name} answers {', '.join(self.claims)}, not {task.name}; see `plantain models`")
+        try:
+            seen = self.look(photo, task)
+        except PlantainError:
+            raise
+        except Exception as error:  # a network is other people's code
+            raise PainterError(f"the specialist {self.name!r} failed: {type(error).__name__}: {error}") from error
+        return replace(seen.answer(task), task=task.name)
+
+    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
+        """What is seen with this question in mind: here the same for all, and remembered for the last photo."""
+        if self._last is None or not np.array_equal(self._last[0], photo):
+            self._last = photo.copy(), self.see(photo)
+        return self._last[1]
+
+    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
+        """What the network sees in a photo."""
+        raise NotImplementedError
+
+
+def located(weights: str | Path | None, file: str, name: str) -> Path:
+    """The file of weights: given itself, or by its folder. UsageError where it is not there."""
+    if weights is None:
+        raise UsageError(f"{name} needs its weights: give the file {file}, or the folder it lies in, as weights")
+    place = Path(weights)
+    path = place / file if place.is_dir() else place
+    if not path.is_file():
+        raise UsageError(f"the weights of {name} are not at {path}; give the file {file}, or the folder it lies in")
+    return path
