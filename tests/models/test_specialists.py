@@ -242,8 +242,9 @@ def test_published_networks_answer_all_that_they_claim(name, excerpts):
         pytest.importorskip("ai_edge_litert")
     model = plantain.load(name, weights=weights)
     asked = {
-        "semantic": "segment person, car", "refer": "segment the person", "detect": tasks.Detect("person"), "edges": "edges",
-        "instances": "count the people", "keypoints": "keypoints of the person", "matte": tasks.Matte("person"),
+        "semantic": "segment person, car", "refer": "segment the person", "detect": tasks.Detect("person"),
+        "edges": "edges", "instances": "count the people", "keypoints": "keypoints of the person",
+        "matte": tasks.Matte("person"),
         "metric-depth": "metric depth", "relative-depth": "relative depth",
     }  # fmt: skip
     if name == "u2netp":

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from plantain.bench.metrics.base import Metric, Row
+from plantain.bench.metrics.boxes import Grounding
 from plantain.bench.metrics.calibration import Calibration, Sparsification
 from plantain.bench.metrics.depth import Depth
 from plantain.bench.metrics.detection import Detection
@@ -23,6 +24,8 @@ from plantain.bench.metrics.keypoints import PCK
 from plantain.bench.metrics.labels import Segmentation
 from plantain.bench.metrics.mattes import Mattes
 from plantain.bench.metrics.normals import Normals
+from plantain.bench.metrics.panoptic import PanopticQuality
+from plantain.bench.metrics.presence import Existence
 from plantain.bench.metrics.referring import Referring
 from plantain.bench.questions import (
     Belief,
@@ -32,11 +35,27 @@ from plantain.bench.questions import (
     Mask,
     Matte,
     MetricDepth,
+    Presence,
     Question,
+    Referred,
     RelativeDepth,
+    Segmented,
     Things,
 )
 from plantain.bench.questions import Normals as AskNormals
+from plantain.bench.vocabularies import (
+    ADE_30,
+    ADE_150,
+    CAMVID_11,
+    COCO_STUFF,
+    COCO_THINGS,
+    FACE_6,
+    FACE_19,
+    LSP_12,
+    LSP_14,
+    NYU_13,
+    VOC_21,
+)
 from plantain.data.base import Example
 from plantain.data.excerpts import NYU_CROP, read
 from plantain.tasks import Task
@@ -84,14 +103,6 @@ def thinned(belief: Belief) -> Belief:
     return Belief(*(np.asarray(values, float)[::step] for values in belief))
 
 
-NYU_13 = ("bed", "books", "ceiling", "chair", "floor", "furniture", "objects", "picture", "sofa", "table", "tv", "wall",
-          "window")  # fmt: skip
-CAMVID_11 = ("sky", "building", "pole", "road", "pavement", "tree", "traffic sign", "fence", "car", "pedestrian",
-             "bicyclist")  # fmt: skip
-LSP_14 = ("right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "right wrist", "right elbow",
-          "right shoulder", "left shoulder", "left elbow", "left wrist", "neck", "head top")  # fmt: skip
-
-
 def excerpt(name: str, split: str) -> Callable[[Path], list[Example]]:
     """Reads one half of a set of the excerpt folder."""
     return partial(read, name=name, split=split)
@@ -113,6 +124,18 @@ ROWS = (
               Segmentation(NYU_13, "truth"), "miou", "13 classes at once, random legends", trivial=".062"),
     Benchmark("camvid-excerpt/classes", excerpt("camvid", "test_dev"), Classes(CAMVID_11),
               Segmentation(CAMVID_11, "truth"), "miou", "11 classes at once, random legends", trivial=".174"),
+    Benchmark("ade20k-excerpt/own-words", excerpt("ade20k", "dev_test"), Classes(ADE_150, own=True),
+              Segmentation(ADE_150, "truth"), "miou",
+              "each picture's own 3 to 8 commonest classes of at least 1 %, random legends, other pixels not counted"),
+    Benchmark("ade20k-excerpt/classes-30", excerpt("ade20k", "dev_test"), Classes(ADE_30),
+              Segmentation(ADE_30, "truth"), "miou",
+              "30 commonest classes at once, random legends, other pixels not counted"),
+    Benchmark("animals-excerpt/classes-voc", excerpt("animals", "dev_test"), Classes(VOC_21, rest="background"),
+              Segmentation(VOC_21, "truth"), "miou",
+              "VOC's 20 classes and the background at once, random legends, borders not counted", trivial=".047"),
+    Benchmark("faceparts-excerpt/classes", excerpt("faceparts", "dev_test"), Classes(FACE_19, rest="background"),
+              Segmentation(FACE_19, "truth"), "miou", "18 parts and the background at once, random legends",
+              trivial="accuracy .231"),
     Benchmark("kitti-excerpt/metric-depth", excerpt("kitti", "dev_test"), MetricDepth(),
               Depth(far=80.0, clip=(0.5, 80.0)), "delta1",
               "LiDAR points up to 80 m, no crop, no alignment, mean of pictures", trivial="delta1 .493, abs_rel .265"),
@@ -124,6 +147,10 @@ ROWS = (
               "mean IoU of pictures", trivial=".355"),
     Benchmark("pose-excerpt/joints", excerpt("pose", "dev_test"), Joints(), PCK(LSP_14), "pck",
               "PCK@0.2 of the larger side of the joints' box", trivial=".170"),
+    Benchmark("pose-excerpt/joints-12", excerpt("pose", "dev_test"), Joints(LSP_12), PCK(LSP_12), "pck",
+              "PCK@0.2 of the larger side of the joints' box; without neck and head top"),
+    Benchmark("faces-excerpt/points", excerpt("faces", "dev_test"), Joints(thing="face"), PCK(FACE_6), "pck",
+              "PCK@0.2 of the larger side of the six points' box"),
     Benchmark("bsds-excerpt/edges", excerpt("bsds", "val"), Boundaries(), Edges(thresholds=33, nms="gradient"), "ods",
               "33 thresholds, non-maximum suppression, one-to-one matching within .0075 of the diagonal"),
     Benchmark("mattes-excerpt/main-object", excerpt("mattes", "dev_test"), Matte(), Mattes(), "sad",
@@ -132,5 +159,14 @@ ROWS = (
               "ap50", "COCO box AP50 of persons, every photo asked, groups ignored"),
     Benchmark("coco-excerpt/person-masks", excerpt("coco", "dev_test"), Things("person", masks=True),
               Detection(("person",), "masks"), "ap50", "COCO mask AP50 of persons, every photo asked, groups ignored"),
+    Benchmark("panoptic-excerpt/own-words", excerpt("panoptic", "dev_test"), Segmented(COCO_STUFF, COCO_THINGS),
+              PanopticQuality((*COCO_STUFF, *COCO_THINGS), frozenset(range(len(COCO_STUFF), 133))), "pq",
+              "each picture's own stuff and things are asked for; a kind of stuff is one segment"),
+    Benchmark("coco-excerpt/presence", excerpt("coco", "dev_test"), Presence(COCO_THINGS), Existence(), "mcc",
+              "of each picture one class that is there and one that is not, drawn by the seed; threshold .5",
+              trivial="0"),
+    Benchmark("refer-excerpt/boxes", excerpt("refer", "dev_test"), Referred(), Grounding(), "accuracy",
+              "box around the mask, IoU above .5; phrases with 2 to 5 steps; those that fit nothing apart",
+              trivial="0"),
 )  # fmt: skip
 BENCHMARKS: dict[str, Benchmark] = {row.id: row for row in ROWS}

@@ -311,7 +311,8 @@ def read_panoptic(root: Path, split: str) -> Iterator[Example]:
         crowds = [book[c][0] for c, crowd in row["segments"] if crowd]
         if crowds:
             truths["crowds"] = partial(_panoptic_things, path, row["segments"], book, crowds=True)
-        facts = {"segments": row["segments"], "path": path, "crowd_classes": crowds}
+        names = [book[c][0] for c, _ in row["segments"]]
+        facts = {"segments": row["segments"], "names": names, "path": path, "crowd_classes": crowds}
         yield Example("panoptic", row["id"], photo, split, truths, facts)
 
 
