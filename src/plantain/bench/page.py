@@ -17,14 +17,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from plantain.bench.answers import keep
 from plantain.bench.benchmarks import CALIBRATION
 from plantain.bench.run import Run
 from plantain.bench.scores import Line, rows_of
 from plantain.data.base import Example
 from plantain.files import writing
 from plantain.kinds import Prediction
-from plantain.photo import read_photo
 from plantain.show import overlay
 
 SIDE = 260  # pixels of a thumbnail's width
@@ -50,6 +48,7 @@ class Case:
     """One picture of a run: its figure, its answer and its truth."""
 
     example: Example
+    photo: np.ndarray
     figure: float
     answer: Prediction
     truth: Any
@@ -128,7 +127,7 @@ def part(run: Run, answerer: Any, cases: int) -> str:
     failures = "".join(
         f"<li><code>{html.escape(f['id'])}</code> {html.escape(f['error'])}</li>" for f in scores["failures"]
     )
-    picked = ranked(run, keep(answerer, run.folder, replay=True), cases)
+    picked = ranked(run, run.kept(answerer, replay=True), cases)
     rows = [
         f"<p class='note'>{html.escape(label)}</p>" + "".join(map(shown, group)) for label, group in picked if group
     ]
@@ -144,7 +143,8 @@ def command(run: Run) -> str:
     """What makes the run again."""
     setting = run.setting
     extra = [f"--{name} {value}" for name, value in (("limit", setting.limit),) if value is not None]
-    extra += [f"--{name} {getattr(setting, name)}" for name, usual in (("samples", 1), ("passes", 1), ("seed", 0))
+    usual_ones = (("samples", 1), ("passes", 1), ("seed", 0), ("style", "imperative"), ("corrupt", None))
+    extra += [f"--{name} {getattr(setting, name)}" for name, usual in usual_ones
               if getattr(setting, name) != usual]  # fmt: skip
     return " ".join(["plantain bench run", run.benchmark.id, f"--model {setting.model} --data DATA", *extra])
 
@@ -166,17 +166,18 @@ def ranked(run: Run, kept: Any, count: int) -> list[tuple[str, list[Case]]]:
 def case(run: Run, example: Example, figure: float, kept: Any) -> Case:
     """The kept answer to the first question about a picture, beside its truth."""
     asked = run.asked(example)
-    answer = kept.predict(read_photo(example.photo), asked[0], **run.setting.asking)
-    return Case(example, figure, answer, run.benchmark.question.painted(example, asked))
+    photo = run.photo(example)
+    answer = kept.predict(photo, asked[0], **run.setting.asking)
+    return Case(example, photo, figure, answer, run.benchmark.question.painted(example, asked))
 
 
 def shown(one: Case) -> str:
     """Photo, painting, answer and truth in a row."""
-    pictures = [("photo " + one.example.id, Image.fromarray(read_photo(one.example.photo)))]
+    pictures = [("photo " + one.example.id, Image.fromarray(one.photo))]
     if one.answer.painting is not None:
         pictures.append((f"painted, {one.figure:.3f}", Image.fromarray(one.answer.painting.rgb)))
-    pictures.append(("answer", overlay(one.answer, one.example.photo)))
-    pictures.append(("truth", overlay(one.truth, one.example.photo)))
+    pictures.append(("answer", overlay(one.answer, one.photo)))
+    pictures.append(("truth", overlay(one.truth, one.photo)))
     return "<div class='case'>" + "".join(f"<figure>{thumb(p)}<figcaption>{html.escape(t)}</figcaption></figure>"
                                           for t, p in pictures) + "</div>"  # fmt: skip
 

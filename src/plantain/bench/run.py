@@ -27,17 +27,19 @@ import numpy as np
 from plantain import __version__
 from plantain.bench.answers import keep
 from plantain.bench.benchmarks import BENCHMARKS, Benchmark
+from plantain.bench.corruptions import Corruption, Worn
 from plantain.bench.scores import Line, score
 from plantain.data.base import Example
 from plantain.errors import PlantainError, UnknownName, UsageError
 from plantain.files import writing
 from plantain.photo import read_photo
+from plantain.pipeline import Predictor
 from plantain.tasks import Task
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Who is asked, and how. `limit`: so many pictures, drawn by a fixed seed."""
+    """Who is asked, and how. `limit`: so many pictures, drawn by a fixed seed; `corrupt`: "fog:3", see corruptions."""
 
     model: str = "embedded"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +48,21 @@ class Setting:
     seed: int = 0
     style: str = "imperative"
     limit: int | None = None
+    corrupt: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.corrupt is not None:
+            Corruption.parse(self.corrupt)
+
+    @property
+    def corruption(self) -> Corruption | None:
+        """What befalls the photo or the painter."""
+        return None if self.corrupt is None else Corruption.parse(self.corrupt)
+
+    def home(self, out: Path, benchmark: str) -> Path:
+        """Where the run of a benchmark lies under a folder of runs."""
+        befallen = f"+{self.corrupt.replace(':', '-')}" if self.corrupt else ""
+        return out / self.model / f"{benchmark.replace('/', '-')}{befallen}"
 
     @property
     def asking(self) -> dict[str, Any]:
@@ -100,7 +117,7 @@ class Run:
         """Asks about every picture that has no line yet; gives and writes the scores."""
         self.begin(answerer)
         done = {line["id"] for line in self.lines()}
-        kept = keep(answerer, self.folder)
+        kept = self.kept(answerer)
         with (self.folder / "rows.jsonl").open("ab") as file:
             for example in self.examples:
                 if example.id not in done:
@@ -112,13 +129,32 @@ class Run:
 
     def again(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Decodes and measures the kept answers anew; asks nobody."""
-        kept, lines = keep(answerer, self.folder, replay=True), []
+        kept, lines = self.kept(answerer, replay=True), []
         for example in self.examples:
             lines.append(self.line(example, kept))
             step()
         with writing(self.folder / "rows.jsonl") as path:
             path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         return self.score()
+
+    def kept(self, answerer: Any, replay: bool = False) -> Any:
+        """Who answers, with what was answered before, and what befalls the paintings after that."""
+        kept, change = keep(answerer, self.folder, replay), self.setting.corruption
+        if change is None or not change.of_painter:
+            return kept
+        if not isinstance(kept, Predictor):
+            raise UsageError(f"{change.name} befalls painters; {self.setting.model} is a specialist")
+        return Predictor(Worn(kept.painter, change))
+
+    def photo(self, example: Example) -> np.ndarray:
+        """The photo as it is shown, spoilt where the setting says so; the same every time."""
+        pixels, change = read_photo(example.photo), self.setting.corruption
+        if change is None:
+            return pixels
+        known: Any = example.truth("depth") if "depth" in example.truths else None
+        dense = known is not None and known.valid.mean() > 0.8
+        depth = np.where(known.valid, known.values, np.median(known.values[known.valid])) if dense else None
+        return change(pixels, np.random.default_rng((self.setting.seed, crc32(example.id.encode()), 7)), depth)
 
     def asked(self, example: Example) -> list[Task]:
         """What is asked about a picture; legends are drawn from the seed and the picture's id."""
@@ -132,7 +168,7 @@ class Run:
         if not asked:
             return {"id": example.id, "state": "nothing to ask"}
         try:
-            pixels = read_photo(example.photo)
+            pixels = self.photo(example)
             answers = [answerer.predict(pixels, task, **self.setting.asking) for task in asked]
             rows = self.benchmark.measure(answers, example, asked)
             told: dict[str, Any] = {"state": "ok"}

@@ -30,6 +30,8 @@ def bench(
     samples: int = 1,
     passes: int = 1,
     seed: int = 0,
+    style: str = "imperative",
+    corrupt: str | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Runs benchmarks, scores runs again without asking the model, and reports. A JSON line a benchmark on stdout.
@@ -51,8 +53,8 @@ def bench(
     data
         The folder of labelled photographs.
     out
-        run: folders OUT/MODEL/BENCHMARK are made. report: the page is OUT (.html, or .md for
-        the table alone), or OUT/report.html.
+        run: folders OUT/MODEL/BENCHMARK are made (BENCHMARK+fog-3 with --corrupt). report: the page is OUT (.html, or
+        .md for the table alone), or OUT/report.html.
     limit
         So many pictures of each benchmark, always the same.
     samples
@@ -61,6 +63,11 @@ def bench(
         Legends that are asked and unmixed.
     seed
         The first seed; it also draws the legends.
+    style
+        Wording of the prompts: imperative, caption, json or terse.
+    corrupt
+        What befalls the photos or the paintings, as NAME:SEVERITY (1 to 5): noise, blur, motion, jpeg, dark, contrast,
+        fog, rain, snow, dirt, cast, painting-jpeg, aspect.
     quiet
         No progress.
     """
@@ -75,10 +82,8 @@ def bench(
     else:
         if data is None or not data.is_dir():
             raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-        setting = Setting(
-            model=model, options=given(weights, spec), limit=limit, samples=samples, passes=passes, seed=seed
-        )
-        runs = [Run(out / model / name.replace("/", "-"), named(name), setting, data) for name in names]
+        setting = Setting(model, given(weights, spec), samples, passes, seed, style=style, limit=limit, corrupt=corrupt)
+        runs = [Run(setting.home(out, name), named(name), setting, data) for name in names]
     if action == "compare":
         from dataclasses import asdict
 

@@ -14,6 +14,7 @@ from plantain.bench.metrics.labels import quotient
 from plantain.errors import UsageError
 
 CUTS = 50
+SHARES = np.linspace(0, 1, CUTS + 1)
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,16 @@ class Sparsification:
             raise UsageError(f"{len(values)} values for {len(truth)} true ones; give as many")
         each, sum_up = _errors(self.error, values, truth)
         if len(each) < 2:
-            return {"ause": np.array(np.nan), "aurg": np.array(np.nan)}
-        own, best = _area(doubt, each, sum_up), _area(each, each, sum_up)
-        return {"ause": np.array(own - best), "aurg": np.array(sum_up(each) - own)}
+            return {"ause": np.array(np.nan), "aurg": np.array(np.nan), "left": np.full((2, CUTS + 1), np.nan)}
+        left = np.array([_left(doubt, each, sum_up), _left(each, each, sum_up)])
+        own, best = np.trapezoid(left, SHARES)
+        return {"ause": np.array(own - best), "aurg": np.array(sum_up(each) - own), "left": left.round(5)}
+
+    def curves(self, rows: Sequence[Row]) -> Float[np.ndarray, "3 cuts"]:
+        """For a plot: the share that has gone, the error that is left when the unsure go first, and when the worst do:
+        means of pictures."""
+        left = np.array([row["left"] for row in rows], float)
+        return np.array([SHARES, *np.nanmean(left, axis=0)])
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """ause and aurg: means of pictures."""
@@ -86,11 +94,10 @@ def _errors(
     return ratio, lambda e: 1 - float((e < 1.25).mean())
 
 
-def _area(order: np.ndarray, errors: np.ndarray, sum_up: Callable[[np.ndarray], float]) -> float:
-    """The area under what is left as the pixels of the largest `order` go, a fiftieth at a time."""
+def _left(order: np.ndarray, errors: np.ndarray, sum_up: Callable[[np.ndarray], float]) -> list[float]:
+    """What is left of the error as the pixels of the largest `order` go, a fiftieth at a time."""
     cuts = [np.percentile(order, 100 * (1 - k / CUTS)) for k in range(CUTS)]
-    curve = [sum_up(errors[order <= cut]) for cut in cuts] + [0.0]
-    return float(np.trapezoid(curve, np.linspace(0, 1, CUTS + 1)))
+    return [*(sum_up(errors[order <= cut]) for cut in cuts), 0.0]
 
 
 # ---- setting confidence right
