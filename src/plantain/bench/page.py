@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from plantain.bench.benchmarks import CALIBRATION
+from plantain.bench.charts import reliability, sparsification
 from plantain.bench.run import Run
-from plantain.bench.scores import Line, rows_of
+from plantain.bench.scores import rows_of
 from plantain.data.base import Example
 from plantain.files import writing
 from plantain.kinds import Prediction
@@ -135,7 +135,7 @@ def part(run: Run, answerer: Any, cases: int) -> str:
     figures = table(("figure", "value", "95 %"), every, (1, 2))
     return f"""<h2 id="{html.escape(anchor(run))}">{name}</h2>
 <p>{html.escape(run.benchmark.protocol)}. Again: <code>{html.escape(command(run))}</code></p>
-<div class="two"><div class="wide">{figures}</div>{reliability(run.lines())}</div>
+<div class="two"><div class="wide">{figures}</div>{reliability(run.lines())}{sparsification(run.lines())}</div>
 {"".join(rows)}{f"<p>Failed:</p><ul>{failures}</ul>" if failures else ""}"""
 
 
@@ -188,30 +188,3 @@ def thumb(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=80)
     return f"<img alt='' src='data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}'>"
-
-
-def reliability(lines: Sequence[Line]) -> str:
-    """The reliability diagram as SVG: how often what was said with a confidence was right, and how often it is said."""
-    rows = rows_of(lines, "calibration")
-    if not rows:
-        return ""
-    sure, right, share = CALIBRATION.curve(rows)
-    places = [_at(x, y) for x, y in zip(sure, right, strict=True) if np.isfinite(x) and np.isfinite(y)]
-    dots = "".join("<circle cx='{}' cy='{}' r='3' fill='#2a7'/>".format(*place.split(",")) for place in places)
-    tall, width = 60 * share / (float(share.max()) or 1.0), 200 / len(share)
-    bars = "".join(
-        f"<rect x='{30 + width * i:.1f}' y='{210 - h:.1f}' width='{width - 1:.1f}' height='{h:.1f}' fill='#8884'/>"
-        for i, h in enumerate(tall)
-    )
-    labels = ((130, 236, "middle", "confidence"), (26, 14, "end", "1"), (26, 214, "end", "0"), (230, 224, "end", "1"))
-    words = "".join(f"<text x='{x}' y='{y}' text-anchor='{way}'>{text}</text>" for x, y, way, text in labels)
-    return f"""<svg viewBox="0 0 240 244" width="240" height="244" font-size="11" fill="currentColor" role="img">
-<title>Reliability: share that was right, by confidence</title>{bars}
-<path d="M{_at(0, 0)} L{_at(1, 1)}" stroke="#888" stroke-dasharray="4 3" fill="none"/>
-<polyline points="{" ".join(places)}" fill="none" stroke="#2a7" stroke-width="2"/>{dots}
-<path d="M30,10 V210 H230" stroke="#888" fill="none"/>{words}</svg>"""
-
-
-def _at(x: float, y: float) -> str:
-    """A place in the diagram's unit square."""
-    return f"{30 + 200 * x:.1f},{210 - 200 * y:.1f}"

@@ -111,6 +111,80 @@ def bench(
     return 0
 
 
+def robustness(
+    *names: str,
+    model: str = "embedded",
+    weights: Path | None = None,
+    spec: Path | None = None,
+    data: Path | None = None,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/robustness"),
+    limit: int = 40,
+    corruptions: Annotated[tuple[str, ...], Parameter(negative_iterable="", consume_multiple=True)] = (),
+    severities: Annotated[tuple[int, ...], Parameter(negative_iterable="", consume_multiple=True)] = (1, 2, 3, 4, 5),
+    seed: int = 0,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """How answers hold in bad weather: figure, confidence, ECE and AUSE against severity, as one HTML page.
+
+    Parameters
+    ----------
+    names
+        Benchmarks (see `plantain benchmarks`).
+    model
+        Who is asked (see `plantain models`).
+    weights
+        Weights of the model: a file, or the folder they lie in.
+    spec
+        With --model file: the TOML file that says how the network is fed and read.
+    data
+        The folder of labelled photographs.
+    out
+        Folder of the runs and of robustness.html; a .md file for a page of markdown with plots beside it, the runs then
+        lie in runs/robustness.
+    limit
+        So many pictures of each benchmark, always the same.
+    corruptions
+        These alone, as in --corruptions fog rain; without it all.
+    severities
+        These alone, as in --severities 1 3 5.
+    seed
+        Draws legends and corruptions.
+    quiet
+        No progress.
+    """
+    if not names:
+        raise UsageError("name a benchmark, as in: plantain robustness nyu-excerpt/metric-depth --data FOLDER")
+    if data is None or not data.is_dir():
+        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
+    from plantain.bench import weather
+    from plantain.bench.robustness import chosen, doubts, sweep
+    from plantain.bench.run import Setting, named
+    from plantain.pipeline import load
+
+    setting = Setting(model, given(weights, spec), limit=limit, seed=seed)
+    answerer = load(model, **setting.options)
+    wanted = chosen(corruptions, answerer)
+    home = Path("runs/robustness") if out.suffix == ".md" else out
+    sweeps, doubted = [], []
+    for name in names:
+        pictures = min(limit, len(named(name).read(data)))
+        with progress(pictures * (1 + len(wanted) * len(severities)), name, quiet=quiet) as bar:
+            sweeps.append(sweep(name, answerer, setting, data, home, wanted, severities, bar.step))
+        doubted += list(doubts(name, answerer, setting, data))
+        print(sweeps[-1].told(), file=sys.stderr)
+    command = (
+        f"plantain robustness {' '.join(names)} --model {model} --data DATA --limit {limit} --severities "
+        + " ".join(map(str, severities))
+    )
+    if out.suffix == ".md":
+        target = weather.markdown(sweeps, doubted, out, command)
+    else:
+        target = weather.write(sweeps, doubted, out / "robustness.html", command)
+    emit({"report": str(target), "sweeps": [{"benchmark": s.benchmark, "clean": s.clean.figure, "kept": s.retained,
+                                             "follows": s.follows()} for s in sweeps]})  # fmt: skip
+    return 0
+
+
 def with_run(run: Run, scores: dict[str, Any]) -> None:
     """One JSON line on stdout, one for people on stderr."""
     emit({"run": str(run.folder), **{k: v for k, v in scores.items() if k not in ("parts", "failures")}})
