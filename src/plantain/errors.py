@@ -47,10 +47,10 @@ class MissingExtra(UsageError):
     "this needs the package 'torch', which is not installed; run: pip install 'plantain-vision[train]'"
     """
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"this needs the package {package!r}, which is not installed; run: pip install 'plantain-vision[{extra}]'"
-        )
+    def __init__(self, package: str, extra: str, install: str = "") -> None:
+        """`install`: what pip shall install, where no extra has it."""
+        wanted = install or f"plantain-vision[{extra}]"
+        super().__init__(f"this needs the package {package!r}, which is not installed; run: pip install '{wanted}'")
 
 
 class CodeMismatch(UsageError):

@@ -46,6 +46,11 @@ def specialist(
     return Row(name, factory, summary, "specialist", extra, licence, given, tuple(claims.split()))
 
 
+def hub(name: str, claims: str, summary: str, licence: str, where: str) -> Row:
+    """A row of a large specialist, whose weights come from a hub or a folder."""
+    return specialist(name, claims, summary, licence, where=where, extra="specialists")
+
+
 MODELS: dict[str, Row] = {
     row.name: row
     for row in (
@@ -86,6 +91,63 @@ MODELS: dict[str, Row] = {
             "YOLOv8 nano: boxes and masks of 80 classes.",
             "AGPL-3.0",
             extra="tflite",
+        ),
+        hub("sam3", "detect instances refer", "SAM 3: all things that a phrase names.", "SAM licence", "sam3:SAM3"),
+        hub(
+            "grounded-sam2",
+            "detect instances refer",
+            "Grounding DINO's boxes with SAM 2's masks.",
+            "Apache-2.0",
+            "grounding_dino:GroundedSAM2",
+        ),
+        hub(
+            "grounding-dino",
+            "detect",
+            "Grounding DINO: boxes of what words name.",
+            "Apache-2.0",
+            "grounding_dino:GroundingDINO",
+        ),
+        hub(
+            "depth-anything-v2",
+            "metric-depth relative-depth",
+            "Depth Anything V2, ZoeDepth, Depth Pro, DPT.",
+            "of the checkpoint",
+            "depth_anything:DepthAnything",
+        ),
+        hub(
+            "depth-anything-3",
+            "metric-depth relative-depth",
+            "Depth Anything 3, by its own package.",
+            "of the checkpoint",
+            "depth_anything_3:DepthAnything3",
+        ),
+        hub("moge-2", "metric-depth relative-depth normals", "MoGe-2, by its own package.", "MIT", "moge:MoGe"),
+        hub(
+            "unidepth",
+            "metric-depth relative-depth",
+            "UniDepth V2, by its own package.",
+            "CC BY-NC 4.0",
+            "unidepth:UniDepth",
+        ),
+        hub("dsine", "normals", "DSINE, by torch.hub.", "research only", "dsine:DSINE"),
+        hub("marigold-depth", "relative-depth", "Marigold: depth by diffusion.", "RAIL++-M", "marigold:MarigoldDepth"),
+        hub("marigold-normals", "normals", "Marigold: normals by diffusion.", "RAIL++-M", "marigold:MarigoldNormals"),
+        hub(
+            "mask2former",
+            "semantic refer detect instances",
+            "Mask2Former: the checkpoint's classes.",
+            "of the checkpoint",
+            "mask2former:Mask2Former",
+        ),
+        hub(
+            "oneformer",
+            "semantic refer detect instances",
+            "OneFormer: the checkpoint's classes.",
+            "MIT",
+            "mask2former:OneFormer",
+        ),
+        hub(
+            "yolo", "detect instances refer", "YOLO by ultralytics: the checkpoint's classes.", "AGPL-3.0", "yolo:YOLO"
         ),
         specialist(
             "pidinet",

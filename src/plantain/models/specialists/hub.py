@@ -1,0 +1,74 @@
+"""What the large specialists share: weights from a hub or a folder, a device, packages that are asked for by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from plantain._shapes import UInt8
+from plantain.errors import MissingExtra, PainterError
+from plantain.models.specialists.base import Specialist
+
+SURE = 0.01  # things below this score are not kept: average precision needs the unsure ones too
+
+
+class Pretrained(Specialist):
+    """`weights`: a name on the package's hub, or a folder; `device`: where it runs. Loaded at the first question."""
+
+    usual: ClassVar[str]  # the weights, where none are named
+    package: ClassVar[str] = "transformers"
+    install: ClassVar[str] = ""  # for packages that no extra has
+
+    def __init__(self, weights: str | Path | None = None, device: str = "cpu") -> None:
+        super().__init__()
+        self.source, self.device = str(weights or self.usual), device
+
+    @cached_property
+    def parts(self) -> Any:
+        """The network and what goes with it. MissingExtra, PainterError where they cannot be had."""
+        self.need("torch")
+        self.need(self.package)
+        try:
+            return self.load()
+        except (OSError, ValueError, KeyError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise PainterError(f"{self.name} cannot be loaded from {self.source!r} ({first})") from error
+
+    def load(self) -> Any:
+        """Loads `parts`."""
+        raise NotImplementedError
+
+    def need(self, package: str) -> Any:
+        """A package; the error says how to get it."""
+        try:
+            return import_module(package)
+        except ImportError as error:
+            if self.install and package == self.package:
+                raise MissingExtra(package, "", self.install) from error
+            raise MissingExtra(package.split(".")[0], "specialists") from error
+
+    def ready(self, network: Any) -> Any:
+        """A network for answers on its device."""
+        return network.to(self.device).eval()
+
+
+def picture(photo: UInt8[np.ndarray, "h w 3"]) -> Image.Image:
+    return Image.fromarray(photo)
+
+
+def arrays(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Tensors of a result as arrays."""
+    return {k: v.detach().cpu().numpy() for k, v in found.items() if hasattr(v, "detach")}
+
+
+def texts_of(task: Any) -> tuple[str, ...]:
+    """The names that a question asks for, whatever its sort."""
+    if task.name == "refer":
+        return (task.text,) if isinstance(task.text, str) else tuple(task.text)
+    return tuple(task.classes) if hasattr(task, "classes") else (task.thing,)

@@ -1,0 +1,56 @@
+"""SAM 3: all things that a noun phrase names, by transformers (SAM licence; the weights want a consent on the hub).
+
+plantain.load("sam3", device="cuda")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from plantain._shapes import UInt8
+from plantain.models.specialists.hub import SURE, Pretrained, arrays, picture, texts_of
+from plantain.models.specialists.seen import Seen, Things
+
+
+class SAM3(Pretrained):
+    """Instances with masks and scores, their union as the mask of a phrase, and whether it is there at all."""
+
+    name = "sam3"
+    usual = "facebook/sam3"
+    claims: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "any noun phrase")
+
+    def load(self) -> Any:
+        from transformers import Sam3Model, Sam3Processor
+
+        return Sam3Processor.from_pretrained(self.source), self.ready(Sam3Model.from_pretrained(self.source))
+
+    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
+        texts = texts_of(task)
+        return joined([self.found(photo, text) for text in texts], texts, photo.shape[:2])
+
+    def found(self, photo: UInt8[np.ndarray, "h w 3"], text: str) -> dict[str, np.ndarray]:
+        """Boxes, scores and masks of what a phrase names."""
+        processor, network = self.parts
+        import torch
+
+        inputs = processor(images=picture(photo), text=text, return_tensors="pt").to(self.device)
+        with torch.inference_mode():
+            outputs = network(**inputs)
+        size = [photo.shape[:2]]
+        (things,) = processor.post_process_instance_segmentation(outputs, threshold=SURE, target_sizes=size)
+        return arrays(things)
+
+
+def joined(found: list[dict[str, np.ndarray]], texts: tuple[str, ...], size: tuple[int, int]) -> Things:
+    """Things of several phrases, surest first."""
+    labels = np.concatenate([np.full(len(one["scores"]), i) for i, one in enumerate(found)]).astype(np.int64)
+    scores = np.concatenate([one["scores"] for one in found]).astype(np.float32)
+    boxes = np.concatenate([one["boxes"].reshape(-1, 4) for one in found]).astype(np.float32)
+    masks = None
+    if all("masks" in one for one in found):
+        masks = np.concatenate([one["masks"].reshape(-1, *size) for one in found]).astype(bool)
+    order = np.argsort(-scores, kind="stable")
+    return Things(boxes[order], scores[order], labels[order], texts, size, None if masks is None else masks[order])

@@ -1,0 +1,37 @@
+"""UniDepth V2: metric depth without a camera, by its own package (CC BY-NC 4.0).
+
+plantain.load("unidepth", weights="lpiccinelli/unidepth-v2-vitl14", device="cuda")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from plantain._shapes import UInt8
+from plantain.models.specialists.hub import Pretrained, arrays
+from plantain.models.specialists.seen import Seen, Surface
+
+
+class UniDepth(Pretrained):
+    """Metres of every pixel."""
+
+    name = "unidepth"
+    usual = "lpiccinelli/unidepth-v2-vitl14"
+    package = "unidepth"
+    install = "git+https://github.com/lpiccinelli-eth/UniDepth"
+    claims: Mapping[str, str] = {"metric-depth": "metres", "relative-depth": "depth up to scale and shift"}
+
+    def load(self) -> Any:
+        from unidepth.models import UniDepthV2
+
+        return self.ready(UniDepthV2.from_pretrained(self.source))
+
+    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
+        network = self.parts
+        import torch
+
+        found = arrays(network.infer(torch.from_numpy(photo.copy()).permute(2, 0, 1)))
+        return Surface(found["depth"].reshape(photo.shape[:2]), "metric")

@@ -1,0 +1,42 @@
+"""YOLO by the ultralytics package (AGPL-3.0): boxes, and masks by checkpoints named seg.
+
+plantain.load("yolo", weights="yolo11n-seg.pt")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from plantain._shapes import UInt8
+from plantain.models.specialists.hub import SURE, Pretrained
+from plantain.models.specialists.seen import Seen, Things
+
+
+class YOLO(Pretrained):
+    """Things of the checkpoint's classes."""
+
+    name = "yolo"
+    usual = "yolo11n-seg.pt"
+    package = "ultralytics"
+    install = "ultralytics"
+    claims: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "its classes alone")
+
+    def load(self) -> Any:
+        from ultralytics import YOLO as Network
+
+        return Network(self.source)
+
+    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
+        network = self.parts
+        (found,) = network.predict(
+            Image.fromarray(photo), conf=SURE, device=self.device, verbose=False, retina_masks=True
+        )
+        names = tuple(found.names[i] for i in range(len(found.names)))
+        boxes, size = found.boxes, (photo.shape[0], photo.shape[1])
+        masks = None if found.masks is None else found.masks.data.cpu().numpy().reshape(-1, *size) > 0.5
+        labels = boxes.cls.cpu().numpy().astype(np.int64)
+        return Things(boxes.xyxy.cpu().numpy(), boxes.conf.cpu().numpy(), labels, names, size, masks)
