@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Bool, UInt8
+from plantain.calibration import calibrated
 from plantain.errors import CodeMismatch, PainterError, PlantainError, UsageError
 from plantain.geometry import Placement, place, placement, restore
 from plantain.kinds import Prediction
@@ -113,7 +114,8 @@ class Sitting:
         answers = [self._seen(v, painted[i * count : (i + 1) * count]) for i, v in enumerate(self.views)]
         parts = [(v.tile, a) for v, a in zip(self.views, answers, strict=True) if v.tile is not None]
         whole = answers[0] if not parts else blend(parts, answers[0])
-        return replace(whole, stem=self.stem, task=self.asking.task.name)
+        named = replace(whole, stem=self.stem, task=self.asking.task.name)
+        return calibrated(named, named.task, getattr(self.painter, "calibration", {}))
 
     def _seen(self, view: View, painted: Sequence[Painting | PlantainError]) -> Prediction:
         """The answer about one view, in the view's own pixels."""
@@ -240,6 +242,9 @@ class Expert:
     def predict(self, photo: Any, task: Task | str, **options: Any) -> Prediction:
         """The answer to a question about a photo; no painting comes with it. UsageError for what it does not claim."""
         question = interpret(task) if isinstance(task, str) else task
+        if question.name not in self.claims:
+            known = ", ".join(self.claims)
+            raise UsageError(f"{self.name} answers {known}, not {question.name}; see `plantain models`")
         stem = Path(photo).stem if isinstance(photo, str | Path) else "photo"
         return replace(self.specialist.answer(read_photo(photo), question), stem=stem)
 
@@ -393,9 +398,14 @@ def _kept(model: str) -> Predictor | Expert:
     return load(model)
 
 
-def load(model: str = "embedded", **options: Any) -> Predictor | Expert:
-    """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`; `plantain models` lists all."""
-    return wrap(load_model(model, **options))
+def load(model: str = "embedded", *, calibrated: bool = True, **options: Any) -> Predictor | Expert:
+    """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`; `plantain models` lists all.
+
+    `calibrated` False: confidence as the decoder states it, not set right by the model's calibration."""
+    loaded: Any = load_model(model, **options)
+    if not calibrated:
+        loaded.calibration = {}
+    return wrap(loaded)
 
 
 def predict(photo: Any, task: Task | str, *, model: str = "embedded", **options: Any) -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from golden import golden
-from plantain.bench.metrics.calibration import Calibration, Sparsification, isotonic, temperature
+from plantain.bench.metrics.calibration import Calibration, Sparsification
+from plantain.calibration import isotonic, temperature
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2", "max"])

@@ -34,6 +34,7 @@ class Silent:
 
     def __init__(self, painter: Painter) -> None:
         self.name, self.codes, self.size = painter.name, painter.codes, painter.size
+        self.calibration = getattr(painter, "calibration", {})
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """An error a request."""

@@ -171,6 +171,7 @@ class Worn:
 
     def __init__(self, painter: Painter, change: Corruption) -> None:
         self.painter, self.name, self.codes = painter, painter.name, painter.codes
+        self.calibration = getattr(painter, "calibration", {})
         self.change, self.level = change.name, PAINTED[change.name][change.severity - 1]
 
     def size(self, width: int, height: int) -> tuple[int, int]:

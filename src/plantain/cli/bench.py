@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    action: Literal["run", "score", "report", "compare"],
+    action: Literal["run", "score", "report", "compare", "calibrate"],
     /,
     *names: str,
     model: str = "embedded",
@@ -42,6 +42,8 @@ def bench(
         run: asks the model about every picture; what is answered already is not asked again. score: decodes and
         measures the kept answers anew. report: one HTML page of several runs.
         compare: the second run minus the first, picture by picture.
+        calibrate: fits the confidence of the runs' model on half of their pictures, a map a task, into OUT (.json);
+        lay it beside the weights as calibration.json.
     names
         run: benchmarks (see `plantain benchmarks`). The others: folders of runs.
     model
@@ -93,6 +95,8 @@ def bench(
             raise UsageError(f"compare takes two runs, not {len(runs)}: plantain bench compare FIRST SECOND")
         emit(asdict(compare(runs[0], runs[1])))
         return 0
+    if action == "calibrate":
+        return calibrate(runs, out, quiet)
     if action == "report":
         from plantain.bench.page import markdown, write
 
@@ -182,6 +186,27 @@ def robustness(
         target = weather.write(sweeps, doubted, out / "robustness.html", command)
     emit({"report": str(target), "sweeps": [{"benchmark": s.benchmark, "clean": s.clean.figure, "kept": s.retained,
                                              "follows": s.follows()} for s in sweeps]})  # fmt: skip
+    return 0
+
+
+def calibrate(runs: list[Run], out: Path, quiet: bool) -> int:
+    """Fits and writes; a JSON line a benchmark: ECE before and after on the half that was not fitted."""
+    from dataclasses import asdict
+
+    from plantain.bench.calibrate import fit, write
+    from plantain.pipeline import load
+
+    models = {run.setting.model: run.setting.options for run in runs}
+    if len(models) > 1:
+        raise UsageError(f"calibrate takes the runs of one model, not of {', '.join(models)}")
+    ((model, options),) = models.items()
+    answerer = load(model, calibrated=False, **options)
+    with progress(sum(len(run.examples) for run in runs), "calibrate", quiet=quiet) as bar:
+        fits, told = fit(runs, answerer, step=bar.step)
+    target = out if out.suffix == ".json" else out / "calibration.json"
+    write(fits, told, target)
+    for one in told:
+        emit(asdict(one))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -36,7 +36,7 @@ class Asking:
     "Wording of the prompt: imperative, caption, json or terse."
 
     @property
-    def given(self) -> dict[str, str]:
+    def given(self) -> dict[str, Any]:
         """The options that the model is loaded with."""
         return given(self.weights, self.spec)
 
@@ -89,6 +89,6 @@ def at_least(option: str, value: int, least: int) -> None:
         raise UsageError(f"{option} must be at least {least}, not {value}")
 
 
-def given(weights: Path | None, spec: Path | None) -> dict[str, str]:
+def given(weights: Path | None, spec: Path | None) -> dict[str, Any]:
     """The options that a model is loaded with, as far as they are said."""
     return {name: str(path) for name, path in (("weights", weights), ("spec", spec)) if path is not None}

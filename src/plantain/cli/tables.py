@@ -38,7 +38,7 @@ def models(*, json: Json = False) -> int:
         {
             "model": row.name,
             "kind": row.kind,
-            "answers": " ".join(row.claims) or ("every task" if row.kind == "painter" else "what its spec says"),
+            "answers": " ".join(row.claims) or ("every task" if row.kind == "painter" else "as its spec says"),
             "ready": "yes" if not lacking(row.extra) else pip_command(row.extra),
             "licence": row.licence,
             "about": row.summary,

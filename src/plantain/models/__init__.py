@@ -75,6 +75,9 @@ MODELS: dict[str, Row] = {
             "plantain.models.cached:Cached",
             "Another painter (painter=..., folder=...) whose paintings are kept on disk and never painted twice.",
         ),
+        Row("gated", "plantain.wrappers:Gated", "Asks first whether a thing is there (spec=...).", "wrapper"),
+        Row("rewriting", "plantain.wrappers:Rewriting", "Has queries rewritten as phrases (spec=...).", "wrapper"),
+        Row("routed", "plantain.wrappers:Routed", "Gives the surest of several answers (spec=...).", "wrapper"),
         specialist("file", "", "Any ONNX or TFLite network by a spec (spec=FILE.toml).", "its own", where="files:File"),
         specialist("meter", "metric-depth relative-depth", "METER-xxs: indoor depth in metres.", "MIT"),
         specialist(

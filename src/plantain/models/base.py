@@ -15,7 +15,10 @@ from plantain.painting import Painting, Request
 
 @runtime_checkable
 class Painter(Protocol):
-    """Any generator. One bad request never fails its batch: its place in the list holds the error."""
+    """Any generator. One bad request never fails its batch: its place in the list holds the error.
+
+    It may also have `calibration`: fits by task (`plantain.calibration`), which set the confidence of answers right.
+    """
 
     name: str
     codes: Mapping[str, str]  # favourite code a task: {"metric-depth": "log-gray"}; {} = each task's default
@@ -37,5 +40,5 @@ class Specialist(Protocol):
     claims: Mapping[str, str]  # task -> what it claims there, in words
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
-        """The answer at the photo's size; UsageError for what it does not claim."""
+        """The answer at the photo's size to a task that it claims; UsageError for names that it does not know."""
         ...

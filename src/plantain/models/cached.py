@@ -31,6 +31,10 @@ class Cached:
     def codes(self) -> Mapping[str, str]:
         return self.painter.codes
 
+    @property
+    def calibration(self) -> Mapping[str, Any]:
+        return getattr(self.painter, "calibration", {})
+
     def size(self, width: int, height: int) -> tuple[int, int]:
         return self.painter.size(width, height)
 

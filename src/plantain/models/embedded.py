@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import Float, UInt8
+from plantain.calibration import FILE, Fit, read
 from plantain.errors import PainterError, PlantainError
 from plantain.models.grids import PATCH, grid
 from plantain.models.words import Tokens, Words, shipped
@@ -63,8 +64,13 @@ class Embedded:
     codes: Mapping[str, str] = SMOOTH
 
     def __init__(self, weights: str | Path = FOLDER, threads: int | None = None) -> None:
-        """`weights`: a folder with trunk.onnx and decoder.onnx, as `plantain train` writes it."""
+        """`weights`: a folder with trunk.onnx and decoder.onnx, as `plantain train` writes it, and calibration.json."""
         self.weights, self.threads = Path(weights), threads
+
+    @cached_property
+    def calibration(self) -> Mapping[str, Fit]:
+        """What sets the confidence of its answers right, by task."""
+        return read(self.weights / FILE)
 
     @cached_property
     def reader(self) -> Reader:

@@ -1,4 +1,4 @@
-"""Is confidence worth anything? ECE of probabilities, AUSE of uncertainties, and two ways to set confidence right."""
+"""Is confidence worth anything? ECE of probabilities, AUSE of uncertainties."""
 
 from __future__ import annotations
 
@@ -98,46 +98,3 @@ def _left(order: np.ndarray, errors: np.ndarray, sum_up: Callable[[np.ndarray], 
     """What is left of the error as the pixels of the largest `order` go, a fiftieth at a time."""
     cuts = [np.percentile(order, 100 * (1 - k / CUTS)) for k in range(CUTS)]
     return [*(sum_up(errors[order <= cut]) for cut in cuts), 0.0]
-
-
-# ---- setting confidence right
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A map from stated confidence to the share that is right: linear between `x` (rising) and `y`."""
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-
-    def apply(self, confidence: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        """Calibrated confidence, in the dtype given."""
-        return np.interp(confidence, self.x, self.y).astype(confidence.dtype)
-
-
-def isotonic(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"], knots: int = 32) -> Fit:
-    """The best rising map in the sense of squares, at no more than `knots` places.
-
-    Source: pool adjacent violators (Ayer et al. 1955), on equally filled groups of the sorted confidences."""
-    order = np.argsort(confidence, kind="stable")
-    groups = np.array_split(order, min(knots, len(order)))
-    x = np.array([confidence[g].mean() for g in groups])
-    blocks: list[list[float]] = []  # mean, weight, members
-    for g in groups:
-        blocks.append([float(np.mean(right[g])), float(len(g)), 1])
-        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
-            last, before = blocks.pop(), blocks.pop()
-            weight = last[1] + before[1]
-            blocks.append([(last[0] * last[1] + before[0] * before[1]) / weight, weight, last[2] + before[2]])
-    y = np.concatenate([np.full(int(members), value) for value, _, members in blocks])
-    return Fit(tuple(x.tolist()), tuple(y.tolist()))
-
-
-def temperature(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"], knots: int = 65) -> Fit:
-    """Logits divided by the one number that makes the outcomes likeliest. Source: Guo et al. 2017, arXiv 1706.04599."""
-    logit = np.log(np.clip(confidence, 1e-4, 1 - 1e-4) / (1 - np.clip(confidence, 1e-4, 1 - 1e-4)))
-    grid = np.exp(np.linspace(np.log(0.05), np.log(20), 241))
-    likely = [np.mean(np.logaddexp(0, np.where(right, -1, 1) * logit / t)) for t in grid]
-    best = grid[int(np.argmin(likely))]
-    x = np.linspace(1e-4, 1 - 1e-4, knots)
-    return Fit(tuple(x.tolist()), tuple((1 / (1 + ((1 - x) / x) ** (1 / best))).tolist()))

@@ -52,9 +52,9 @@ class Presence:
         return 1.0 - truth
 
     def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
-        stated = self.answer(answers, example, asked)
-        right = (stated > 0.5) == self.truth(example, asked)
-        return Belief(np.abs(2 * stated - 1), right, 1.0 - right)
+        """The stated probability itself against what is there."""
+        stated, there = self.answer(answers, example, asked), self.truth(example, asked)
+        return Belief(stated, there, np.abs(there - stated))
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,22 @@
-"""What every specialist is: a name, its claims, and one method. What it does not claim it refuses."""
+"""What every specialist is: a name, its claims, and one method."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from plantain._shapes import UInt8
+from plantain.calibration import Fit, calibrated, read
 from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.kinds import Prediction
 from plantain.models.specialists.seen import Seen
+
+CALIBRATIONS = Path(__file__).parent / "calibration"
 
 
 class Specialist:
@@ -26,18 +30,21 @@ class Specialist:
     def __init__(self) -> None:
         self._last: tuple[np.ndarray, Seen] | None = None
 
+    @cached_property
+    def calibration(self) -> Mapping[str, Fit]:
+        """What sets the confidence of its answers right, by task."""
+        return read(CALIBRATIONS / f"{self.name}.json")
+
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
-        """The answer at the photo's size. UsageError for a task that is not claimed or a name that is not known;
+        """The answer at the photo's size, to a task that is claimed. UsageError for a name that is not known;
         PainterError where the network itself fails."""
-        if task.name not in self.claims:
-            raise UsageError(f"{self.name} answers {', '.join(self.claims)}, not {task.name}; see `plantain models`")
         try:
             seen = self.look(photo, task)
         except PlantainError:
             raise
         except Exception as error:  # a network is other people's code
             raise PainterError(f"the specialist {self.name!r} failed: {type(error).__name__}: {error}") from error
-        return replace(seen.answer(task), task=task.name)
+        return calibrated(replace(seen.answer(task), task=task.name), task.name, self.calibration)
 
     def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
         """What is seen with this question in mind: here the same for all, and remembered for the last photo."""
