@@ -50,7 +50,8 @@ def isotonic(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"]
             weight = last[1] + before[1]
             blocks.append([(last[0] * last[1] + before[0] * before[1]) / weight, weight, last[2] + before[2]])
     y = np.concatenate([np.full(int(members), value) for value, _, members in blocks])
-    return Fit(tuple(x.tolist()), tuple(y.tolist()))
+    place, first = np.unique(x, return_index=True)  # equal confidences lie in one block, or at its start
+    return Fit(tuple(place.tolist()), tuple(y[first].tolist()))
 
 
 def temperature(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"], knots: int = 65) -> Fit:

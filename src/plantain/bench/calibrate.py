@@ -103,8 +103,14 @@ def ece(belief: Belief) -> float:
     return CALIBRATION.reduce([CALIBRATION.measure(belief.confidence, belief.right)])["ece"]
 
 
+def worth(task: str, told: Sequence[Told]) -> bool:
+    """Whether the mean ECE of the task's benchmarks, on the halves that were not fitted, has become smaller."""
+    rows = [one for one in told if one.task == task]
+    return bool(np.nanmean([one.after for one in rows]) < np.nanmean([one.before for one in rows]))
+
+
 def write(fits: Mapping[str, Fit], told: Sequence[Told], target: Path) -> Path:
-    """The file that lies beside the weights, with what it was fitted on and what it is worth."""
+    """The file that lies beside the weights, with what each fit is worth; those that are worth nothing are left out."""
     record = {
         task: {
             "x": [round(x, 5) for x in fit.x],
@@ -112,7 +118,8 @@ def write(fits: Mapping[str, Fit], told: Sequence[Told], target: Path) -> Path:
             "ece": {t.benchmark: [round(t.before, 4), round(t.after, 4), t.n] for t in told if t.task == task},
         }
         for task, fit in fits.items()
+        if worth(task, told)
     }
     with writing(target) as path:
-        path.write_text(json.dumps(record, indent=1) + "\n")
+        path.write_text(json.dumps(record) + "\n")
     return target

@@ -32,7 +32,7 @@ def bench(
     seed: int = 0,
     style: str = "imperative",
     corrupt: str | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
 ) -> int:
     """Runs benchmarks, scores runs again without asking the model, and reports. A JSON line a benchmark on stdout.
 
@@ -126,7 +126,7 @@ def robustness(
     corruptions: Annotated[tuple[str, ...], Parameter(negative_iterable="", consume_multiple=True)] = (),
     severities: Annotated[tuple[int, ...], Parameter(negative_iterable="", consume_multiple=True)] = (1, 2, 3, 4, 5),
     seed: int = 0,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
 ) -> int:
     """How answers hold in bad weather: figure, confidence, ECE and AUSE against severity, as one HTML page.
 
