@@ -22,6 +22,7 @@ import pytest
 
 SHARED = "depth_marigold"
 KEPT = {"test_edges": "edges_bsds"}  # opened once for all tests of a module
+OTHERS = "not excerpts and not corruptions and not run and not by_hand and not between"
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -98,7 +99,7 @@ def collect() -> Notes:
     told = io.StringIO()
     with redirect_stdout(told):
         code = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests/bench"), "-k",
-                            "not excerpts and not corruptions and not run and not by_hand and not between"], plugins=[notes])  # fmt: skip
+                            OTHERS], plugins=[notes])  # fmt: skip
     if code:
         sys.exit(f"the tests of the metrics fail:\n{told.getvalue()}")
     return notes

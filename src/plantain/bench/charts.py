@@ -53,7 +53,7 @@ def lines(
 
 
 def frame(width: int, height: int, title: str, inside: str) -> str:
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+    return (f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'font-size="11" font-family="system-ui, sans-serif" fill="currentColor" role="img">'
             f"<title>{html.escape(title)}</title>{inside}</svg>")  # fmt: skip
 
@@ -72,7 +72,7 @@ def sparsification(told: Sequence[Line]) -> str:
     rows = [row for row in rows_of(told, "sparsification") if "left" in row]
     if not rows:
         return ""
-    gone, own, best = SPARSIFICATION.curves(rows)
+    gone, own, best = SPARSIFICATION.curves(rows).tolist()
     series = {"unsure first": (gone, own), "worst first": (gone, best), "any order": (gone, [own[0]] * len(gone))}
     return lines("error that is left", series, "share of pixels taken away")
 

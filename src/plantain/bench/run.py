@@ -70,13 +70,64 @@ class Setting:
         return {name: getattr(self, name) for name in ("samples", "passes", "seed", "style")}
 
 
-class Run:
+class Folder:
+    """A folder with run.json, what is asked of whom, and rows.jsonl, a line a picture."""
+
+    def __init__(self, folder: Path, record: Mapping[str, Any], data: Path) -> None:
+        self.folder, self.record, self.data = folder, dict(record), data
+
+    def begin(self, answerer: Any) -> None:
+        """Writes run.json, or checks that the one that is there says the same."""
+        if (self.folder / "run.json").exists():
+            self._agree(read_record(self.folder))
+            return
+        about = {"data": str(self.data), "model": weights_hash(answerer), "plantain": __version__,
+                 "numpy": np.__version__, "python": platform.python_version(), "machine": platform.machine(),
+                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}  # fmt: skip
+        self.write("run.json", self.record | about)
+
+    def _agree(self, stored: Mapping[str, Any]) -> None:
+        for key, mine in self.record.items():
+            if stored.get(key) != mine:
+                raise UsageError(f"{self.folder} holds a run with another {key} ({stored.get(key)!r}, not {mine!r}); "
+                                 "choose another folder")  # fmt: skip
+
+    def lines(self) -> list[Line]:
+        """The lines of rows.jsonl; what a killed run left of a line is cut off."""
+        path = self.folder / "rows.jsonl"
+        if not path.exists():
+            return []
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            os.truncate(path, len(whole))
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def fill(
+        self, examples: Sequence[Example], line: Callable[[Example], Line], step: Callable[[], None] = lambda: None
+    ) -> None:
+        """Writes the lines that are not there yet, each safe on disk before the next."""
+        done = {one["id"] for one in self.lines()}
+        with (self.folder / "rows.jsonl").open("ab") as file:
+            for example in examples:
+                if example.id not in done:
+                    file.write(json.dumps(line(example)).encode() + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                step()
+
+    def write(self, name: str, record: Mapping[str, Any]) -> None:
+        with writing(self.folder / name) as path:
+            path.write_text(json.dumps(record, indent=1) + "\n")
+
+
+class Run(Folder):
     """A run's folder. UsageError where it belongs to another benchmark, version or setting."""
 
     def __init__(self, folder: Path, benchmark: Benchmark, setting: Setting, data: Path) -> None:
-        self.folder, self.benchmark, self.setting, self.data = folder, benchmark, setting, data
+        self.benchmark, self.setting = benchmark, setting
         self.examples = chosen(benchmark, data, setting.limit)
-        self.record = {
+        record = {
             "benchmark": benchmark.id,
             "version": benchmark.version,
             "split": split_hash(self.examples),
@@ -84,6 +135,7 @@ class Run:
             "protocol": benchmark.protocol,
             "setting": asdict(setting),
         }
+        super().__init__(folder, record, data)
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -97,34 +149,11 @@ class Run:
         run._agree(stored)
         return run
 
-    def begin(self, answerer: Any) -> None:
-        """Writes run.json, or checks that the one that is there says the same."""
-        if (self.folder / "run.json").exists():
-            self._agree(read_record(self.folder))
-            return
-        about = {"data": str(self.data), "model": weights_hash(answerer), "plantain": __version__,
-                 "numpy": np.__version__, "python": platform.python_version(), "machine": platform.machine(),
-                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}  # fmt: skip
-        self._write("run.json", self.record | about)
-
-    def _agree(self, stored: Mapping[str, Any]) -> None:
-        for key, mine in self.record.items():
-            if stored.get(key) != mine:
-                raise UsageError(f"{self.folder} holds a run with another {key} ({stored.get(key)!r}, not {mine!r}); "
-                                 "choose another folder")  # fmt: skip
-
     def over(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every picture that has no line yet; gives and writes the scores."""
         self.begin(answerer)
-        done = {line["id"] for line in self.lines()}
         kept = self.kept(answerer)
-        with (self.folder / "rows.jsonl").open("ab") as file:
-            for example in self.examples:
-                if example.id not in done:
-                    file.write(json.dumps(self.line(example, kept)).encode() + b"\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                step()
+        self.fill(self.examples, lambda example: self.line(example, kept), step)
         return self.score()
 
     def again(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -178,23 +207,12 @@ class Run:
         seconds = round(time.perf_counter() - start, 3)
         return {"id": example.id, **told, "seconds": seconds, "rows": {name: plain(row) for name, row in rows.items()}}
 
-    def lines(self) -> list[Line]:
-        """The lines of rows.jsonl; what a killed run left of a line is cut off."""
-        path = self.folder / "rows.jsonl"
-        if not path.exists():
-            return []
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            os.truncate(path, len(whole))
-        return [json.loads(line) for line in whole.splitlines()]
-
     def score(self) -> dict[str, Any]:
         """The scores of the lines that are there, written to scores.json."""
         wanted = {example.id: place for place, example in enumerate(self.examples)}
         lines = sorted((line for line in self.lines() if line["id"] in wanted), key=lambda line: wanted[line["id"]])
         scores = {key: self.record[key] for key in ("benchmark", "version", "split")} | score(self.benchmark, lines)
-        self._write("scores.json", scores)
+        self.write("scores.json", scores)
         return scores
 
     def scores(self) -> dict[str, Any]:
@@ -202,10 +220,6 @@ class Run:
         path = self.folder / "scores.json"
         kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else self.score()
         return kept
-
-    def _write(self, name: str, record: Mapping[str, Any]) -> None:
-        with writing(self.folder / name) as path:
-            path.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -31,6 +31,12 @@ def charts(sweep: Sweep) -> dict[str, str]:
     return out
 
 
+def standing(svg: str) -> str:
+    """A chart as a file of its own: dark on white."""
+    own = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" style="background: #fff" ', 1)
+    return own.replace('fill="currentColor"', 'fill="#444"') + "\n"
+
+
 def rows(sweep: Sweep) -> list[list[str]]:
     """A row a corruption: the figure at each severity, and ECE and confidence at the last."""
     out = []
@@ -86,7 +92,7 @@ def markdown(sweeps: Sequence[Sweep], doubts: Sequence[Doubt], target: Path, com
             if svg:
                 file = f"pictures/robustness-{stem}-{name}.svg"
                 with writing(target.parent / file) as path:
-                    path.write_text(svg.replace('fill="currentColor"', 'fill="#444" style="background: #fff"') + "\n")
+                    path.write_text(standing(svg))
                 text.append(f"![{name} against severity]({file})\n")
         text.append("\n| " + " | ".join(head(sweep)) + " |\n|-" + "|-:" * (len(head(sweep)) - 1) + "|\n")
         text += ["| " + " | ".join(row) + " |\n" for row in rows(sweep)]

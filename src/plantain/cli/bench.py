@@ -32,6 +32,7 @@ def bench(
     seed: int = 0,
     style: str = "imperative",
     corrupt: str | None = None,
+    base: str | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
 ) -> int:
     """Runs benchmarks, scores runs again without asking the model, and reports. A JSON line a benchmark on stdout.
@@ -70,6 +71,9 @@ def bench(
     corrupt
         What befalls the photos or the paintings, as NAME:SEVERITY (1 to 5): noise, blur, motion, jpeg, dark, contrast,
         fog, rain, snow, dirt, cast, painting-jpeg, aspect.
+    base
+        Of generation/kept: the painter that the model was tuned from, or a folder of its weights; it is asked too, and
+        the differences are given.
     quiet
         No progress.
     """
@@ -78,6 +82,10 @@ def bench(
     from plantain.bench.run import Run, Setting, named
     from plantain.pipeline import load
 
+    if action == "run" and "generation/kept" in names:
+        if data is None or len(names) > 1:
+            raise UsageError("generation/kept runs alone: plantain bench run generation/kept --model A --data FOLDER")
+        return generation(model, given(weights, spec), base, data, out, limit, seed, quiet)
     runs: list[Run] = []
     if action != "run":
         runs = [Run.open(Path(name)) for name in names]
@@ -207,6 +215,30 @@ def calibrate(runs: list[Run], out: Path, quiet: bool) -> int:
     write(fits, told, target)
     for one in told:
         emit(asdict(one))
+    return 0
+
+
+def generation(
+    model: str, options: dict[str, Any], base: str | None, data: Path, out: Path, limit: int | None, seed: int,
+    quiet: bool,
+) -> int:  # fmt: skip
+    """A JSON line: the figures, and with a base the differences."""
+    from plantain.bench.generation import GenerationRun, Kept, against
+    from plantain.pipeline import load
+
+    asked = [(model, options)]
+    if base is not None:
+        asked.append((model, options | {"weights": base}) if Path(base).is_dir() else (base, {}))
+    runs = []
+    for i, (name, given_options) in enumerate(asked):
+        home = out / (name if not i else f"{name}-base") / "generation-kept"
+        run = GenerationRun(home, Kept(name, given_options, limit, seed=seed), data)
+        with progress(len(run.examples), f"generation/kept {name}", quiet=quiet) as bar:
+            scores = run.over(load(name, **given_options), bar.step)
+        emit({"run": str(home), **scores})
+        runs.append(run)
+    if base is not None:
+        emit({"model": model, "base": base, "difference": against(runs[0], runs[1])})
     return 0
 
 

@@ -135,6 +135,11 @@ class Embedded:
             canvas = np.where(request.mask[..., None], canvas, request.photo.astype(np.float32) / 255)
         return canvas
 
+    def denoise(self, words: str, canvas: Float[np.ndarray, "h w 3"], t: float) -> Float[np.ndarray, "h w 3"]:
+        """The clean picture of these words guessed from a noised one at t (0 is noise, 1 the picture)."""
+        look = Look(self, None, self.words.read(words), (canvas.shape[1], canvas.shape[0]))
+        return look.paint(canvas.astype(np.float32), t)
+
 
 def refusal(request: Request) -> PainterError | None:
     """Why this canvas cannot be painted."""
