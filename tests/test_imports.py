@@ -12,7 +12,7 @@ import pytest
 import plantain
 
 ROOT = Path(plantain.__file__).parent
-GROUND = {"_shapes", "errors", "__version__"}
+GROUND = {"_shapes", "errors", "__version__", "vocabularies"}
 SHOWN = {"kinds", "panel", "drawings", "show", "export", "save", "files", "skeleton"}  # answers as files and pictures
 MAY: dict[str, set[str]] = {
     "errors": set(),
@@ -35,6 +35,7 @@ MAY: dict[str, set[str]] = {
     "tasks": {"colour", "kinds"},
     "models": {"painting", "kinds", "photo", "calibration"},
     "pipeline": {"tasks", "models", "painting", "kinds", "photo", "geometry", "tiles", "calibration"},
+    "vocabularies": set(),
     "endpoints": set(),
     "wrappers": {"endpoints", "pipeline", "kinds", "tasks"},
     "data": {"kinds", "tasks", "colour"},

@@ -9,9 +9,10 @@ import plantain
 from plantain import tasks
 from plantain.errors import PainterError, UnknownName, UsageError
 from plantain.kinds import Depth
-from plantain.models.specialists.files import COCO_80, KNOWN, READERS, File, Spec, nanodet, yolo
+from plantain.models.specialists.files import KNOWN, READERS, File, Spec, nanodet, yolo
 from plantain.models.specialists.seen import Classes, Points, Soft, Surface, Things, known
 from plantain.models.specialists.tensors import Feed, without_doubles
+from plantain.vocabularies import COCO_THINGS
 
 onnx = pytest.importorskip("onnx")
 WIDE, HIGH = 40, 20
@@ -196,7 +197,7 @@ def test_nanodet_distances_are_expectations():
 
 def test_names_as_people_say_them():
     assert known("the couches", ("chair", "sofa")) == [1]
-    assert known("traffic lights", COCO_80) == [9]
+    assert known("traffic lights", COCO_THINGS) == [9]
     with pytest.raises(UsageError, match="does not know 'unicorn'"):
         known("unicorn", ("chair",))
 

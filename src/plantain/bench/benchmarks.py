@@ -43,7 +43,10 @@ from plantain.bench.questions import (
     Things,
 )
 from plantain.bench.questions import Normals as AskNormals
-from plantain.bench.vocabularies import (
+from plantain.data.base import Example
+from plantain.data.excerpts import NYU_CROP, read
+from plantain.tasks import Task
+from plantain.vocabularies import (
     ADE_30,
     ADE_150,
     CAMVID_11,
@@ -56,9 +59,6 @@ from plantain.bench.vocabularies import (
     NYU_13,
     VOC_21,
 )
-from plantain.data.base import Example
-from plantain.data.excerpts import NYU_CROP, read
-from plantain.tasks import Task
 
 BELIEFS = 4000  # values of confidence a picture that are kept, evenly taken
 CALIBRATION, SPARSIFICATION = Calibration(bins=15), Sparsification("mean")

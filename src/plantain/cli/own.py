@@ -30,7 +30,8 @@ def train(
     Parameters
     ----------
     preset
-        How large and how long: seedling_debug, seedling_cpu or seedling_gpu.
+        How large and how long: seedling_debug, seedling_cpu or seedling_gpu; or the control: unet_cpu, unet_reader_cpu,
+        unet_gpu, unet_reader_gpu.
     data
         The folder of labelled photographs.
     out

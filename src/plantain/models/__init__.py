@@ -153,6 +153,13 @@ MODELS: dict[str, Row] = {
             "yolo", "detect instances refer", "YOLO by ultralytics: the checkpoint's classes.", "AGPL-3.0", "yolo:YOLO"
         ),
         specialist(
+            "unet",
+            "metric-depth relative-depth normals semantic refer matte edges keypoints",
+            "The control: a U-Net with one head a task, by plantain train unet_cpu.",
+            "of the data",
+            where="unet:UNet",
+        ),
+        specialist(
             "pidinet",
             "edges",
             "PiDiNet-small: edges.",

@@ -17,26 +17,8 @@ from plantain.tasks import truth as truths
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, Legend, legend_of, name_of, names_of, rgb_of, said
 from plantain.tasks.wording import RGB
+from plantain.vocabularies import COCO_17
 
-COCO_17 = (
-    "nose",
-    "left eye",
-    "right eye",
-    "left ear",
-    "right ear",
-    "left shoulder",
-    "right shoulder",
-    "left elbow",
-    "right elbow",
-    "left wrist",
-    "right wrist",
-    "left hip",
-    "right hip",
-    "left knee",
-    "right knee",
-    "left ankle",
-    "right ankle",
-)
 RADIUS = 0.03  # of a disc, as a share of the picture's longer side
 FAINT = 20  # levels: darker pixels are background
 SEEN = 0.2  # score from which a point counts as visible; fainter ones keep their place

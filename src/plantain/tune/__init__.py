@@ -31,12 +31,17 @@ def train(
     `start` is another run's folder whose averaged weights this run begins with, at stage 2; parts it lacks are new, and
     batches go on where that run's ended. `rate`: the largest learning rate, where not the preset's.
     `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
-    SIGTERM saves a checkpoint and ends the process.
+    SIGTERM saves a checkpoint and ends the process. The presets unet_* train the control (`tune/unet.py`), from the
+    start each time.
     """
     try:
         import torch  # noqa: F401
     except ImportError:
         raise MissingExtra("torch", "train") from None
+    from plantain.tune import unet
+
+    if preset in unet.PRESETS:
+        return unet.train(preset, Path(data), Path(out), minutes, say)
     from plantain.data.excerpts import present
     from plantain.tune import export, taps
     from plantain.tune.batches import SHARES, Cached, Live, Source
@@ -45,7 +50,7 @@ def train(
     from plantain.tune.reader import load_reader
 
     if preset not in PRESETS:
-        raise UnknownName("preset", preset, PRESETS)
+        raise UnknownName("preset", preset, [*PRESETS, *unet.PRESETS])
     chosen = PRESETS[preset]
     chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps, rate=rate or chosen.rate)
     root, folder = Path(data), Path(out)

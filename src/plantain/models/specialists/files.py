@@ -27,9 +27,9 @@ import numpy as np
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, UnknownName, UsageError
 from plantain.models.specialists.base import Specialist, located
-from plantain.models.specialists.names import COCO_17, COCO_80, VOC
 from plantain.models.specialists.seen import Classes, Lines, Points, Seen, Slopes, Soft, Surface, Things
 from plantain.models.specialists.tensors import IMAGENET, Feed, Network, without_doubles
+from plantain.vocabularies import COCO_17, COCO_THINGS, VOC_21
 
 LIKELY = 0.01  # boxes below this score are not kept: average precision needs the unsure ones too
 DOUBLE = 0.6
@@ -280,18 +280,18 @@ KNOWN: dict[str, Spec] = {
     for spec in (
         Spec("meter", "meter_nyu_xxs.onnx", "depth", unit=0.01,
              feed=Feed((256, 192), mean=IMAGENET[0], spread=IMAGENET[1], frame=NYU_FRAME)),
-        Spec("deeplab-voc", "deeplabv3_mnv2_pascal_quant.tflite", "ids", classes=VOC,
+        Spec("deeplab-voc", "deeplabv3_mnv2_pascal_quant.tflite", "ids", classes=VOC_21,
              feed=Feed((513, 513), layout="nhwc")),
         Spec("u2netp", "u2netp.onnx", "mask-stretched", thing="main object",
              feed=Feed((320, 320), mean=IMAGENET[0], spread=IMAGENET[1])),
         Spec("selfie", "selfie_segmentation.tflite", "mask", thing="person", feed=Feed((256, 256), layout="nhwc")),
         Spec("movenet", "movenet_single_pose_lightning_ptq.tflite", "points", classes=COCO_17,
              feed=Feed((192, 192), fit="letterbox", layout="nhwc")),
-        Spec("nanodet", "nanodet_m.onnx", "nanodet", classes=COCO_80,
+        Spec("nanodet", "nanodet_m.onnx", "nanodet", classes=COCO_THINGS,
              feed=Feed((416, 416), fit="letterbox", order="bgr", scale=1.0, mean=NANODET_MEAN, spread=NANODET_SPREAD)),
-        Spec("yolov8n", "yolov8n_int8.tflite", "yolo", classes=COCO_80,
+        Spec("yolov8n", "yolov8n_int8.tflite", "yolo", classes=COCO_THINGS,
              feed=Feed((640, 640), fit="letterbox", pad=114, layout="nhwc")),
-        Spec("yolov8n-seg", "yolov8n-seg_int8.tflite", "yolo-masks", classes=COCO_80,
+        Spec("yolov8n-seg", "yolov8n-seg_int8.tflite", "yolo-masks", classes=COCO_THINGS,
              feed=Feed((640, 640), fit="letterbox", pad=114, layout="nhwc")),
     )
 }  # fmt: skip

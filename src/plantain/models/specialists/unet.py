@@ -1,0 +1,135 @@
+"""The control of the study: a plain U-Net with one head a task, trained by `plantain train unet_cpu` and its like.
+
+plantain.load("unet", weights="runs/unet/onnx")
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from plantain._shapes import Float, UInt8
+from plantain.models.embedded import MEAN, SPREAD, Embedded, session
+from plantain.models.grids import PATCH, grid
+from plantain.models.specialists.base import Specialist, located
+from plantain.models.specialists.seen import Classes, Lines, Points, Seen, Slopes, Soft, Surface
+from plantain.vocabularies import ADE_150, CAMVID_11, LSP_14, NYU_13
+
+
+@dataclass(frozen=True)
+class Head:
+    """One head: what its channels are, their names, and how much a pixel that is on outweighs one that is off."""
+
+    kind: Literal["log", "vectors", "classes", "soft"]
+    channels: int
+    names: tuple[str, ...] = ()
+    rare: float = 1.0
+
+
+HEADS: Mapping[str, Head] = MappingProxyType({
+    "metric-depth": Head("log", 1),
+    "normals": Head("vectors", 3),
+    "nyu-13": Head("classes", 13, NYU_13),
+    "camvid": Head("classes", 11, CAMVID_11),
+    "ade20k": Head("classes", 150, ADE_150),
+    "person": Head("soft", 1, ("person",)),
+    "main object": Head("soft", 1, ("main object",)),
+    "edges": Head("soft", 1, rare=4.0),
+    "joints": Head("soft", 14, LSP_14, rare=40.0),
+})  # fmt: skip
+
+
+class UNet(Specialist):
+    """Answers each task by its head; classes by the head that knows most of them."""
+
+    name = "unet"
+    claims: Mapping[str, str] = MappingProxyType({
+        "metric-depth": "metres", "relative-depth": "depth up to scale and shift", "normals": "unit normals",
+        "semantic": "NYU's 13, CamVid's 11 and ADE20K's 150 classes", "refer": "person and main object",
+        "matte": "person and main object", "edges": "strength 0..1", "keypoints": "LSP's 14 joints of one person",
+    })  # fmt: skip
+
+    def __init__(self, weights: str | Path | None = None, threads: int | None = None) -> None:
+        super().__init__()
+        self.weights, self.threads = located(weights, "unet.onnx", self.name), threads
+        about = json.loads(self.weights.with_name("unet.json").read_text())
+        self.name = "unet-reader" if about["reader"] else "unet"
+        self.reads = bool(about["reader"])
+        self.said: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
+
+    @cached_property
+    def network(self) -> Any:
+        assert self.weights is not None
+        return session(self.weights, self.threads)
+
+    @cached_property
+    def reader(self) -> Any:
+        return Embedded(threads=self.threads).reader
+
+    def outputs(self, photo: UInt8[np.ndarray, "h w 3"]) -> dict[str, Float[np.ndarray, "c h w"]]:
+        """What every head says of a photo, at the photo's size; remembered for the last one."""
+        if self.said is None or not np.array_equal(self.said[0], photo):
+            rows, columns = grid(photo.shape[1], photo.shape[0])
+            image = Image.fromarray(photo).resize((columns * PATCH, rows * PATCH), Image.Resampling.BICUBIC)
+            small = np.asarray(image)
+            taps = self.reader.taps(small[None]) if self.reads else np.zeros((1, 1 + rows * columns, 1536), np.float32)
+            planes = ((small.astype(np.float32) / 255 - MEAN) / SPREAD).transpose(2, 0, 1)[None]
+            found = self.network.run(None, {"photo": np.ascontiguousarray(planes), "taps": taps})
+            size = (photo.shape[1], photo.shape[0])
+            self.said = photo.copy(), {name: large(v[0], size) for name, v in zip(HEADS, found, strict=True)}
+        return self.said[1]
+
+    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
+        said = self.outputs(photo)
+        if task.name in ("metric-depth", "relative-depth"):
+            return Surface(np.exp(said["metric-depth"][0]), "metric")
+        if task.name == "normals":
+            return Slopes(said["normals"].transpose(1, 2, 0))
+        if task.name == "edges":
+            return Lines(sigmoid(said["edges"][0]))
+        if task.name == "keypoints":
+            return spots(sigmoid(said["joints"]))
+        if task.name in ("refer", "matte"):
+            text = task.text if isinstance(task.text, str) else task.text[0]
+            name = "main object" if "object" in text else "person"
+            return Soft(sigmoid(said[name][0]), name)
+        return vocabulary(said, task.classes)
+
+
+def vocabulary(said: Mapping[str, np.ndarray], asked: tuple[str, ...]) -> Classes:
+    """The classes of the head that knows most of what is asked, chosen among these alone."""
+    head = max(("nyu-13", "camvid", "ade20k"), key=lambda name: sum(c in HEADS[name].names for c in asked))
+    names = HEADS[head].names
+    among = [i for i, name in enumerate(names) if name in asked] or list(range(len(names)))
+    scores = said[head][among]
+    share = np.exp(scores - scores.max(0))
+    ids = np.array(among, np.int32)[scores.argmax(0)]
+    return Classes(ids, names, share.max(0) / share.sum(0))
+
+
+def spots(maps: Float[np.ndarray, "c h w"]) -> Points:
+    """The brightest place of each joint's map."""
+    peaks = [np.unravel_index(int(m.argmax()), m.shape) for m in maps]
+    xy = np.array([(x + 0.5, y + 0.5) for y, x in peaks], np.float32)
+    return Points(xy, maps.max((1, 2)).astype(np.float32), LSP_14, maps.shape[1:])
+
+
+def large(values: Float[np.ndarray, "c h w"], size: tuple[int, int]) -> Float[np.ndarray, "c y x"]:
+    """Maps at the photo's (width, height), bilinear."""
+
+    def one(v: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(v.astype(np.float32), mode="F").resize(size, Image.Resampling.BILINEAR))
+
+    return np.stack([one(v) for v in values])
+
+
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-values.clip(-30, 30))), np.float32)
