@@ -6,7 +6,7 @@ from plantain.tasks.base import STYLES, Task
 from plantain.tasks.detect import Detect
 from plantain.tasks.edges import Edges
 from plantain.tasks.instances import Instances
-from plantain.tasks.keypoints import COCO_17, Keypoints
+from plantain.tasks.keypoints import Keypoints
 from plantain.tasks.matte import Matte
 from plantain.tasks.metric_depth import MetricDepth
 from plantain.tasks.normals import Normals
@@ -14,6 +14,7 @@ from plantain.tasks.panoptic import Panoptic
 from plantain.tasks.refer import Refer
 from plantain.tasks.relative_depth import RelativeDepth
 from plantain.tasks.semantic import Semantic
+from plantain.vocabularies import COCO_17
 
 TASKS: dict[str, type[Task]] = {
     "metric-depth": MetricDepth,
