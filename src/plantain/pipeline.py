@@ -242,11 +242,19 @@ class Expert:
     def predict(self, photo: Any, task: Task | str, **options: Any) -> Prediction:
         """The answer to a question about a photo; no painting comes with it. UsageError for what it does not claim."""
         question = interpret(task) if isinstance(task, str) else task
-        if question.name not in self.claims:
-            known = ", ".join(self.claims)
-            raise UsageError(f"{self.name} answers {known}, not {question.name}; see `plantain models`")
         stem = Path(photo).stem if isinstance(photo, str | Path) else "photo"
-        return replace(self.specialist.answer(read_photo(photo), question), stem=stem)
+        return self.calibrated(replace(self.answer(read_photo(photo), question), stem=stem))
+
+    def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
+        """The answer with its confidence as the network states it."""
+        if task.name not in self.claims:
+            known = ", ".join(self.claims)
+            raise UsageError(f"{self.name} answers {known}, not {task.name}; see `plantain models`")
+        return replace(self.specialist.answer(photo, task), task=task.name)
+
+    def calibrated(self, answer: Prediction) -> Prediction:
+        """The answer with its confidence set right."""
+        return calibrated(answer, answer.task, getattr(self.specialist, "calibration", {}))
 
     def settled(self, task: Task) -> Task:
         """The question as it is: a specialist knows no colours."""

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,18 @@ import pytest
 from PIL import Image
 
 from plantain.bench import run as running
-from plantain.bench.answers import KeptSpecialist, pack, unpack
+from plantain.bench.answers import KeptExpert, pack, unpack
 from plantain.bench.benchmarks import BENCHMARKS
 from plantain.bench.ceiling import ceiling
 from plantain.bench.compare import compare
 from plantain.bench.page import markdown, write
 from plantain.bench.run import Run, Setting
+from plantain.calibration import Fit
 from plantain.cli import main
 from plantain.errors import PainterError, UnknownName, UsageError
 from plantain.kinds import Depth, Panoptic
 from plantain.models.function import Function
-from plantain.pipeline import Predictor
+from plantain.pipeline import Expert, Predictor
 from plantain.tasks import MetricDepth
 
 NAME = "kitti-excerpt/metric-depth"
@@ -167,9 +169,11 @@ class Ruler:
     """A specialist that says 10 metres everywhere."""
 
     name = "ruler"
+    claims = MappingProxyType({"metric-depth": "metres"})
+    calibration = MappingProxyType({"metric-depth": Fit((0.0, 1.0), (0.0, 0.8))})
     asked = 0
 
-    def predict(self, photo: Any, task: Any) -> Depth:
+    def answer(self, photo: Any, task: Any) -> Depth:
         self.asked += 1
         sure = np.ones(photo.shape[:2], np.float32)
         return Depth(values=10 * sure, valid=sure > 0, confidence=sure, presence={"all": 0.5}, task=task.name)
@@ -177,11 +181,12 @@ class Ruler:
 
 def test_a_specialists_answers_are_kept(tmp_path: Path) -> None:
     ruler, photo = Ruler(), np.zeros((4, 6, 3), np.uint8)
-    kept = KeptSpecialist(ruler, tmp_path, replay=False)
+    kept = KeptExpert(Expert(ruler), tmp_path, replay=False)
     first, second = (kept.predict(photo, MetricDepth()) for _ in range(2))
     assert ruler.asked == 1 and np.array_equal(first.metres, second.metres) and second.presence == {"all": 0.5}
+    assert first.confidence == pytest.approx(0.8) and second.confidence == pytest.approx(0.8)  # kept as it was stated
     with pytest.raises(PainterError, match="not kept"):
-        KeptSpecialist(ruler, tmp_path / "none", replay=True).predict(photo, MetricDepth())
+        KeptExpert(Expert(ruler), tmp_path / "none", replay=True).predict(photo, MetricDepth())
 
 
 def test_every_field_of_an_answer_comes_back() -> None:

@@ -41,24 +41,26 @@ class Silent:
         return [PainterError("this painting is not kept in the run's folder; run it again") for _ in requests]
 
 
-class KeptSpecialist:
-    """A specialist whose answers are kept in `folder`."""
+class KeptExpert:
+    """A specialist whose answers are kept in `folder`, with the confidence that the network states."""
 
-    def __init__(self, specialist: Any, folder: Path, replay: bool) -> None:
-        self.specialist, self.folder, self.replay, self.name = specialist, folder, replay, specialist.name
+    def __init__(self, expert: Any, folder: Path, replay: bool) -> None:
+        self.expert, self.folder, self.replay, self.name = expert, folder, replay, expert.name
 
     def predict(self, photo: Any, task: Task, **options: Any) -> Prediction:
         """The kept answer, or the specialist's, which is then kept."""
         pixels = read_photo(photo)
         path = self._path(pixels, task)
         if path.exists():
-            return unpack(path.read_bytes())
-        if self.replay:
+            answer = unpack(path.read_bytes())
+        elif self.replay:
             raise PainterError("this answer is not kept in the run's folder; run the benchmark again")
-        answer: Prediction = self.specialist.predict(pixels, task)
-        with writing(path) as stage:
-            stage.write_bytes(pack(answer))
-        return answer
+        else:
+            answer = self.expert.answer(pixels, task)
+            with writing(path) as stage:
+                stage.write_bytes(pack(answer))
+        set_right: Prediction = self.expert.calibrated(answer)
+        return set_right
 
     def _path(self, pixels: np.ndarray, task: Task) -> Path:
         digest = hashlib.sha256(repr((self.name, task.prompt(), pixels.shape)).encode() + pixels.tobytes()).hexdigest()
@@ -71,7 +73,7 @@ def keep(answerer: Any, folder: Path, replay: bool = False) -> Any:
         painter: Painter = Silent(answerer.painter) if replay else answerer.painter
         kept: Any = Cached(painter, folder / "paintings")
         return Predictor(kept)
-    return KeptSpecialist(answerer, folder / "answers", replay)
+    return KeptExpert(answerer, folder / "answers", replay)
 
 
 def pack(answer: Prediction) -> bytes:

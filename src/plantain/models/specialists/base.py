@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.calibration import Fit, calibrated, read
+from plantain.calibration import Fit, read
 from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.kinds import Prediction
 from plantain.models.specialists.seen import Seen
@@ -44,7 +44,7 @@ class Specialist:
             raise
         except Exception as error:  # a network is other people's code
             raise PainterError(f"the specialist {self.name!r} failed: {type(error).__name__}: {error}") from error
-        return calibrated(replace(seen.answer(task), task=task.name), task.name, self.calibration)
+        return replace(seen.answer(task), task=task.name)
 
     def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
         """What is seen with this question in mind: here the same for all, and remembered for the last photo."""
