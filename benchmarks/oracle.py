@@ -13,7 +13,7 @@ import argparse
 import itertools
 from pathlib import Path
 
-from plantain.bench.benchmarks import BENCHMARKS
+from plantain.bench.benchmarks import EXCERPTS
 from plantain.bench.ceiling import ceiling
 from plantain.bench.run import chosen
 from plantain.models.embedded import SMOOTH
@@ -30,7 +30,7 @@ def main() -> None:
     given = args.parse_args()
     lines = ["| benchmark | figure | " + " | ".join(f"noise {n}" for n in NOISE) + " | never better |",
              "|-|-|" + "-:|" * len(NOISE) + "-|"]  # fmt: skip
-    for name, row in BENCHMARKS.items():
+    for name, row in EXCERPTS.items():
         if given.only and not any(name.startswith(start) for start in given.only):
             continue
         examples = chosen(row, given.data, given.limit)

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from plantain.bench.benchmarks import BENCHMARKS
+from plantain.bench.benchmarks import EXCERPTS
 from plantain.bench.page import markdown
 from plantain.bench.run import Run, Setting
 from plantain.cli.talk import progress
@@ -19,7 +19,7 @@ from plantain.pipeline import load
 
 PERSON, BOXES = ("people-excerpt/person", "portraits-excerpt/person"), ("coco-excerpt/person-boxes",)
 PAIRS: dict[str, tuple[str, ...]] = {
-    "embedded": tuple(BENCHMARKS),
+    "embedded": tuple(EXCERPTS),
     "meter": ("nyu-excerpt/metric-depth", "nyu-excerpt/relative-depth"),
     "deeplab-voc": ("animals-excerpt/classes-voc", *PERSON),
     "u2netp": ("salient-excerpt/main-object", "mattes-excerpt/main-object"),
@@ -40,9 +40,7 @@ def over(data: Path, home: Path, limit: int | None, only: list[str]) -> Iterator
         options = {} if model == "embedded" else {"weights": str(data / "weights")}
         answerer = load(model, **options)
         for name in rows:
-            run = Run(
-                home / model / name.replace("/", "-"), BENCHMARKS[name], Setting(model, options, limit=limit), data
-            )
+            run = Run(home / model / name.replace("/", "-"), EXCERPTS[name], Setting(model, options, limit=limit), data)
             if len(run.lines()) < len(run.examples):
                 with progress(len(run.examples), f"{model} {name}", quiet=False) as bar:
                     run.over(answerer, bar.step)
@@ -66,7 +64,7 @@ def main() -> None:
             flush=True,
         )
         runs.append(run)
-    runs.sort(key=lambda run: (list(BENCHMARKS).index(run.benchmark.id), list(PAIRS).index(run.setting.model)))
+    runs.sort(key=lambda run: (list(EXCERPTS).index(run.benchmark.id), list(PAIRS).index(run.setting.model)))
     if given.out:
         markdown(runs, given.out)
 

@@ -1,22 +1,18 @@
 """The benchmarks: a row each, with every rule that its figure hangs on. `plantain benchmarks` lists them.
 
-A figure is comparable with another of the same id and version alone. The rows here are those of the excerpt folder
-(`data/excerpts.py`): small test halves of published sets, so never the published benchmark itself.
+A figure is comparable with another of the same id and version alone. The rows written here are those of the excerpt
+folder (`data/excerpts.py`): small test halves of published sets, so never the published benchmark itself; those of the
+published sets are in `published.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
-
-from plantain.bench.metrics.base import Metric, Row
+from plantain.bench import published
 from plantain.bench.metrics.boxes import Grounding
-from plantain.bench.metrics.calibration import Calibration, Sparsification
 from plantain.bench.metrics.depth import Depth
 from plantain.bench.metrics.detection import Detection
 from plantain.bench.metrics.edges import Edges
@@ -28,7 +24,6 @@ from plantain.bench.metrics.panoptic import PanopticQuality
 from plantain.bench.metrics.presence import Existence
 from plantain.bench.metrics.referring import Referring
 from plantain.bench.questions import (
-    Belief,
     Boundaries,
     Classes,
     Joints,
@@ -36,16 +31,15 @@ from plantain.bench.questions import (
     Matte,
     MetricDepth,
     Presence,
-    Question,
     Referred,
     RelativeDepth,
     Segmented,
     Things,
 )
 from plantain.bench.questions import Normals as AskNormals
+from plantain.bench.row import Benchmark
 from plantain.data.base import Example
 from plantain.data.excerpts import NYU_CROP, read
-from plantain.tasks import Task
 from plantain.vocabularies import (
     ADE_30,
     ADE_150,
@@ -59,48 +53,6 @@ from plantain.vocabularies import (
     NYU_13,
     VOC_21,
 )
-
-BELIEFS = 4000  # values of confidence a picture that are kept, evenly taken
-CALIBRATION, SPARSIFICATION = Calibration(bins=15), Sparsification("mean")
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """One row. `protocol`: crop, cap, alignment and legend in words; `trivial`: what an answer that looks at no photo
-    gets, with how; `better`: whether the primary figure should be high or low."""
-
-    id: str
-    read: Callable[[Path], list[Example]]
-    question: Question
-    metric: Metric
-    primary: str
-    protocol: str
-    better: Literal["higher", "lower"] = "higher"
-    trivial: str = ""
-    version: int = 1
-    source: str = ""
-
-    def measure(self, answers: Sequence[Any] | None, example: Example, asked: Sequence[Task]) -> dict[str, Row]:
-        """The rows of one picture: `score`, and of an answer also `calibration` and `sparsification`."""
-        truth = self.question.truth(example, asked)
-        if answers is None:
-            return {"score": unaligned(self.metric).measure(self.question.worst(truth), truth)}
-        score = self.metric.measure(self.question.answer(answers, example, asked), truth)
-        belief = thinned(self.question.belief(answers, example, asked))
-        calibration = CALIBRATION.measure(belief.confidence, belief.right)
-        return {"score": score, "calibration": calibration,
-                "sparsification": SPARSIFICATION.measure((belief.error, 1 - belief.confidence))}  # fmt: skip
-
-
-def unaligned(metric: Metric) -> Metric:
-    """The metric for the worst answer, which no alignment may save."""
-    return replace(metric, alignment="none") if isinstance(metric, Depth) else metric
-
-
-def thinned(belief: Belief) -> Belief:
-    """At most BELIEFS values, evenly taken."""
-    step = max(1, len(belief.confidence) // BELIEFS)
-    return Belief(*(np.asarray(values, float)[::step] for values in belief))
 
 
 def excerpt(name: str, split: str) -> Callable[[Path], list[Example]]:
@@ -169,4 +121,5 @@ ROWS = (
               "box around the mask, IoU above .5; phrases with 2 to 5 steps; those that fit nothing apart",
               trivial="0"),
 )  # fmt: skip
-BENCHMARKS: dict[str, Benchmark] = {row.id: row for row in ROWS}
+EXCERPTS: dict[str, Benchmark] = {row.id: row for row in ROWS}
+BENCHMARKS: dict[str, Benchmark] = EXCERPTS | {row.id: row for row in published.ROWS}

@@ -12,8 +12,8 @@ from zlib import crc32
 
 import numpy as np
 
-from plantain.bench.benchmarks import CALIBRATION, thinned
 from plantain.bench.questions import Belief, Presence
+from plantain.bench.row import CALIBRATION, thinned
 from plantain.bench.run import Run
 from plantain.calibration import PRESENCE, Fit, isotonic, temperature
 from plantain.errors import PlantainError, UsageError

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
-from plantain.bench.benchmarks import Benchmark
+from plantain.bench.row import Benchmark
 from plantain.bench.scores import Line, score
 from plantain.data.base import Example
 from plantain.errors import PlantainError

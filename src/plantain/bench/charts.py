@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from plantain.bench.benchmarks import CALIBRATION, SPARSIFICATION
+from plantain.bench.row import CALIBRATION, SPARSIFICATION
 from plantain.bench.scores import Line, rows_of
 
 COLOURS = ("#2a9d6f", "#d1495b", "#3d6fb6", "#e09f3e", "#7d5ba6", "#00868b", "#9c6644", "#d65db1", "#5c7a29", "#e4572e",

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import UInt8
-from plantain.bench.benchmarks import CALIBRATION
 from plantain.bench.corruptions import LEVELS, PAINTED, Corruption
 from plantain.bench.metrics.presence import ranked
+from plantain.bench.row import CALIBRATION
 from plantain.bench.run import Run, Setting, named
 from plantain.bench.scores import rows_of
 from plantain.errors import UnknownName

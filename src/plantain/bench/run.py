@@ -26,8 +26,9 @@ import numpy as np
 
 from plantain import __version__
 from plantain.bench.answers import keep
-from plantain.bench.benchmarks import BENCHMARKS, Benchmark
+from plantain.bench.benchmarks import BENCHMARKS
 from plantain.bench.corruptions import Corruption, Worn
+from plantain.bench.row import Benchmark
 from plantain.bench.scores import Line, score
 from plantain.data.base import Example
 from plantain.errors import PlantainError, UnknownName, UsageError

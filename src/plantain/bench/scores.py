@@ -11,7 +11,7 @@ from plantain.bench.metrics.base import Metric, Row
 from plantain.errors import UsageError
 
 if TYPE_CHECKING:
-    from plantain.bench.benchmarks import Benchmark
+    from plantain.bench.row import Benchmark
 
 Line = dict[str, Any]  # id, state ("ok", "failed" or "nothing to ask"), seconds, rows by name, error
 DRAWS = 2000
@@ -40,7 +40,7 @@ def bootstrap(
 def score(benchmark: Benchmark, lines: Sequence[Line], draws: int = DRAWS) -> dict[str, Any]:
     """Everything that a run says: the headline, in which failed pictures count as worst; the same of the decoded ones
     alone; how many failed; calibration of the confidence; and which pictures failed, why."""
-    from plantain.bench.benchmarks import CALIBRATION, SPARSIFICATION
+    from plantain.bench.row import CALIBRATION, SPARSIFICATION
 
     rows = rows_of(lines, "score")
     if not rows:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from set_trees import HIGH, WIDE, halves, knows_its_splits, photo, put, refuses
 
-from plantain.bench.benchmarks import CAMVID_11
 from plantain.data.readers import read
 from plantain.data.readers.camvid import CLASSES, MERGED, read_colours, split_of
 from plantain.errors import PhotoError
+from plantain.vocabularies import CAMVID_11
 
 # The 32 lines of CamVid's label_colors.txt
 COLOURS = """\

@@ -4,20 +4,22 @@ words (is it there, which one is meant)."""
 from __future__ import annotations
 
 from plantain.bench.questions.base import Belief, Question, Rng
-from plantain.bench.questions.regions import Boundaries, Classes, Mask, Matte
+from plantain.bench.questions.regions import Boundaries, Classes, Mask, Matte, Phrase
 from plantain.bench.questions.surfaces import MetricDepth, Normals, RelativeDepth
-from plantain.bench.questions.things import Joints, Segmented, Things
+from plantain.bench.questions.things import Concepts, Joints, Segmented, Things
 from plantain.bench.questions.words import Presence, Referred
 
 __all__ = [
     "Belief",
     "Boundaries",
     "Classes",
+    "Concepts",
     "Joints",
     "Mask",
     "Matte",
     "MetricDepth",
     "Normals",
+    "Phrase",
     "Presence",
     "Question",
     "Referred",

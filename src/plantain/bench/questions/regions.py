@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from plantain import tasks
+from plantain.bench.metrics.referring import IGNORED
 from plantain.bench.questions.base import Belief, Rng
 from plantain.data.base import Example
 from plantain.data.excerpts import annotated, png
@@ -102,6 +103,33 @@ class Mask:
 
 
 @dataclass(frozen=True)
+class Phrase(Mask):
+    """The mask of what the photo's own expression means; pixels that nobody decided do not count."""
+
+    text: str = ""
+
+    def ask(self, example: Example, rng: Rng) -> list[Task]:
+        return [tasks.Refer(example.facts["expression"])]
+
+    def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
+        on = super().truth(example, asked)
+        if "ignored" in example.truths:
+            undecided: Any = example.truth("ignored")
+            on = np.where(undecided.alpha[0] > 0.5, np.uint8(IGNORED), on)
+        return on
+
+    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+        true: Any = example.truth(self.label)
+        return replace(true, names=(example.facts["expression"],))
+
+    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
+        truth = self.truth(example, asked)
+        known = truth != IGNORED
+        right = (self.answer(answers, example, asked) == (truth > 0))[known]
+        return Belief(answers[0].confidence[known], right, 1.0 - right)
+
+
+@dataclass(frozen=True)
 class Matte:
     """The alpha matte of one thing; the trimap says where the metric looks."""
 
@@ -138,6 +166,9 @@ class Boundaries:
         return [tasks.Edges()]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
+        if "annotators" in example.truths:
+            apart: Any = example.truth("annotators")
+            return apart.alpha > 0
         return annotated(example.facts["bounds"], example.facts["annotators"])
 
     def painted(self, example: Example, asked: Sequence[Task]) -> Any:

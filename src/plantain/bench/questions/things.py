@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from plantain import tasks
-from plantain.bench.metrics.detection import Found, Truths, box_overlaps
+from plantain.bench.metrics.concepts import Annotated, Claimed
+from plantain.bench.metrics.detection import Found, Truths, box_overlaps, mask_overlaps
 from plantain.bench.metrics.panoptic import Segments
 from plantain.bench.questions.base import Belief, Rng
 from plantain.data.base import Example
@@ -46,7 +47,18 @@ class Things:
         masks = np.concatenate([things.masks, crowds.masks])
         boxes = np.concatenate([things.boxes, crowds.boxes]).astype(float)
         group = np.arange(len(masks)) >= len(things.masks)
-        return Truths(boxes, np.zeros(len(masks), int), masks.sum((1, 2)).astype(float), group, masks)
+        areas = np.concatenate([self._areas(example, "instances", things), self._areas(example, "crowds", crowds)])
+        return Truths(boxes, np.zeros(len(masks), int), areas, group, masks)
+
+    def _areas(self, example: Example, which: str, chosen: Any) -> np.ndarray:
+        """As annotated, where the set says so; else those of the masks."""
+        rows = example.facts.get({"instances": "annotations"}.get(which, which), ())
+        drawn = np.asarray(chosen.masks.sum((1, 2)), float)
+        if which not in example.truths or not all("area" in row for row in rows):
+            return drawn
+        every: Any = example.truth(which)
+        own = [i for i, k in enumerate(every.labels) if every.classes[k] == self.name]
+        return np.array([float(rows[i]["area"]) for i in own]) if len(rows) == len(every.labels) else drawn
 
     def painted(self, example: Example, asked: Sequence[Task]) -> Any:
         return self._true(example, "instances")
@@ -107,6 +119,39 @@ class Joints:
         true = self._true(example)
         said = np.array([scores.get(name, 0.0) for name in true.names])[known]
         return Belief(said, np.nan_to_num(away, nan=np.inf) < 0.2 * side, np.nan_to_num(away, nan=10 * side) / side)
+
+
+@dataclass(frozen=True)
+class Concepts:
+    """Every instance of the photo's own phrase, against one annotator or several."""
+
+    def ask(self, example: Example, rng: Rng) -> list[Task]:
+        return [tasks.Instances(example.facts["phrase"])]
+
+    def truth(self, example: Example, asked: Sequence[Task]) -> list[Annotated]:
+        books: list[Any] = [example.truth(name) for name in example.facts["annotators"]]
+        complete = example.facts["exhaustive"]
+        return [Annotated(book.masks, bool(all_of)) for book, all_of in zip(books, complete, strict=True)]
+
+    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+        true: Any = example.truth("instances")
+        return replace(true, classes=(example.facts["phrase"],))
+
+    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Claimed:
+        seen = answers[0]
+        return Claimed(seen.masks, seen.scores.astype(float))
+
+    def worst(self, truth: list[Annotated]) -> Claimed:
+        """Nothing where something is; one wrong thing where there is nothing."""
+        shape = truth[0].shapes.shape[1:]
+        if any(len(one.shapes) for one in truth):
+            return Claimed(np.zeros((0, *shape), bool), np.zeros(0))
+        return Claimed(np.ones((1, *shape), bool), np.ones(1))
+
+    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
+        seen, true = self.answer(answers, example, asked), self.truth(example, asked)[0].shapes
+        near = mask_overlaps(seen.shapes, true, np.zeros(len(true), bool)).max(1, initial=0.0)
+        return Belief(seen.scores, near > 0.5, 1 - near)
 
 
 @dataclass(frozen=True)
