@@ -78,7 +78,7 @@ def overview(runs: Sequence[Run]) -> str:
         ece = scores["confidence"].get("ece", float("nan"))
         figure, interval = f"{row.primary} ({row.better} is better)", f"{low:.3f} - {high:.3f}"
         numbers = (f"{value:.3f}", interval, str(scores["n"]), str(scores["failed"]), f"{ece:.3f}")
-        cells = (row.id, run.setting.model, figure, *numbers, row.trivial, row.protocol)
+        cells = (row.id, run.who, figure, *numbers, row.trivial, row.protocol)
         body.append(
             [f"<a href='#{html.escape(anchor(run))}'>{html.escape(cells[0])}</a>", *map(html.escape, cells[1:])]
         )
@@ -97,7 +97,7 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
         sure = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
         figure, interval = f"{row.primary}, {row.better} is better", f"{low:.3f} - {high:.3f}"
         numbers = (f"{value:.3f}", interval, scores["n"], scores["failed"])
-        cells = (row.id, run.setting.model, figure, *numbers, *sure, row.trivial, row.protocol)
+        cells = (row.id, run.who, figure, *numbers, *sure, row.trivial, row.protocol)
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     with writing(target) as path:
         path.write_text("\n".join(lines) + "\n")
@@ -105,7 +105,8 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
 
 
 def anchor(run: Run) -> str:
-    return f"{run.setting.model}-{run.benchmark.id.replace('/', '-')}"
+    befallen = "" if run.setting.corrupt is None else f"-{run.setting.corrupt}"
+    return f"{run.who}-{run.benchmark.id.replace('/', '-')}{befallen}"
 
 
 def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
@@ -131,7 +132,7 @@ def part(run: Run, answerer: Any, cases: int) -> str:
     rows = [
         f"<p class='note'>{html.escape(label)}</p>" + "".join(map(shown, group)) for label, group in picked if group
     ]
-    name = html.escape(f"{run.benchmark.id} · {run.setting.model}")
+    name = html.escape(f"{run.benchmark.id} · {run.who}")
     figures = table(("figure", "value", "95 %"), every, (1, 2))
     return f"""<h2 id="{html.escape(anchor(run))}">{name}</h2>
 <p>{html.escape(run.benchmark.protocol)}. Again: <code>{html.escape(command(run))}</code></p>

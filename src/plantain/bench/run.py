@@ -150,6 +150,13 @@ class Run(Folder):
         run._agree(stored)
         return run
 
+    @property
+    def who(self) -> str:
+        """The name of who answered; before anybody did, that of the table."""
+        if not (self.folder / "run.json").exists():
+            return self.setting.model
+        return str(read_record(self.folder).get("model", {}).get("name", self.setting.model))
+
     def over(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every picture that has no line yet; gives and writes the scores."""
         self.begin(answerer)
