@@ -226,7 +226,7 @@ def test_a_report_stands_alone_and_asks_nobody(data: Path, tmp_path: Path) -> No
     run = begin(data, tmp_path / "run")
     run.over(predictor(guess))
     page = write([run], tmp_path / "out" / "report.html", [predictor(guess)], cases=2).read_text()
-    assert guess.asked == 6 and page.count("data:image/webp;base64,") == 2 * 2 * 4
+    assert guess.asked == 6 and page.count("data:image/webp;base64,") == 2 * 2 * 5
     for said in ("plantain bench run kitti-excerpt/metric-depth", "no paint left", "0.833", "Reliability", "LiDAR"):
         assert said in page
     assert "http" not in page and "<script" not in page

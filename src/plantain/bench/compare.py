@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,30 @@ def compare(first: Run, second: Run, draws: int = DRAWS) -> Comparison:
     good = gaps if row.better == "higher" else -gaps
     return Comparison(row.id, row.primary, row.better, len(common), x, y, y - x, low, high, sign_flip(gaps),
                       int((good > 0).sum()), int((good == 0).sum()), int((good < 0).sum()))  # fmt: skip
+
+
+def families(first: Path, second: Path) -> list[tuple[Path, Path]]:
+    """Pairs of runs: the two folders themselves, or the runs of one name inside both. UsageError for none."""
+    if (first / "run.json").is_file() or (second / "run.json").is_file():
+        return [(first, second)]
+    names = sorted(path.parent.name for path in first.glob("*/run.json"))
+    pairs = [(first / name, second / name) for name in names if (second / name / "run.json").is_file()]
+    if not pairs:
+        raise UsageError(f"{first} and {second} hold no runs of one name; give two runs, or two folders of runs")
+    return pairs
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """p values adjusted for being several: the chance that any of them is small by luck is held. Source: Holm 1979.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order, out, least = np.argsort(ps), [0.0] * len(ps), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, float(ps[place]) * (len(ps) - rank)))
+        out[int(place)] = round(least, 12)
+    return out
 
 
 def each(metric: Metric, name: str, rows: list[Row]) -> Float[np.ndarray, "n"]:

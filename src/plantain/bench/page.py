@@ -17,14 +17,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from plantain.bench.ceiling import ceiling
 from plantain.bench.charts import reliability, sparsification
+from plantain.bench.misses import error_map
 from plantain.bench.run import Run
 from plantain.bench.scores import rows_of
 from plantain.data.base import Example
 from plantain.files import writing
 from plantain.kinds import Prediction
+from plantain.pipeline import Predictor
 from plantain.show import overlay
 
+CEILING = 24  # pictures of which the ceiling is taken
 SIDE = 260  # pixels of a thumbnail's width
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #2a7; }
@@ -36,7 +40,7 @@ th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--
 td:last-child:nth-child(n+8) { min-width: 14rem }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 code { background: var(--soft); padding: .1rem .3rem; border-radius: 4px; overflow-wrap: anywhere }
-.case { display: grid; grid-template-columns: repeat(4, 1fr); gap: .4rem; margin: .6rem 0 1.2rem }
+.case { display: grid; grid-template-columns: repeat(5, 1fr); gap: .4rem; margin: .6rem 0 1.2rem }
 .case figure { margin: 0 } .case img { width: 100%; border-radius: 4px; display: block }
 figcaption, .note { font-size: .85rem; opacity: .75 } .two { display: flex; flex-wrap: wrap; gap: 2rem }
 @media (max-width: 640px) { .case { grid-template-columns: repeat(2, 1fr) } }
@@ -136,8 +140,21 @@ def part(run: Run, answerer: Any, cases: int) -> str:
     figures = table(("figure", "value", "95 %"), every, (1, 2))
     return f"""<h2 id="{html.escape(anchor(run))}">{name}</h2>
 <p>{html.escape(run.benchmark.protocol)}. Again: <code>{html.escape(command(run))}</code></p>
+<p class='note'>{html.escape(limits(run, answerer))}</p>
 <div class="two"><div class="wide">{figures}</div>{reliability(run.lines())}{sparsification(run.lines())}</div>
 {"".join(rows)}{f"<p>Failed:</p><ul>{failures}</ul>" if failures else ""}"""
+
+
+def limits(run: Run, answerer: Any) -> str:
+    """What no painting could pass, of a painter; and what others have published."""
+    row, said = run.benchmark, []
+    if isinstance(answerer, Predictor):
+        examples = run.examples[:: max(1, len(run.examples) // CEILING)][:CEILING]
+        codes = answerer.painter.codes
+        value = ceiling(row, examples, codes=codes, draws=2)["scores"][row.primary][0]
+        said.append(f"Ceiling of the colour code (the truth painted and read, {len(examples)} pictures): {value:.3f}.")
+    said += [f"Published, not run here: {r.model} {r.value:g} ({r.source})." for r in row.reference]
+    return " ".join(said)
 
 
 def command(run: Run) -> str:
@@ -179,6 +196,9 @@ def shown(one: Case) -> str:
         pictures.append((f"painted, {one.figure:.3f}", Image.fromarray(one.answer.painting.rgb)))
     pictures.append(("answer", overlay(one.answer, one.photo)))
     pictures.append(("truth", overlay(one.truth, one.photo)))
+    wrong = error_map(one.answer, one.truth)
+    if wrong is not None:
+        pictures.append(("error, bright is far off", Image.fromarray(wrong)))
     return "<div class='case'>" + "".join(f"<figure>{thumb(p)}<figcaption>{html.escape(t)}</figcaption></figure>"
                                           for t, p in pictures) + "</div>"  # fmt: skip
 

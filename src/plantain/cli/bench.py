@@ -42,7 +42,7 @@ def bench(
     action
         run: asks the model about every picture; what is answered already is not asked again. score: decodes and
         measures the kept answers anew. report: one HTML page of several runs.
-        compare: the second run minus the first, picture by picture.
+        compare: the second run minus the first, picture by picture; of two folders of runs, all that both hold.
         calibrate: fits the confidence of the runs' model on half of their pictures, a map a task, into OUT (.json);
         lay it beside the weights as calibration.json.
     names
@@ -87,6 +87,8 @@ def bench(
             raise UsageError("generation/kept runs alone: plantain bench run generation/kept --model A --data FOLDER")
         return generation(model, given(weights, spec), base, data, out, limit, seed, quiet)
     runs: list[Run] = []
+    if action == "compare":
+        return comparison(names)
     if action != "run":
         runs = [Run.open(Path(name)) for name in names]
     else:
@@ -94,15 +96,6 @@ def bench(
             raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
         setting = Setting(model, given(weights, spec), samples, passes, seed, style=style, limit=limit, corrupt=corrupt)
         runs = [Run(setting.home(out, name), named(name), setting, data) for name in names]
-    if action == "compare":
-        from dataclasses import asdict
-
-        from plantain.bench.compare import compare
-
-        if len(runs) != 2:
-            raise UsageError(f"compare takes two runs, not {len(runs)}: plantain bench compare FIRST SECOND")
-        emit(asdict(compare(runs[0], runs[1])))
-        return 0
     if action == "calibrate":
         return calibrate(runs, out, quiet)
     if action == "report":
@@ -215,6 +208,23 @@ def calibrate(runs: list[Run], out: Path, quiet: bool) -> int:
     write(fits, told, target)
     for one in told:
         emit(asdict(one))
+    return 0
+
+
+def comparison(names: tuple[str, ...]) -> int:
+    """A JSON line a benchmark; of several, p is also given adjusted for their number (Holm)."""
+    from dataclasses import asdict
+
+    from plantain.bench.compare import compare, families, holm
+    from plantain.bench.run import Run
+
+    if len(names) != 2:
+        raise UsageError(
+            f"compare takes two runs, or two folders of runs, not {len(names)}: plantain bench compare A B"
+        )
+    found = [compare(Run.open(a), Run.open(b)) for a, b in families(Path(names[0]), Path(names[1]))]
+    for one, adjusted in zip(found, holm([one.p for one in found]), strict=True):
+        emit(asdict(one) | ({"p_holm": adjusted} if len(found) > 1 else {}))
     return 0
 
 
