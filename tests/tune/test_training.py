@@ -13,6 +13,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
+from plantain.errors import PainterError  # noqa: E402
 from plantain.models.embedded import Embedded, prompt_arrays  # noqa: E402
 from plantain.models.words import shipped  # noqa: E402
 from plantain.painting import Painting, Request  # noqa: E402
@@ -191,3 +192,31 @@ def test_a_run_may_begin_with_the_weights_of_another(data: Path, tmp_path: Path)
     assert run.earlier == 3, "batches go on where the other run ended"
     first, second = weights(tmp_path / "a"), run.average.state_dict()
     assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_exported_weights_come_back(tmp_path: Path) -> None:
+    """As near as int8 and float16 hold them, whatever their first values; another size is refused."""
+    torch.manual_seed(3)
+    size = PRESETS["seedling_debug"].size
+    net = Seedling(size)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter)
+    export.write(net, tmp_path)
+    again = export.read(tmp_path, size).state_dict()
+    for name, value in net.state_dict().items():
+        assert again[name] == pytest.approx(value, abs=float(value.abs().max()) / 250), name
+    with pytest.raises(PainterError, match="another size"):
+        export.read(tmp_path, replace(size, width=32))
+
+
+def test_a_run_may_begin_with_exported_weights(tmp_path: Path) -> None:
+    preset = PRESETS["seedling_debug"]
+    net = Seedling(preset.size)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter)
+    export.write(net, tmp_path / "onnx")
+    run = Run(preset, tmp_path / "run")
+    run.begin_with(tmp_path / "onnx")
+    wanted = export.read(tmp_path / "onnx", preset.size).state_dict()
+    for net in (run.net, run.average):
+        assert all(torch.equal(value, wanted[name]) for name, value in net.state_dict().items())

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from plantain.errors import PainterError
 from plantain.models.embedded import FOLDER
 from plantain.tune.loop import CHECKPOINT
 from plantain.tune.presets import Preset
 from plantain.tune.reader import export
-from plantain.tune.seedling import PATCH, Decoder, Prompt, Seedling, Trunk, places
+from plantain.tune.seedling import PATCH, Decoder, Prompt, Seedling, Size, Trunk, places
 
 BATCH = {0: "b"}
 
@@ -47,8 +50,8 @@ class DecoderFile(nn.Module):
         return painted
 
 
-def write(net: Seedling, folder: Path = FOLDER) -> list[Path]:
-    """Writes trunk.onnx and decoder.onnx; any batch, grid and prompt length."""
+def write(net: Seedling, folder: Path = FOLDER, shrunk: bool = True) -> list[Path]:
+    """Writes trunk.onnx and decoder.onnx; any batch, grid and prompt length. `shrunk`: matrices as int8."""
     folder.mkdir(parents=True, exist_ok=True)
     size, rows, columns = net.size, 3, 4
     n, words, k = rows * columns, 5, 4
@@ -71,7 +74,7 @@ def write(net: Seedling, folder: Path = FOLDER) -> list[Path]:
         "features": {0: "b", 1: "n"}, "keys": {0: "b", 1: "k"}, "said": BATCH,
     }  # fmt: skip
     trunk = folder / "trunk.onnx"
-    export(TrunkFile(net.trunk), tuple(flat.values()), trunk, axes, ["features", "keys", "said"])
+    export(TrunkFile(net.trunk), tuple(flat.values()), trunk, axes, ["features", "keys", "said"], shrunk)
     square = torch.zeros(2, size.width, rows, columns)
     picture = torch.zeros(2, 3, rows * PATCH, columns * PATCH)
     pictures = {0: "b", 2: "h", 3: "w"}
@@ -82,8 +85,61 @@ def write(net: Seedling, folder: Path = FOLDER) -> list[Path]:
     decoder = folder / "decoder.onnx"
     said = torch.zeros(2, size.words)
     inputs = (square, torch.zeros(2, k, size.query), said, picture, picture, flat["colours"], flat["colour_mask"])
-    export(DecoderFile(net.decoder), inputs, decoder, decoder_axes, ["rgb"])
+    export(DecoderFile(net.decoder), inputs, decoder, decoder_axes, ["rgb"], shrunk)
     return [trunk, decoder]
+
+
+def read(folder: Path, size: Size) -> Seedling:
+    """What `write` wrote, back as a network to go on from: matrices as their int8 says, tables as their float16.
+
+    ONNX gives matrices names of its own, so they are told by their place: a network of random weights is written too,
+    in which each is found by its values. PainterError where the files are of another size."""
+    twin = Seedling(size).eval()
+    for parameter in twin.parameters():
+        torch.nn.init.normal_(parameter)  # some begin at zero, and could not be told apart
+    with tempfile.TemporaryDirectory() as place:
+        write(twin, Path(place), shrunk=False)
+        state: dict[str, Tensor] = {}
+        for half in ("trunk", "decoder"):
+            state |= _matched(folder / f"{half}.onnx", Path(place) / f"{half}.onnx", twin)
+    net = Seedling(size)
+    mine = net.state_dict()
+    wrong = [name for name, value in mine.items() if name not in state or state[name].shape != value.shape]
+    if wrong:
+        raise PainterError(f"{folder} holds a generator of another size ({wrong[0]} differs); name its own preset")
+    net.load_state_dict(state)
+    return net
+
+
+def _matched(path: Path, twin_path: Path, twin: Seedling) -> dict[str, Tensor]:
+    """The stored tables of one file by the network's own names."""
+    import onnx
+
+    stored, twins = (_tables(onnx.load(str(p)).graph) for p in (path, twin_path))
+    own = twin.state_dict()
+    out = {name: value for name, value in stored.items() if name in own}
+    matrices = [[v for name, v in tables.items() if name not in own and v.ndim == 2] for tables in (stored, twins)]
+    for mine, theirs in zip(*matrices, strict=False):
+        name = next((n for n, v in own.items() if v.shape == theirs.T.shape and torch.equal(v, theirs.T)), None)
+        if name is not None:
+            out[name] = mine.T.contiguous()
+    return out
+
+
+def _tables(graph: Any) -> dict[str, Tensor]:
+    """Every learnt table of a file in the order in which it is used, int8 multiplied out."""
+    from onnx import numpy_helper
+
+    raw = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in graph.initializer}
+    whole = {n: v for n, v in raw.items() if v.is_floating_point() and not n.endswith((".scale", ".f16"))}
+    whole |= {n.removesuffix(".f16"): v.float() for n, v in raw.items() if n.endswith(".f16")}
+    whole |= {
+        n.removesuffix(".int8"): v * raw[n.removesuffix(".int8") + ".scale"]
+        for n, v in raw.items()
+        if n.endswith(".int8")
+    }
+    used = dict.fromkeys(name for node in graph.node for name in node.input)
+    return {name: whole[name] for name in used if name in whole and whole[name].numel() > 1}
 
 
 def load(folder: Path, preset: Preset) -> Seedling:

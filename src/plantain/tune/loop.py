@@ -77,7 +77,15 @@ class Run:
         self.step, self.spent, self.earlier = state["step"], state["spent"], state["earlier"]
 
     def begin_with(self, folder: Path) -> None:
-        """Takes over the averaged weights of another run, where names and shapes agree."""
+        """Takes over the averaged weights of another run, where names and shapes agree; or those of exported files,
+        which may be the shipped ones."""
+        if (folder / "trunk.onnx").exists():
+            from plantain.tune.export import read
+
+            whole = read(folder, self.preset.size).state_dict()
+            for net in (self.net, self.average):
+                net.load_state_dict(whole)
+            return
         state = torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True)
         self.earlier = state["earlier"] + state["step"]
         mine = self.net.state_dict()

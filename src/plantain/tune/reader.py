@@ -119,14 +119,16 @@ def load_reader(path: Path = TARGET) -> Reader:
 
 
 def export(
-    module: nn.Module, inputs: tuple[Any, ...], target: Path, names: dict[str, dict[int, str]], out: list[str]
-) -> None:
+    module: nn.Module, inputs: tuple[Any, ...], target: Path, names: dict[str, dict[int, str]], out: list[str],
+    shrunk: bool = True,
+) -> None:  # fmt: skip
     """Writes a module as ONNX (opset 17) with the named dynamic axes, then shrinks it."""
     torch.onnx.export(
         module.eval(), inputs, str(target), input_names=[n for n in names if n not in out], output_names=out,
         dynamic_axes=names, opset_version=17, dynamo=False,
     )  # fmt: skip
-    shrink(target)
+    if shrunk:
+        shrink(target)
 
 
 def shrink(path: Path, smallest: int = 4096) -> None:
