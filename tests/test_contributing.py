@@ -15,6 +15,7 @@ import plantain
 from plantain.bench.benchmarks import BENCHMARKS
 from plantain.bench.ceiling import ceiling
 from plantain.colour.curve import CURVES, decode_depth
+from plantain.errors import UsageError
 from plantain.models import MODELS
 from plantain.tasks import TASKS
 from plantain.tasks.language import parse
@@ -81,3 +82,11 @@ def test_a_benchmark(monkeypatch, tmp_path) -> None:
     row = BENCHMARKS["mine/metric-depth"]
     clean, noisy = (ceiling(row, row.read(tmp_path), noise, draws=2)["scores"]["abs_rel"][0] for noise in (0, 24))
     assert clean < 0.02 < noisy
+
+
+def test_a_specialist_in_ten_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe("A specialist in ten lines", monkeypatch)
+    answer = plantain.load("bright").predict(PHOTO, "segment the bright things")
+    assert (answer.masks[0] == (PHOTO.mean(-1) > PHOTO.mean(-1).mean())).all()
+    with pytest.raises(UsageError, match="bright answers refer, matte, not edges"):
+        plantain.load("bright").predict(PHOTO, "edges")
