@@ -41,7 +41,7 @@ def isotonic(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"]
     Source: pool adjacent violators (Ayer et al. 1955), on equally filled groups of the sorted confidences."""
     order = np.argsort(confidence, kind="stable")
     groups = np.array_split(order, min(knots, len(order)))
-    x = np.array([confidence[g].mean() for g in groups])
+    x = np.round([confidence[g].mean() for g in groups], 5)
     blocks: list[list[float]] = []  # mean, weight, members
     for g in groups:
         blocks.append([float(np.mean(right[g])), float(len(g)), 1])
@@ -90,5 +90,5 @@ def calibrated(answer: Prediction, task: str, fits: Mapping[str, Fit]) -> Predic
             changes["confidence"] = fits[task].apply(answer.confidence)
     if PRESENCE in fits and answer.presence is not None:
         fit = fits[PRESENCE]
-        changes["presence"] = {name: float(fit.apply(np.array(value))) for name, value in answer.presence.items()}
+        changes["presence"] = {name: float(fit.apply(np.array([value]))[0]) for name, value in answer.presence.items()}
     return replace(answer, **changes) if changes else answer

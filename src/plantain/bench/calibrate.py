@@ -120,6 +120,8 @@ def write(fits: Mapping[str, Fit], told: Sequence[Told], target: Path) -> Path:
         for task, fit in fits.items()
         if worth(task, told)
     }
+    if not record:
+        raise UsageError(f"no fit made the other half of the pictures better; {target} is not written")
     with writing(target) as path:
         path.write_text(json.dumps(record) + "\n")
     return target
