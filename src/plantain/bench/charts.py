@@ -12,7 +12,7 @@ from plantain.bench.scores import Line, rows_of
 
 COLOURS = ("#2a9d6f", "#d1495b", "#3d6fb6", "#e09f3e", "#7d5ba6", "#00868b", "#9c6644", "#d65db1", "#5c7a29", "#e4572e",
            "#6c757d", "#1b4965", "#b5179e")  # fmt: skip
-LEFT, TOP, WIDE, HIGH = 44, 26, 250, 170  # the plot's own square in pixels
+LEFT, TOP, WIDE, HIGH = 52, 26, 250, 170  # the plot's own square in pixels
 
 
 def lines(
@@ -39,7 +39,7 @@ def lines(
         places = " ".join(place(x, y) for x, y in zip(own_x, own_y, strict=True) if np.isfinite(y))
         drawn.append(f"<polyline points='{places}' fill='none' stroke='{colour}' stroke-width='1.8'/>")
     rows = [
-        f"<text x='{LEFT + 4 + 100 * (i % 3)}' y='{TOP + HIGH + 44 + 14 * (i // 3)}' fill='{colour}'>"
+        f"<text x='{LEFT + 90 * (i % 3)}' y='{TOP + HIGH + 44 + 14 * (i // 3)}' fill='{colour}'>"
         f"{html.escape(name)}</text>"
         for i, (name, colour) in enumerate(zip(series, COLOURS * 3, strict=False))
     ]
@@ -48,7 +48,7 @@ def lines(
              (LEFT, TOP + HIGH + 14, "middle", f"{x0:.3g}"), (LEFT + WIDE, TOP + HIGH + 14, "end", f"{x1:.3g}"),
              (LEFT + WIDE / 2, TOP + HIGH + 26, "middle", html.escape(x_name)),
              (LEFT + WIDE / 2, 14, "middle", html.escape(title))]  # fmt: skip
-    return frame(LEFT + WIDE + 12, tall, title, "".join(drawn) + axes(LEFT, TOP, WIDE, HIGH) + words(marks)
+    return frame(LEFT + WIDE + 26, tall, title, "".join(drawn) + axes(LEFT, TOP, WIDE, HIGH) + words(marks)
                  + ("".join(rows) if legend else ""))  # fmt: skip
 
 
