@@ -48,7 +48,7 @@ class UNetPreset:
     """`reader`: the frozen vision encoder's taps join at the bottom."""
 
     reader: bool = False
-    width: int = 32
+    width: int = 16
     batch: int = 8
     minutes: float = 12.0
     steps: int = 1_000_000
@@ -112,8 +112,10 @@ class UNet(nn.Module):
             x = torch.cat([x, F.interpolate(read, size=x.shape[-2:], mode="bilinear")], 1)
         for block, skip in zip(self.up, skips[-2:0:-1], strict=True):
             x = block(torch.cat([F.interpolate(x, size=skip.shape[-2:], mode="bilinear"), skip], 1))
-        size = photo.shape[-2:]
-        return {name: F.interpolate(head(x), size=size, mode="bilinear") for name, head in self.heads.items()}
+        said = {name: head(x) for name, head in self.heads.items()}
+        if self.training:  # at half size: neighbouring pixels teach much the same
+            return said
+        return {name: F.interpolate(v, size=photo.shape[-2:], mode="bilinear") for name, v in said.items()}
 
 
 def _heads() -> dict[str, Head]:
@@ -229,7 +231,7 @@ def _grid_of(example: Example) -> tuple[int, int]:
 
 
 def losses(said: Mapping[str, Tensor], batch: Sequence[Seen], device: torch.device) -> dict[str, Tensor]:
-    """The loss of each head over the samples that have its truth."""
+    """The loss of each head over the samples that have its truth; what is said may be at half size."""
     out = {}
     for name, head in HEADS.items():
         rows = [i for i, seen in enumerate(batch) if name in seen.truths]
@@ -238,6 +240,8 @@ def losses(said: Mapping[str, Tensor], batch: Sequence[Seen], device: torch.devi
         values = torch.from_numpy(np.stack([batch[i].truths[name][0] for i in rows])).to(device)
         known = torch.from_numpy(np.stack([batch[i].truths[name][1] for i in rows])).to(device)
         mine = said[key(name)][rows].float()
+        step = values.shape[-1] // mine.shape[-1]
+        values, known = values[..., ::step, ::step], known[..., ::step, ::step]
         if head.kind == "classes":
             each = F.cross_entropy(mine, values.clamp(min=0), reduction="none")
         elif head.kind == "vectors":
@@ -256,7 +260,7 @@ def train(name: str, root: Path, folder: Path, minutes: float | None, say: Calla
     preset = PRESETS[name]
     torch.manual_seed(preset.seed)
     device = torch.device(preset.device)
-    net = UNet(preset.width, preset.reader).to(device)
+    net = UNet(preset.width, preset.reader).to(device, memory_format=torch.channels_last)
     average = {k: v.detach().clone() for k, v in net.state_dict().items()}
     reader = load_reader().to(device).eval() if preset.reader else None
     optimiser = torch.optim.AdamW(net.parameters(), preset.rate, weight_decay=preset.decay, betas=(0.9, 0.98))
@@ -296,7 +300,7 @@ def normalised(photos: Sequence[np.ndarray], device: torch.device) -> Tensor:
     """b 3 h w as the reader and the net take them."""
     planes = torch.from_numpy(np.stack(photos)).to(device).permute(0, 3, 1, 2).float() / 255
     mean, spread = (torch.tensor(v, device=device).view(3, 1, 1) for v in (MEAN, SPREAD))
-    return (planes - mean) / spread
+    return ((planes - mean) / spread).contiguous(memory_format=torch.channels_last)
 
 
 class Flat(nn.Module):
