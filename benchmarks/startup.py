@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from specialists import Absent, deeplab, meter
+from plantain.errors import PlantainError
 
 PLANTAIN = [sys.executable, "-m", "plantain"]
 IMPORT = "import time; a = time.perf_counter(); import {}; print(time.perf_counter() - a)"
@@ -77,12 +77,18 @@ def perceivers(data: Path, photo: Path) -> dict[str, Callable[[], object]]:
     pixels = np.asarray(Image.open(photo).convert("RGB"))
     ours = plantain.load("embedded")
     calls: dict[str, Callable[[], object]] = {PERCEPTION: lambda: ours.predict(pixels, QUESTION)}
-    for name, make in (("METER-xxs, depth", meter), ("DeepLab-MobileNetV2, 21 classes", deeplab)):
+    for said, name, question in (
+        ("METER-xxs, depth", "meter", QUESTION),
+        ("DeepLab-MobileNetV2, 21 classes", "deeplab-voc", "segment the person"),
+    ):
         try:
-            network = make(data / "weights")
-            calls[name] = lambda network=network: network(pixels)
-        except Absent as absent:
-            print(f"{name}: skipped ({absent})")
+            model = plantain.load(name, weights=data / "weights")
+            model.predict(pixels, question)
+        except PlantainError as error:
+            print(f"{said}: skipped ({error})")
+            continue
+        # without the memory of the last photo, which a specialist keeps for further questions
+        calls[said] = lambda model=model, question=question: (model.specialist.see(pixels), question)
     return calls
 
 
