@@ -160,7 +160,8 @@ def limits(run: Run, answerer: Any) -> str:
 def command(run: Run) -> str:
     """What makes the run again."""
     setting = run.setting
-    extra = [f"--{name} {value}" for name, value in (("limit", setting.limit),) if value is not None]
+    extra = [f"--{name} {name.upper()}" for name in ("weights", "spec") if name in setting.options]
+    extra += [f"--{name} {value}" for name, value in (("limit", setting.limit),) if value is not None]
     usual_ones = (("samples", 1), ("passes", 1), ("seed", 0), ("style", "imperative"), ("corrupt", None))
     extra += [f"--{name} {getattr(setting, name)}" for name, usual in usual_ones
               if getattr(setting, name) != usual]  # fmt: skip
