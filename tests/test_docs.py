@@ -63,3 +63,9 @@ def test_commands_name_verbs_and_options_that_exist(page: str, line: str, capsys
 def test_scripts_that_are_named_exist(page: Path) -> None:
     for script in re.findall(r"python ((?:benchmarks|examples)/\w+\.py)", page.read_text(encoding="utf-8")):
         assert (ROOT / script).exists(), script
+
+
+def test_the_page_of_benchmarks_is_the_table() -> None:
+    from rows import page
+
+    assert (ROOT / "docs/benchmarks.md").read_text() == page()

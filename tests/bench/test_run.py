@@ -67,6 +67,12 @@ def predictor(guess: Guess) -> Predictor:
     return Predictor(Function(guess, codes={"metric-depth": "log-gray"}))
 
 
+@pytest.fixture(autouse=True)
+def made_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row is run on pictures that these tests make."""
+    monkeypatch.setitem(BENCHMARKS, NAME, replace(BENCHMARKS[NAME], n=None, split=""))
+
+
 def begin(data: Path, folder: Path, **setting: Any) -> Run:
     return Run(folder, BENCHMARKS[NAME], Setting(model="function", **setting), data)
 
@@ -258,3 +264,17 @@ def test_every_benchmark_on_the_excerpts(name: str, excerpts: Path) -> None:
 def test_unknown_names() -> None:
     with pytest.raises(UnknownName, match="did you mean 'nyu-excerpt/normals'"):
         running.named("nyu-excerpt/normal")
+
+
+def test_another_split_is_refused(data: Path, tmp_path: Path) -> None:
+    row = replace(BENCHMARKS[NAME], n=9, split="0123456789abcdef")
+    wanted = r"holds another split of .*: 6 pictures with hash .* wanted 9 with 0123456789abcdef"
+    with pytest.raises(UsageError, match=wanted):
+        Run(tmp_path / "run", row, Setting(model="function"), data)
+
+
+@pytest.mark.parametrize("name", EXCERPTS)
+def test_the_excerpts_are_the_ones_that_are_pinned(name: str, excerpts: Path) -> None:
+    row = EXCERPTS[name]
+    examples = row.read(excerpts)
+    assert len(examples) == row.n and running.split_hash(examples).startswith(row.split)

@@ -44,6 +44,8 @@ class Benchmark:
     trivial: str = ""
     version: int = 1
     source: str = ""
+    n: int | None = None  # how many pictures the split has, and
+    split: str = ""  # the first digits of its hash (`run.split_hash`); where they are said, others are refused
     reference: tuple[Reference, ...] = ()
 
     def measure(self, answers: Sequence[Any] | None, example: Example, asked: Sequence[Task]) -> dict[str, Row]:

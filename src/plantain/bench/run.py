@@ -248,9 +248,19 @@ def named(name: str) -> Benchmark:
 def chosen(benchmark: Benchmark, data: Path, limit: int | None) -> list[Example]:
     """The benchmark's pictures, or `limit` of them, always the same."""
     examples = benchmark.read(data)
+    check_split(benchmark, examples, data)
     if limit is None or limit >= len(examples):
         return examples
     return [examples[i] for i in sorted(np.random.default_rng(5).permutation(len(examples))[:limit])]
+
+
+def check_split(benchmark: Benchmark, examples: Sequence[Example], data: Path) -> None:
+    """UsageError where a folder holds other pictures than the row is scored on."""
+    found = split_hash(examples)
+    if benchmark.split and not found.startswith(benchmark.split):
+        raise UsageError(f"{data} holds another split of {benchmark.id}: {len(examples)} pictures with hash "
+                         f"{found[: len(benchmark.split)]}, wanted {benchmark.n} with {benchmark.split}; "
+                         "take the folder as it was published")  # fmt: skip
 
 
 def split_hash(examples: Sequence[Example]) -> str:
