@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import plantain
 from plantain import tasks
@@ -267,3 +270,17 @@ def test_published_networks_answer_all_that_they_claim(name, excerpts):
 def test_file_and_spec_are_one_call(tmp_path):
     spec = Spec.load(write(tmp_path))
     assert File(spec, weights=tmp_path).answer(np.zeros((4, 8, 3), np.uint8), tasks.MetricDepth()).metres.max() == 0
+
+
+def test_the_command_line_asks_a_specialist_like_a_painter(tmp_path, capsys):
+    from plantain.cli import main
+
+    spec, photo = write(tmp_path), tmp_path / "p.png"
+    Image.fromarray(np.full((HIGH, WIDE, 3), 51, np.uint8)).save(photo)
+    words = ["predict", str(photo), "metric depth", "--model", "file", "--spec", str(spec), "-o", str(tmp_path / "out")]
+    assert main([*words, "--quiet"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["model"] == "tiny" and told["painting"] is None and told["task"] == "metric-depth"
+    assert np.load(told["arrays"])["metres"] == pytest.approx(0.4)
+    assert main([*words[:2], "normals", *words[3:]]) != 0
+    assert "tiny answers metric-depth, relative-depth, not normals" in capsys.readouterr().err
