@@ -278,3 +278,13 @@ def test_the_excerpts_are_the_ones_that_are_pinned(name: str, excerpts: Path) ->
     row = EXCERPTS[name]
     examples = row.read(excerpts)
     assert len(examples) == row.n and running.split_hash(examples).startswith(row.split)
+
+
+def test_a_truth_that_cannot_be_scored_is_named(data: Path, tmp_path: Path) -> None:
+    run = begin(data, tmp_path / "run")
+    run.examples[2].truths["depth"] = lambda: Depth(  # type: ignore[index]
+        values=np.zeros((4, 6), np.float32), valid=np.zeros((4, 6), bool), confidence=np.ones((4, 6), np.float32)
+    )
+    with pytest.raises(UsageError, match=r"picture s2 of kitti-excerpt/metric-depth: no pixel of this truth is valid"):
+        run.over(predictor(Guess()))
+    assert [line["id"] for line in run.lines()] == ["s0", "s1"]  # what was answered stays

@@ -150,6 +150,13 @@ class Run(Folder):
         run._agree(stored)
         return run
 
+    def _worst(self, example: Example, asked: Sequence[Task]) -> Mapping[str, Any]:
+        """The rows of the worst answer. UsageError where the truth itself cannot be scored: no answer is to blame."""
+        try:
+            return self.benchmark.measure(None, example, asked)
+        except UsageError as error:
+            raise UsageError(f"picture {example.id} of {self.benchmark.id}: {error}") from error
+
     @property
     def who(self) -> str:
         """The name of who answered; before anybody did, that of the table."""
@@ -210,7 +217,7 @@ class Run(Folder):
             rows = self.benchmark.measure(answers, example, asked)
             told: dict[str, Any] = {"state": "ok"}
         except PlantainError as error:
-            rows = self.benchmark.measure(None, example, asked)
+            rows = self._worst(example, asked)
             told = {"state": "failed", "error": str(error)}
         seconds = round(time.perf_counter() - start, 3)
         return {"id": example.id, **told, "seconds": seconds, "rows": {name: plain(row) for name, row in rows.items()}}
