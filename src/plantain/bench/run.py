@@ -150,7 +150,7 @@ class Run(Folder):
         run._agree(stored)
         return run
 
-    def _worst(self, example: Example, asked: Sequence[Task]) -> Mapping[str, Any]:
+    def _worst(self, example: Example, asked: Sequence[Task]) -> dict[str, Mapping[str, Any]]:
         """The rows of the worst answer. UsageError where the truth itself cannot be scored: no answer is to blame."""
         try:
             return self.benchmark.measure(None, example, asked)
