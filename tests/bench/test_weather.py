@@ -10,13 +10,14 @@ import pytest
 
 from plantain.bench import weather
 from plantain.bench.charts import lines, sparsification
-from plantain.bench.robustness import Cell, Doubt, Sweep
+from plantain.bench.robustness import Cell, Doubt, Sweep, Variants
 from plantain.cli import main
 
 CELLS = [Cell("", 0, 0.8, 0.7, 0.9, 0.1, 0.2, 0.9, 0.8)]
 CELLS += [Cell(name, s, 0.8 - 0.1 * s, 0, 1, 0.1 * s, 0.2, 0.9 - 0.01 * s, 0.8 - 0.1 * s)
           for name in ("fog", "rain") for s in (1, 3, 5)]  # fmt: skip
 SWEEP = Sweep("made/depth", "delta1", "higher", "painter", 16, tuple(CELLS))
+OTHERS = [Variants("made/depth", (0.8, 0.7, 0.8, 0.7), (0.8, 0.8, 0.8))]
 DOUBTS = [Doubt("made/depth", "static", 0.9, 0.4, 0.97)]
 
 
@@ -47,7 +48,9 @@ def test_sparsification_is_drawn_from_kept_rows():
 
 
 def test_the_page_stands_alone(tmp_path):
-    page = weather.write([SWEEP], DOUBTS, tmp_path / "out" / "robustness.html", "plantain robustness x").read_text()
+    page = weather.write(
+        [SWEEP], OTHERS, DOUBTS, tmp_path / "out" / "robustness.html", "plantain robustness x"
+    ).read_text()
     assert page.count("<svg") == 4 and "http" not in page and "<script" not in page
     for said in ("made/depth", "fog:5", "static", "0.970", "plantain robustness x"):
         assert said in page
@@ -55,12 +58,13 @@ def test_the_page_stands_alone(tmp_path):
 
 def test_the_markdown_and_its_pictures(tmp_path):
     (tmp_path / "pictures").mkdir()
-    text = weather.markdown([SWEEP], DOUBTS, tmp_path / "robustness.md", "plantain robustness x").read_text()
+    text = weather.markdown([SWEEP], OTHERS, DOUBTS, tmp_path / "robustness.md", "plantain robustness x").read_text()
     shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
     assert len(shown) == 4
     for name in shown:
         assert xml.parse(tmp_path / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
     assert "| fog | 0.800 | 0.700 | 0.500 | 0.300 | 0.300 | 0.850 | 0.500 | 0.200 |" in text
+    assert "| made/depth | 0.800 | 0.700 | 0.800 | 0.700 | 0.058 | 0.800 | 0.800 | 0.800 | 0.000 |" in text
     assert "| made/depth | static | 0.900 | 0.400 | 0.970 |" in text
 
 

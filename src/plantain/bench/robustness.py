@@ -129,6 +129,42 @@ def cell(run: Run, what: Corruption | None) -> Cell:
     return Cell(name, severity, figure, low, high, ece, ause, means[0], means[1])
 
 
+# ---- other words, other colours
+
+STYLES, SEEDS = ("imperative", "caption", "json", "terse"), (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Variants:
+    """A benchmark's figure in other wordings of the prompt, and under other seeds, which draw other legends (and, of a
+    painter that samples, other paintings); `sd_*`: the standard deviation over them."""
+
+    benchmark: str
+    styles: tuple[float, ...]
+    seeds: tuple[float, ...]
+
+    @property
+    def sd_styles(self) -> float:
+        return float(np.std(self.styles, ddof=1))
+
+    @property
+    def sd_seeds(self) -> float:
+        return float(np.std(self.seeds, ddof=1))
+
+
+def variants(benchmark: str, answerer: Any, setting: Setting, data: Path, out: Path) -> Variants:
+    """Runs what is not run yet."""
+
+    def figure(**other: Any) -> float:
+        one = replace(setting, corrupt=None, **other)
+        run = Run(one.home(out, benchmark), named(benchmark), one, data)
+        scores = run.over(answerer)
+        return float(scores["scores"][scores["primary"]][0])
+
+    styles = tuple(figure(style=style) for style in STYLES)
+    return Variants(benchmark, styles, tuple(figure(seed=setting.seed + seed) for seed in SEEDS))
+
+
 # ---- pictures that are not to be believed
 
 

@@ -62,8 +62,10 @@ class Setting:
 
     def home(self, out: Path, benchmark: str) -> Path:
         """Where the run of a benchmark lies under a folder of runs."""
-        befallen = f"+{self.corrupt.replace(':', '-')}" if self.corrupt else ""
-        return out / self.model / f"{benchmark.replace('/', '-')}{befallen}"
+        other = [] if self.corrupt is None else [self.corrupt.replace(":", "-")]
+        other += [self.style] if self.style != "imperative" else []
+        other += [f"seed-{self.seed}"] if self.seed else []
+        return out / self.model / "+".join([benchmark.replace("/", "-"), *other])
 
     @property
     def asking(self) -> dict[str, Any]:

@@ -8,13 +8,17 @@ from pathlib import Path
 
 from plantain.bench.charts import lines
 from plantain.bench.page import STYLE, table
-from plantain.bench.robustness import Doubt, Sweep
+from plantain.bench.robustness import SEEDS, STYLES, Doubt, Sweep, Variants
 from plantain.files import writing
 
 NOTE = (
     "Mean confidence on photos, and on pictures that show no scene; the area under the ROC curve says how well it "
     "tells them apart (.5: not at all)."
 )
+WORDS = (
+    "Other wordings of the prompt, and other seeds, which draw other legends; sd is the standard deviation over them."
+)
+VARIED = ("benchmark", *STYLES, "sd", *(f"seed {seed}" for seed in SEEDS), "sd")
 DOUBTED = ("benchmark", "picture", "photos", "these", "area")
 PLOTS = {"figure": None, "confidence": None, "ece": 0.0, "ause": 0.0}  # of a cell, and where the axis begins
 
@@ -59,7 +63,14 @@ def cells(doubt: Doubt) -> list[str]:
     return [doubt.benchmark, doubt.sort, *(f"{value:.3f}" for value in (doubt.real, doubt.fake, doubt.auc))]
 
 
-def write(sweeps: Sequence[Sweep], doubts: Sequence[Doubt], target: Path, command: str) -> Path:
+def varied(one: Variants) -> list[str]:
+    told = (*one.styles, one.sd_styles, *one.seeds, one.sd_seeds)
+    return [one.benchmark, *(f"{value:.3f}" for value in told)]
+
+
+def write(
+    sweeps: Sequence[Sweep], variants: Sequence[Variants], doubts: Sequence[Doubt], target: Path, command: str
+) -> Path:
     """One HTML page that needs nothing beside it."""
     title = "Plantain: rainy days"
     parts = []
@@ -71,6 +82,9 @@ def write(sweeps: Sequence[Sweep], doubts: Sequence[Doubt], target: Path, comman
             f"<h2>{name}</h2><p>{html.escape(sweep.told())}</p><div class='two'>{drawn}</div>"
             f"<div class='wide'>{figures}</div>"
         )
+    if variants:
+        figures = table(VARIED, [varied(one) for one in variants], range(1, 10))
+        parts.append(f"<h2>Other words, other colours</h2><p>{WORDS}</p><div class='wide'>{figures}</div>")
     if doubts:
         figures = table(DOUBTED, [cells(doubt) for doubt in doubts], range(2, 5))
         parts.append(f"<h2>Pictures not to be believed</h2><p>{NOTE}</p><div class='wide'>{figures}</div>")
@@ -82,7 +96,9 @@ def write(sweeps: Sequence[Sweep], doubts: Sequence[Doubt], target: Path, comman
     return target
 
 
-def markdown(sweeps: Sequence[Sweep], doubts: Sequence[Doubt], target: Path, command: str) -> Path:
+def markdown(
+    sweeps: Sequence[Sweep], variants: Sequence[Variants], doubts: Sequence[Doubt], target: Path, command: str
+) -> Path:
     """The same as a page of markdown with the plots as SVG files in `pictures/` beside it."""
     text = [f"# Rainy days\n\nMade by `{command}`.\n"]
     for sweep in sweeps:
@@ -96,6 +112,9 @@ def markdown(sweeps: Sequence[Sweep], doubts: Sequence[Doubt], target: Path, com
                 text.append(f"![{name} against severity]({file})\n")
         text.append("\n| " + " | ".join(head(sweep)) + " |\n|-" + "|-:" * (len(head(sweep)) - 1) + "|\n")
         text += ["| " + " | ".join(row) + " |\n" for row in rows(sweep)]
+    if variants:
+        text.append(f"\n## Other words, other colours\n\n{WORDS}\n\n| {' | '.join(VARIED)} |\n|-{'|-:' * 9}|\n")
+        text += [f"| {' | '.join(varied(one))} |\n" for one in variants]
     if doubts:
         text.append(f"\n## Pictures not to be believed\n\n{NOTE}\n\n| {' | '.join(DOUBTED)} |\n|-|-|-:|-:|-:|\n")
         text += [f"| {' | '.join(cells(doubt))} |\n" for doubt in doubts]

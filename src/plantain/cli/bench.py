@@ -162,19 +162,22 @@ def robustness(
     if data is None or not data.is_dir():
         raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
     from plantain.bench import weather
-    from plantain.bench.robustness import chosen, doubts, sweep
+    from plantain.bench.robustness import Variants, chosen, doubts, sweep, variants
     from plantain.bench.run import Setting, named
-    from plantain.pipeline import load
+    from plantain.pipeline import Predictor, load
 
     setting = Setting(model, given(weights, spec), limit=limit, seed=seed)
     answerer = load(model, **setting.options)
     wanted = chosen(corruptions, answerer)
     home = Path("runs/robustness") if out.suffix == ".md" else out
     sweeps, doubted = [], []
+    others: list[Variants] = []
     for name in names:
         pictures = min(limit, len(named(name).read(data)))
         with progress(pictures * (1 + len(wanted) * len(severities)), name, quiet=quiet) as bar:
             sweeps.append(sweep(name, answerer, setting, data, home, wanted, severities, bar.step))
+        if isinstance(answerer, Predictor):  # a specialist reads no words
+            others.append(variants(name, answerer, setting, data, home))
         doubted += list(doubts(name, answerer, setting, data))
         print(sweeps[-1].told(), file=sys.stderr)
     command = (
@@ -182,9 +185,9 @@ def robustness(
         + " ".join(map(str, severities))
     )
     if out.suffix == ".md":
-        target = weather.markdown(sweeps, doubted, out, command)
+        target = weather.markdown(sweeps, others, doubted, out, command)
     else:
-        target = weather.write(sweeps, doubted, out / "robustness.html", command)
+        target = weather.write(sweeps, others, doubted, out / "robustness.html", command)
     emit({"report": str(target), "sweeps": [{"benchmark": s.benchmark, "clean": s.clean.figure, "kept": s.retained,
                                              "follows": s.follows()} for s in sweeps]})  # fmt: skip
     return 0
