@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
     from plantain.models import MODELS
     from plantain.painting import Painting, Request
-    from plantain.pipeline import Predictor, decode, edit, generate, load, predict, stream
+    from plantain.pipeline import Expert, Predictor, decode, edit, generate, load, predict, stream
     from plantain.tasks import TASKS
 
 __version__ = "0.1.0"
 
 _HOME = {  # name -> module that has it
-    **dict.fromkeys(("predict", "load", "generate", "edit", "decode", "stream", "Predictor"), "pipeline"),
+    **dict.fromkeys(("predict", "load", "generate", "edit", "decode", "stream", "Predictor", "Expert"), "pipeline"),
     **dict.fromkeys(
         ("Alpha", "Depth", "Instances", "Keypoints", "Labels", "Normals", "Panoptic", "Prediction"), "kinds"
     ),
@@ -51,6 +51,7 @@ __all__ = [
     "TASKS",
     "Alpha",
     "Depth",
+    "Expert",
     "Instances",
     "Keypoints",
     "Labels",
