@@ -288,3 +288,13 @@ def test_a_truth_that_cannot_be_scored_is_named(data: Path, tmp_path: Path) -> N
     with pytest.raises(UsageError, match=r"picture s2 of kitti-excerpt/metric-depth: no pixel of this truth is valid"):
         run.over(predictor(Guess()))
     assert [line["id"] for line in run.lines()] == ["s0", "s1"]  # what was answered stays
+
+
+def test_a_folder_stands_for_the_runs_below_it(data: Path, tmp_path: Path) -> None:
+    from plantain.cli.bench import folders
+
+    for name in ("b", "a"):
+        begin(data, tmp_path / "runs" / "model" / name).over(predictor(Guess()))
+    home = tmp_path / "runs"
+    assert folders(home) == [home / "model" / "a", home / "model" / "b"]
+    assert folders(home / "model" / "b") == [home / "model" / "b"] and folders(tmp_path / "no") == [tmp_path / "no"]

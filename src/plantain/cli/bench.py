@@ -46,7 +46,7 @@ def bench(
         calibrate: fits the confidence of the runs' model on half of their pictures, a map a task, into OUT (.json);
         lay it beside the weights as calibration.json.
     names
-        run: benchmarks (see `plantain benchmarks`). The others: folders of runs.
+        run: benchmarks (see `plantain benchmarks`). The others: runs, or folders that hold them.
     model
         Who is asked (see `plantain models`).
     weights
@@ -90,7 +90,7 @@ def bench(
     if action == "compare":
         return comparison(names)
     if action != "run":
-        runs = [Run.open(Path(name)) for name in names]
+        runs = [Run.open(folder) for name in names for folder in folders(Path(name))]
     else:
         if data is None or not data.is_dir():
             raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
@@ -212,6 +212,13 @@ def calibrate(runs: list[Run], out: Path, quiet: bool) -> int:
     for one in told:
         emit(asdict(one))
     return 0
+
+
+def folders(place: Path) -> list[Path]:
+    """A run's folder itself, or all runs below a folder; where there is none the folder, so that it is refused."""
+    if (place / "run.json").exists():
+        return [place]
+    return sorted(path.parent for path in place.rglob("run.json")) or [place]
 
 
 def comparison(names: tuple[str, ...]) -> int:
