@@ -298,3 +298,16 @@ def test_a_folder_stands_for_the_runs_below_it(data: Path, tmp_path: Path) -> No
     home = tmp_path / "runs"
     assert folders(home) == [home / "model" / "a", home / "model" / "b"]
     assert folders(home / "model" / "b") == [home / "model" / "b"] and folders(tmp_path / "no") == [tmp_path / "no"]
+
+
+def test_other_weights_are_refused(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "trunk.onnx").write_bytes(b"one")
+    painter = Function(Guess(), codes={"metric-depth": "log-gray"})
+    painter.weights = tmp_path / "weights"  # type: ignore[attr-defined]
+    begin(data, tmp_path / "run").over(Predictor(painter))
+    (tmp_path / "weights" / "calibration.json").write_text("{}")  # changes no painting
+    begin(data, tmp_path / "run").over(Predictor(painter))
+    (tmp_path / "weights" / "trunk.onnx").write_bytes(b"two")
+    with pytest.raises(UsageError, match="holds a run by other weights of function"):
+        begin(data, tmp_path / "run").over(Predictor(painter))

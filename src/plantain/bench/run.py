@@ -82,7 +82,12 @@ class Folder:
     def begin(self, answerer: Any) -> None:
         """Writes run.json, or checks that the one that is there says the same."""
         if (self.folder / "run.json").exists():
-            self._agree(read_record(self.folder))
+            stored = read_record(self.folder)
+            self._agree(stored)
+            if stored.get("model") != weights_hash(answerer):
+                raise UsageError(
+                    f"{self.folder} holds a run by other weights of {answerer.name}; choose another folder"
+                )
             return
         about = {"data": str(self.data), "model": weights_hash(answerer), "plantain": __version__,
                  "numpy": np.__version__, "python": platform.python_version(), "machine": platform.machine(),
@@ -288,11 +293,12 @@ def weights_hash(answerer: Any) -> dict[str, Any]:
 
 
 def files_of(place: Any) -> Iterator[Path]:
-    """A file, or the files of a folder, in order."""
+    """A file, or the files of a folder, in order; not what is told of them (calibration, licence)."""
     if place is not None and Path(place).is_file():
         yield Path(place)
     elif place is not None:
-        yield from sorted(p for p in Path(place).glob("*") if p.is_file())
+        told = (".json", ".md")
+        yield from sorted(p for p in Path(place).glob("*") if p.is_file() and p.suffix not in told)
 
 
 def plain(row: Mapping[str, np.ndarray]) -> dict[str, Any]:

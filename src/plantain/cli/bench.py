@@ -218,7 +218,8 @@ def folders(place: Path) -> list[Path]:
     """A run's folder itself, or all runs below a folder; where there is none the folder, so that it is refused."""
     if (place / "run.json").exists():
         return [place]
-    return sorted(path.parent for path in place.rglob("run.json")) or [place]
+    found = sorted(path.parent for path in place.rglob("run.json") if path.parent.name != "generation-kept")
+    return found or [place]
 
 
 def comparison(names: tuple[str, ...]) -> int:
