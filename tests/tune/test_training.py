@@ -216,7 +216,7 @@ def test_a_run_may_begin_with_exported_weights(tmp_path: Path) -> None:
         torch.nn.init.normal_(parameter)
     export.write(net, tmp_path / "onnx")
     run = Run(preset, tmp_path / "run")
-    run.begin_with(tmp_path / "onnx")
     wanted = export.read(tmp_path / "onnx", preset.size).state_dict()
+    run.take(wanted)
     for net in (run.net, run.average):
         assert all(torch.equal(value, wanted[name]) for name, value in net.state_dict().items())

@@ -41,7 +41,7 @@ def train(
     resume
         Go on from the run's last checkpoint.
     start
-        Another run's folder, whose weights this one begins with.
+        Another run's folder, whose weights this one begins with, or a folder of exported files.
     cache
         Where the reader's taps are kept between runs; OUT/taps when not said.
     rate

@@ -28,7 +28,8 @@ def train(
     """Trains a seedling and exports it; gives the folder of its ONNX files.
 
     Stage 1 (the preset's `pretrain` share of the run): edits and text to image alone. Stage 2: the whole mixture.
-    `start` is another run's folder whose averaged weights this run begins with, at stage 2; parts it lacks are new, and
+    `start` is another run's folder whose averaged weights this run begins with, at stage 2, or a folder of exported
+    files (the shipped ones, say); parts it lacks are new, and
     batches go on where that run's ended. `rate`: the largest learning rate, where not the preset's.
     `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
     SIGTERM saves a checkpoint and ends the process. The presets unet_* train the control (`tune/unet.py`), from the
@@ -67,7 +68,10 @@ def train(
     signal.signal(signal.SIGTERM, lambda *_: setattr(run, "stopped", True))  # a machine that is taken back says so
     stages = ((chosen.pretrain if start is None else 0.0, OWN), (1.0, SHARES))
     if start is not None and run.step == 0:
-        run.begin_with(Path(start))
+        if (Path(start) / "trunk.onnx").exists():
+            run.take(export.read(Path(start), chosen.size).state_dict())
+        else:
+            run.begin_with(Path(start))
     for until, shares in stages:
         if run.progress < until:
             source = Source(root, store, chosen.batch, chosen.seed, shares)

@@ -77,21 +77,16 @@ class Run:
         self.step, self.spent, self.earlier = state["step"], state["spent"], state["earlier"]
 
     def begin_with(self, folder: Path) -> None:
-        """Takes over the averaged weights of another run, where names and shapes agree; or those of exported files,
-        which may be the shipped ones."""
-        if (folder / "trunk.onnx").exists():
-            from plantain.tune.export import read
-
-            whole = read(folder, self.preset.size).state_dict()
-            for net in (self.net, self.average):
-                net.load_state_dict(whole)
-            return
+        """Takes over the averaged weights of another run, where names and shapes agree."""
         state = torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True)
         self.earlier = state["earlier"] + state["step"]
         mine = self.net.state_dict()
-        fitting = {k: v for k, v in state["average"].items() if k in mine and mine[k].shape == v.shape}
+        self.take({k: v for k, v in state["average"].items() if k in mine and mine[k].shape == v.shape})
+
+    def take(self, weights: dict[str, Tensor]) -> None:
+        """Takes over weights, for the network and its average; what they lack stays as it is."""
         for net in (self.net, self.average):
-            net.load_state_dict(fitting, strict=False)
+            net.load_state_dict(weights, strict=False)
 
     def save(self) -> None:
         state = {"net": self.net.state_dict(), "average": self.average.state_dict(), "step": self.step,
