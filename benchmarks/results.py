@@ -26,9 +26,9 @@ from plantain.pipeline import load
 ROOT = Path(__file__).parent.parent
 PERSON, BOXES = ("people-excerpt/person", "portraits-excerpt/person"), ("coco-excerpt/person-boxes",)
 CONTROL = (
-    "nyu-excerpt/metric-depth", "nyu-excerpt/normals", "camvid-excerpt/classes", "ade20k-excerpt/own-words",
-    "kitti-excerpt/metric-depth", "people-excerpt/person", "salient-excerpt/main-object", "pose-excerpt/joints-12",
-    "bsds-excerpt/edges",
+    "nyu-excerpt/metric-depth", "nyu-excerpt/relative-depth", "nyu-excerpt/normals", "nyu-excerpt/classes-13",
+    "camvid-excerpt/classes", "ade20k-excerpt/own-words", "ade20k-excerpt/classes-30", "kitti-excerpt/metric-depth",
+    *PERSON, "salient-excerpt/main-object", "pose-excerpt/joints", "pose-excerpt/joints-12", "bsds-excerpt/edges",
 )  # fmt: skip
 PAIRS: dict[str, tuple[str, ...]] = {
     "embedded": tuple(EXCERPTS),
