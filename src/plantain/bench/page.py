@@ -93,7 +93,10 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
     """The table of all runs as a page of markdown."""
     names = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "trivial", "rules")
     made = "Made by `plantain bench run ... --data DATA` and `plantain bench report ... -o FILE.md`."
-    told = f"95 % bootstrap intervals over pictures; a picture that failed counts as the worst answer.\n{made}\n"
+    told = (
+        f"95 % bootstrap intervals over pictures; a picture that failed counts as the worst answer.\n{made} ECE and AUSE\n"
+        "count all pictures; a calibrated model's maps may have been fitted on some of them (calibration.md says which).\n"
+    )
     lines = ["# Runs\n", told, f"| {' | '.join(names)} |", "|-|-|-|-:|-|-:|-:|-:|-:|-|-|"]
     for run in runs:
         scores, row = run.scores(), run.benchmark
