@@ -53,8 +53,8 @@ def main() -> None:
     body = "\n".join(table()) + "\n" + presence(given.runs)
     print(body)
     if given.out:
-        head = ("# What calibration is worth\n\nMade by `python benchmarks/calibration.py -o docs/calibration.md`: ECE on "
-                "the half of each benchmark's pictures that was not fitted.\n\n")  # fmt: skip
+        made = "Made by `python benchmarks/calibration.py -o docs/calibration.md`"
+        head = f"# What calibration is worth\n\n{made}: ECE on the half of each row's pictures that was not fitted.\n\n"
         given.out.write_text(head + body)
 
 

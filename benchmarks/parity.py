@@ -16,6 +16,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -45,7 +46,6 @@ class Noted:
     """pytest.approx(official), which notes what it is compared with."""
 
     __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, notes: Notes, official: Any, given: dict[str, Any]) -> None:
         self.notes, self.official, self.inner = notes, official, notes.approx(official, **given)
@@ -95,9 +95,9 @@ def collect() -> Notes:
 
     notes = Notes()
     golden.golden = notes.opened(golden.golden)
-    pytest.approx = lambda official, **given: Noted(notes, official, given)  # type: ignore[assignment]
     told = io.StringIO()
-    with redirect_stdout(told):
+    noting = mock.patch.object(pytest, "approx", lambda official, **given: Noted(notes, official, given))
+    with noting, redirect_stdout(told):
         code = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests/bench"), "-k",
                             OTHERS], plugins=[notes])  # fmt: skip
     if code:

@@ -211,6 +211,12 @@ class Alpha(Prediction):
         return {"alpha": self.alpha, "names": np.array(self.names), "confidence": self.confidence}
 
 
+def bounds(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, int, int]:
+    """The box around a mask: x0, y0, x1, y1 in pixels; zeros around nothing."""
+    xs, ys = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else (0, 0, 0, 0)
+
+
 KINDS: dict[str, type[Prediction]] = {
     "depth": Depth,
     "normals": Normals,

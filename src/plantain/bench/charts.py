@@ -68,7 +68,7 @@ def words(marks: Sequence[tuple[float, float, str, str]]) -> str:
 
 
 def sparsification(told: Sequence[Line]) -> str:
-    """The error that is left as the unsure (and, dashed in thought, the wrong) pixels go."""
+    """The error that is left as pixels go: the unsure first, the wrong first, or in any order."""
     rows = [row for row in rows_of(told, "sparsification") if "left" in row]
     if not rows:
         return ""

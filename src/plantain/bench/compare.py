@@ -12,7 +12,7 @@ import numpy as np
 from plantain._shapes import Float
 from plantain.bench.metrics.base import Metric, Row
 from plantain.bench.run import Run
-from plantain.bench.scores import DRAWS, rows_of
+from plantain.bench.scores import DRAWS, interval, rows_of
 from plantain.errors import UsageError
 
 FLIPS = 10_000
@@ -50,7 +50,7 @@ def compare(first: Run, second: Run, draws: int = DRAWS) -> Comparison:
         raise UsageError(f"{first.folder} and {second.folder} have no picture in common; run both on the same ones")
     a, b = (rows_of([lines[i] for i in common], "score") for lines in (ours, theirs))
     x, y = row.metric.reduce(a)[row.primary], row.metric.reduce(b)[row.primary]
-    low, high = paired(row.metric, row.primary, a, b, draws)
+    low, high = paired(row.metric, (row.primary,), a, b, draws)[row.primary]
     gaps = each(row.metric, row.primary, b) - each(row.metric, row.primary, a)
     good = gaps if row.better == "higher" else -gaps
     return Comparison(row.id, row.primary, row.better, len(common), x, y, y - x, low, high, sign_flip(gaps),
@@ -86,14 +86,18 @@ def each(metric: Metric, name: str, rows: list[Row]) -> Float[np.ndarray, "n"]:
     return np.nan_to_num(np.array([metric.reduce([row])[name] for row in rows], float))
 
 
-def paired(metric: Metric, name: str, a: list[Row], b: list[Row], draws: int, seed: int = 1) -> tuple[float, float]:
-    """95 % percentile interval of the difference, the same pictures drawn for both (Efron and Tibshirani 1993)."""
-    rng, gaps = np.random.default_rng(seed), []
+def paired(
+    metric: Metric, names: Sequence[str], a: Sequence[Row], b: Sequence[Row], draws: int, seed: int = 1
+) -> dict[str, tuple[float, float]]:
+    """95 % percentile intervals of differences, the same pictures drawn for both (Efron and Tibshirani 1993)."""
+    rng = np.random.default_rng(seed)
+    gaps: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(draws):
         chosen: Any = rng.integers(0, len(a), len(a))
-        gaps.append(metric.reduce([b[i] for i in chosen])[name] - metric.reduce([a[i] for i in chosen])[name])
-    low, high = np.nanpercentile(gaps, (2.5, 97.5))
-    return float(low), float(high)
+        x, y = (metric.reduce([rows[i] for i in chosen]) for rows in (a, b))
+        for name, values in gaps.items():
+            values.append(y[name] - x[name])
+    return {name: interval(values) for name, values in gaps.items()}
 
 
 def sign_flip(gaps: Float[np.ndarray, "n"], seed: int = 1) -> float:

@@ -20,21 +20,24 @@ from PIL import Image
 
 from plantain._shapes import Float, UInt8
 from plantain.bench.answers import keep
+from plantain.bench.compare import paired
+from plantain.bench.metrics.base import Row, Scores
 from plantain.bench.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.bench.run import Folder
-from plantain.bench.scores import Line
+from plantain.bench.scores import Line, bootstrap
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.excerpts import read
-from plantain.errors import PainterError, UsageError
+from plantain.errors import UsageError
 from plantain.models.embedded import Embedded, Reader
-from plantain.painting import Request
+from plantain.painting import Painting, Request
 from plantain.photo import read_photo
 from plantain.pipeline import Predictor
 
 NAME, VERSION = "generation/kept", 1
 TIMES = (0.2, 0.5, 0.8)  # of denoising: 0 is noise, 1 the picture
-BETTER = {"psnr": "higher", "ssim": "higher"} | dict.fromkeys(("features", "denoising", "frechet", "kernel"), "lower")
+REPAIRS = ("psnr", "ssim", "features")
+FIGURES = (*REPAIRS, "denoising", "frechet", "kernel")  # of the first two high is good, of the others low
 DRAWS = 100  # Frechet distances are dear
 
 
@@ -100,11 +103,10 @@ class GenerationRun(Folder):
             EDITS[kind].prompts[0], spoilt, (true.shape[1], true.shape[0]), self.asked.seed, perceive=False
         )
         (made,) = answerer.paint([request])
-        if isinstance(made, PainterError):
+        if not isinstance(made, Painting):
             raise made
-        rgb = made.rgb  # type: ignore[union-attr]
-        distance = feature_distance(self.read(rgb)[1:], self.read(true)[1:])
-        return {"psnr": psnr(rgb, true), "ssim": ssim(rgb, true), "features": distance}
+        distance = feature_distance(self.read(made.rgb)[1:], self.read(true)[1:])
+        return {"psnr": psnr(made.rgb, true), "ssim": ssim(made.rgb, true), "features": distance}
 
     def denoised(self, true: np.ndarray, words: str, painter: Any) -> float | None:
         """Mean squared error (0..1) of the clean picture guessed from noised ones, same noise for every model; None for
@@ -127,7 +129,8 @@ class GenerationRun(Folder):
     def score(self) -> dict[str, Any]:
         """Means with 95 % intervals, written to scores.json."""
         lines = self.ordered()
-        told = intervals(figures(lines), len(lines))
+        figures, spread = METRIC.reduce(lines), bootstrap(METRIC, lines, FIGURES, DRAWS)
+        told = {name: [figures[name], *spread[name]] for name in FIGURES}
         scores = {"benchmark": NAME, "version": VERSION, "n": len(lines), "scores": told, "edits": by_edit(lines)}
         self.write("scores.json", scores)
         return scores
@@ -136,54 +139,41 @@ class GenerationRun(Folder):
         return sorted(self.lines(), key=lambda line: str(line["id"]))
 
 
+class Generated:
+    """The figures of some lines: means of repairs and of denoising, distances of what was made from words."""
+
+    def measure(self, pred: Any, truth: Any) -> Row:
+        """A line of rows.jsonl is made by `GenerationRun.line`: it takes a painter, not an answer."""
+        raise NotImplementedError
+
+    def reduce(self, rows: Sequence[Row]) -> Scores:
+        """psnr (decibels), ssim, features, denoising (squared error of 0..1), frechet, kernel."""
+        repairs = {name: float(np.mean([np.mean([edit[name] for edit in row["edits"].values()]) for row in rows]))
+                   for name in REPAIRS}  # fmt: skip
+        noise = [np.nan if row["denoising"] is None else row["denoising"] for row in rows]
+        made, real = (np.array([row[name] for row in rows], float) for name in ("made", "real"))
+        several = len({row["id"] for row in rows}) > 2
+        apart = (frechet(made, real), kernel_distance(made, real)) if several else (np.nan, np.nan)
+        return repairs | {"denoising": float(np.mean(noise)), "frechet": apart[0], "kernel": apart[1]}
+
+
+METRIC = Generated()
+
+
 def against(run: GenerationRun, base: GenerationRun) -> dict[str, list[float]]:
     """The run minus its base on their common photos: every figure with its paired interval."""
     theirs = {line["id"]: line for line in base.lines()}
     mine = [line for line in run.ordered() if line["id"] in theirs]
     if not mine:
         raise UsageError(f"{run.folder} and {base.folder} have no photo in common")
-    ours, other = figures(mine), figures([theirs[line["id"]] for line in mine])
-
-    def gap(places: np.ndarray) -> dict[str, float]:
-        a, b = ours(places), other(places)
-        return {name: a[name] - b[name] for name in a}
-
-    return intervals(gap, len(mine))
-
-
-def figures(lines: Sequence[Mapping[str, Any]]) -> Callable[[np.ndarray], dict[str, float]]:
-    """The figures of the pictures at some places of `lines`."""
-    repairs = {name: np.array([np.mean([edit[name] for edit in line["edits"].values()]) for line in lines])
-               for name in ("psnr", "ssim", "features")}  # fmt: skip
-    noise = np.array([np.nan if line["denoising"] is None else line["denoising"] for line in lines], float)
-    made, real = (np.array([line[name] for line in lines], float) for name in ("made", "real"))
-
-    def at(places: np.ndarray) -> dict[str, float]:
-        out = {name: float(values[places].mean()) for name, values in repairs.items()}
-        out["denoising"] = float(noise[places].mean())
-        several = len(np.unique(places)) > 2
-        out["frechet"] = frechet(made[places], real[places]) if several else float("nan")
-        out["kernel"] = kernel_distance(made[places], real[places]) if several else float("nan")
-        return out
-
-    return at
-
-
-def intervals(at: Callable[[np.ndarray], dict[str, float]], n: int) -> dict[str, list[float]]:
-    """Every figure of n pictures with its 95 % percentile interval, pictures drawn with replacement."""
-    rng = np.random.default_rng(1)
-    drawn = [at(rng.integers(0, n, n)) for _ in range(DRAWS)]
-    out = {}
-    for name, value in at(np.arange(n)).items():
-        known = np.array([one[name] for one in drawn])
-        known = known[np.isfinite(known)]
-        low, high = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
-        out[name] = [value, float(low), float(high)]
-    return out
+    other = [theirs[line["id"]] for line in mine]
+    ours, old = METRIC.reduce(mine), METRIC.reduce(other)
+    spread = paired(METRIC, FIGURES, other, mine, DRAWS)
+    return {name: [ours[name] - old[name], *spread[name]] for name in FIGURES}
 
 
 def by_edit(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """The means of every kind of repair."""
     kinds = sorted({kind for line in lines for kind in line["edits"]})
     return {kind: {name: float(np.mean([line["edits"][kind][name] for line in lines if kind in line["edits"]]))
-                   for name in ("psnr", "ssim", "features")} for kind in kinds}  # fmt: skip
+                   for name in REPAIRS} for kind in kinds}  # fmt: skip

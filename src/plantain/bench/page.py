@@ -94,8 +94,8 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
     names = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "trivial", "rules")
     made = "Made by `plantain bench run ... --data DATA` and `plantain bench report ... -o FILE.md`."
     told = (
-        f"95 % bootstrap intervals over pictures; a picture that failed counts as the worst answer.\n{made} ECE and AUSE\n"
-        "count all pictures; a calibrated model's maps may have been fitted on some of them (calibration.md says which).\n"
+        f"95 % bootstrap intervals over pictures; a picture that failed counts as the worst answer.\n{made}\n"
+        "ECE and AUSE count all pictures; a calibrated model's maps may have been fitted on some of them.\n"
     )
     lines = ["# Runs\n", told, f"| {' | '.join(names)} |", "|-|-|-|-:|-|-:|-:|-:|-:|-|-|"]
     for run in runs:

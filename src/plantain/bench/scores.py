@@ -28,13 +28,15 @@ def bootstrap(
     """95 % percentile intervals of some scores, pictures drawn with replacement. Source: Efron and Tibshirani 1993."""
     rng = np.random.default_rng(seed)
     drawn = [metric.reduce([rows[i] for i in rng.integers(0, len(rows), len(rows))]) for _ in range(draws)]
-    out = {}
-    for name in names:
-        values = np.array([scores[name] for scores in drawn])
-        known = values[np.isfinite(values)]
-        low, high = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
-        out[name] = (float(low), float(high))
-    return out
+    return {name: interval([scores[name] for scores in drawn]) for name in names}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % percentile interval of what is a number; NaN where nothing is."""
+    known = np.array(values, float)
+    known = known[np.isfinite(known)]
+    low, high = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 def score(benchmark: Benchmark, lines: Sequence[Line], draws: int = DRAWS) -> dict[str, Any]:

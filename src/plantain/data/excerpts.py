@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from plantain.data.base import Example
 from plantain.data.planes import normals_from_depth
 from plantain.errors import PhotoError, UnknownName
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals
+from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, bounds
 
 NYU_CAMERA = (259.4289505, 259.7348055, 162.0412245, 126.118083)  # fx fy cx cy at 320 x 240
 NYU_CROP = (slice(23, 235), slice(21, 300))  # the Eigen crop at 320 x 240: outside it depth is invented
@@ -117,7 +117,7 @@ def _counts(text: str) -> list[int]:
 
 def _instances(masks: np.ndarray, classes: list[str]) -> Instances:
     names = tuple(dict.fromkeys(classes))
-    boxes = np.array([_box(m) for m in masks], np.float32).reshape(-1, 4)
+    boxes = np.array([bounds(m) for m in masks], np.float32).reshape(-1, 4)
     return Instances(
         masks=masks,
         boxes=boxes,
@@ -126,11 +126,6 @@ def _instances(masks: np.ndarray, classes: list[str]) -> Instances:
         scores=np.ones(len(classes), np.float32),
         confidence=_sure(masks.shape[1:]),
     )
-
-
-def _box(on: np.ndarray) -> tuple[int, int, int, int]:
-    ys, xs = np.nonzero(on)
-    return (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1) if len(xs) else (0, 0, 0, 0)
 
 
 def keypoints(points: list[list[float]], names: tuple[str, ...], size: tuple[int, int]) -> Keypoints:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Float, Shaped, UInt8
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction, bounds
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,9 @@ class View:
         seen = np.moveaxis(self.field(np.moveaxis(masks, 0, -1)), -1, 0)
         keep = seen.reshape(len(seen), int(np.prod(self.size))).sum(1) >= 4
         seen = seen[keep]
-        boxes = np.array([_box(m) for m in seen], np.float32).reshape(-1, 4)
+        boxes = np.array([bounds(m) for m in seen], np.float32).reshape(-1, 4)
         labels, scores, classes = kind.labels[keep], kind.scores[keep], tuple(map(self.name, kind.classes))
         return replace(kind, masks=seen, boxes=boxes, labels=labels, scores=scores, classes=classes, confidence=sure)
 
 
 _SWAP = {"left": "right", "right": "left"}
-
-
-def _box(on: np.ndarray) -> tuple[int, int, int, int]:
-    xs, ys = np.flatnonzero(on.any(0)), np.flatnonzero(on.any(1))
-    return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1

@@ -202,7 +202,8 @@ class Segmented:
 
     def painted(self, example: Example, asked: Sequence[Task]) -> Any:
         """Crowds are painted as one thing each: no painting can say more of them."""
-        truth, names = self.truth(example, asked), asked[0].classes  # type: ignore[attr-defined]
+        question: Any = asked[0]
+        truth, names = self.truth(example, asked), question.classes
         ids, segments = np.full(truth.ids.shape, -1, np.int32), np.zeros(truth.ids.shape, np.int32)
         labels: list[int] = []
         for number, kind in truth.classes.items():

@@ -11,7 +11,7 @@ import numpy as np
 from plantain import tasks
 from plantain.bench.questions.base import Belief, Rng
 from plantain.data.base import Example
-from plantain.kinds import Alpha
+from plantain.kinds import Alpha, bounds
 from plantain.tasks import Task
 
 
@@ -95,9 +95,9 @@ class Referred:
         return Belief(np.abs(2 * stated - 1), overlap > 0.5, 1 - overlap)
 
 
-def text(task: Task) -> str:
+def text(task: Any) -> str:
     """What a question about one thing names."""
-    return str(task.text)  # type: ignore[attr-defined]
+    return str(task.text)
 
 
 def presence_of(answer: Any, name: str) -> float:
@@ -111,5 +111,4 @@ def box_of(answer: Any) -> list[float]:
     on = answer.masks[0]
     if not on.any() or presence_of(answer, answer.names[0]) < 0.5:
         return [np.nan] * 4
-    ys, xs = np.nonzero(on)
-    return [float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)]
+    return list(map(float, bounds(on)))

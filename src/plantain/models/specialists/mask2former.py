@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
+from plantain.kinds import bounds
 from plantain.models.specialists.hub import SURE, Pretrained, picture
 from plantain.models.specialists.seen import Classes, Seen, Things
 
@@ -77,11 +78,6 @@ def things(found: Mapping[str, Any], names: tuple[str, ...], size: tuple[int, in
     own = [drawn[row["id"]] > 0 if drawn.ndim == 3 else drawn == row["id"] for row in rows]
     masks = np.array(own, bool).reshape(-1, *size)
     kept = [i for i, mask in enumerate(masks) if mask.any()]
-    boxes = np.array([box_of(masks[i]) for i in kept], np.float32).reshape(-1, 4)
+    boxes = np.array([bounds(masks[i]) for i in kept], np.float32).reshape(-1, 4)
     scores = np.array([rows[i]["score"] for i in kept], np.float32)
     return Things(boxes, scores, np.array([rows[i]["label_id"] for i in kept], np.int64), names, size, masks[kept])
-
-
-def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
-    ys, xs = np.nonzero(mask)
-    return int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
