@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import Float
-from plantain.bench.metrics.base import Metric, Row
+from plantain.bench.metrics.base import Metric, Reduction, Row
 from plantain.bench.run import Run
 from plantain.bench.scores import DRAWS, interval, rows_of
 from plantain.errors import UsageError
@@ -87,7 +87,7 @@ def each(metric: Metric, name: str, rows: list[Row]) -> Float[np.ndarray, "n"]:
 
 
 def paired(
-    metric: Metric, names: Sequence[str], a: Sequence[Row], b: Sequence[Row], draws: int, seed: int = 1
+    metric: Reduction, names: Sequence[str], a: Sequence[Row], b: Sequence[Row], draws: int, seed: int = 1
 ) -> dict[str, tuple[float, float]]:
     """95 % percentile intervals of differences, the same pictures drawn for both (Efron and Tibshirani 1993)."""
     rng = np.random.default_rng(seed)

@@ -142,10 +142,6 @@ class GenerationRun(Folder):
 class Generated:
     """The figures of some lines: means of repairs and of denoising, distances of what was made from words."""
 
-    def measure(self, pred: Any, truth: Any) -> Row:
-        """A line of rows.jsonl is made by `GenerationRun.line`: it takes a painter, not an answer."""
-        raise NotImplementedError
-
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """psnr (decibels), ssim, features, denoising (squared error of 0..1), frechet, kernel."""
         repairs = {name: float(np.mean([np.mean([edit[name] for edit in row["edits"].values()]) for row in rows]))

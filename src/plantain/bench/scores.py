@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from plantain.bench.metrics.base import Metric, Row
+from plantain.bench.metrics.base import Reduction, Row
 from plantain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def rows_of(lines: Sequence[Line], name: str) -> list[Row]:
 
 
 def bootstrap(
-    metric: Metric, rows: Sequence[Row], names: Sequence[str], draws: int = DRAWS, seed: int = 1
+    metric: Reduction, rows: Sequence[Row], names: Sequence[str], draws: int = DRAWS, seed: int = 1
 ) -> dict[str, tuple[float, float]]:
     """95 % percentile intervals of some scores, pictures drawn with replacement. Source: Efron and Tibshirani 1993."""
     rng = np.random.default_rng(seed)

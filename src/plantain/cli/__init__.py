@@ -27,7 +27,7 @@ VERBS = {
     "train": ("own:train", "Trains the embedded generator."),
     "bench": ("bench:bench", "Runs benchmarks, scores runs again, reports."),
     "benchmarks": ("bench:benchmarks", "Lists the benchmarks."),
-    "robustness": ("bench:robustness", "A benchmark in bad weather: plots against severity."),
+    "robustness": ("robustness:robustness", "A benchmark in bad weather: plots against severity."),
     "doctor": ("own:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from plantain.cli.options import given
+from plantain.cli.options import Who
 from plantain.cli.tables import Json, show
 from plantain.cli.talk import emit, progress
 from plantain.errors import UsageError
@@ -21,9 +21,7 @@ def bench(
     action: Literal["run", "score", "report", "compare", "calibrate"],
     /,
     *names: str,
-    model: str = "embedded",
-    weights: Path | None = None,
-    spec: Path | None = None,
+    who: Who = Who(),
     data: Path | None = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
     limit: int | None = None,
@@ -47,12 +45,6 @@ def bench(
         lay it beside the weights as calibration.json.
     names
         run: benchmarks (see `plantain benchmarks`). The others: runs, or folders that hold them.
-    model
-        Who is asked (see `plantain models`).
-    weights
-        Weights of the model: a file, or the folder they lie in.
-    spec
-        With --model file: the TOML file that says how the network is fed and read.
     data
         The folder of labelled photographs.
     out
@@ -85,7 +77,7 @@ def bench(
     if action == "run" and "generation/kept" in names:
         if data is None or len(names) > 1:
             raise UsageError("generation/kept runs alone: plantain bench run generation/kept --model A --data FOLDER")
-        return generation(model, given(weights, spec), base, data, out, limit, seed, quiet)
+        return generation(who, base, data, out, limit, seed, quiet)
     runs: list[Run] = []
     if action == "compare":
         return comparison(names)
@@ -94,20 +86,12 @@ def bench(
     else:
         if data is None or not data.is_dir():
             raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-        setting = Setting(model, given(weights, spec), samples, passes, seed, style=style, limit=limit, corrupt=corrupt)
+        setting = Setting(who.model, who.given, samples, passes, seed, style, limit, corrupt)
         runs = [Run(setting.home(out, name), named(name), setting, data) for name in names]
     if action == "calibrate":
         return calibrate(runs, out, quiet)
     if action == "report":
-        from plantain.bench.page import markdown, write
-
-        target = out if out.suffix in (".html", ".md") else out / "report.html"
-        if target.suffix == ".md":
-            markdown(runs, target)
-        else:
-            write(runs, target, [load(run.setting.model, **run.setting.options) for run in runs])
-        emit({"report": str(target), "runs": list(names)})
-        return 0
+        return report(runs, out, names)
     for run in runs:
         answerer = load(run.setting.model, **run.setting.options)
         with progress(len(run.examples), run.benchmark.id, quiet=quiet) as bar:
@@ -116,80 +100,17 @@ def bench(
     return 0
 
 
-def robustness(
-    *names: str,
-    model: str = "embedded",
-    weights: Path | None = None,
-    spec: Path | None = None,
-    data: Path | None = None,
-    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/robustness"),
-    limit: int = 40,
-    corruptions: Annotated[tuple[str, ...], Parameter(negative_iterable="", consume_multiple=True)] = (),
-    severities: Annotated[tuple[int, ...], Parameter(negative_iterable="", consume_multiple=True)] = (1, 2, 3, 4, 5),
-    seed: int = 0,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
-) -> int:
-    """How answers hold in bad weather: figure, confidence, ECE and AUSE against severity, as one HTML page.
+def report(runs: list[Run], out: Path, names: tuple[str, ...]) -> int:
+    """The page with pictures, or the table alone."""
+    from plantain.bench.page import markdown, write
+    from plantain.pipeline import load
 
-    Parameters
-    ----------
-    names
-        Benchmarks (see `plantain benchmarks`).
-    model
-        Who is asked (see `plantain models`).
-    weights
-        Weights of the model: a file, or the folder they lie in.
-    spec
-        With --model file: the TOML file that says how the network is fed and read.
-    data
-        The folder of labelled photographs.
-    out
-        Folder of the runs and of robustness.html; a .md file for a page of markdown with plots beside it, the runs then
-        lie in runs/robustness.
-    limit
-        So many pictures of each benchmark, always the same.
-    corruptions
-        These alone, as in --corruptions fog rain; without it all.
-    severities
-        These alone, as in --severities 1 3 5.
-    seed
-        Draws legends and corruptions.
-    quiet
-        No progress.
-    """
-    if not names:
-        raise UsageError("name a benchmark, as in: plantain robustness nyu-excerpt/metric-depth --data FOLDER")
-    if data is None or not data.is_dir():
-        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-    from plantain.bench import weather
-    from plantain.bench.robustness import Variants, chosen, doubts, sweep, variants
-    from plantain.bench.run import Setting, named
-    from plantain.pipeline import Predictor, load
-
-    setting = Setting(model, given(weights, spec), limit=limit, seed=seed)
-    answerer = load(model, **setting.options)
-    wanted = chosen(corruptions, answerer)
-    home = Path("runs/robustness") if out.suffix == ".md" else out
-    sweeps, doubted = [], []
-    others: list[Variants] = []
-    for name in names:
-        pictures = min(limit, len(named(name).read(data)))
-        with progress(pictures * (1 + len(wanted) * len(severities)), name, quiet=quiet) as bar:
-            sweeps.append(sweep(name, answerer, setting, data, home, wanted, severities, bar.step))
-        if isinstance(answerer, Predictor):  # a specialist reads no words
-            others.append(variants(name, answerer, setting, data, home))
-        doubted += list(doubts(name, answerer, setting, data))
-        print(sweeps[-1].told(), file=sys.stderr)
-    command = (
-        f"plantain robustness {' '.join(names)} --model {model} --data DATA --limit {limit} --severities "
-        + " ".join(map(str, severities))
-    )
-    if out.suffix == ".md":
-        target = weather.markdown(sweeps, others, doubted, out, command)
+    target = out if out.suffix in (".html", ".md") else out / "report.html"
+    if target.suffix == ".md":
+        markdown(runs, target)
     else:
-        target = weather.write(sweeps, others, doubted, out / "robustness.html", command)
-    emit({"report": str(target), "sweeps": [{"benchmark": s.benchmark, "clean": s.clean.figure, "kept": s.retained,
-                                             "follows": s.follows()} for s in sweeps]})  # fmt: skip
+        write(runs, target, [load(run.setting.model, **run.setting.options) for run in runs])
+    emit({"report": str(target), "runs": list(names)})
     return 0
 
 
@@ -240,16 +161,15 @@ def comparison(names: tuple[str, ...]) -> int:
 
 
 def generation(
-    model: str, options: dict[str, Any], base: str | None, data: Path, out: Path, limit: int | None, seed: int,
-    quiet: bool,
+    who: Who, base: str | None, data: Path, out: Path, limit: int | None, seed: int, quiet: bool
 ) -> int:  # fmt: skip
     """A JSON line: the figures, and with a base the differences."""
     from plantain.bench.generation import GenerationRun, Kept, against
     from plantain.pipeline import load
 
-    asked = [(model, options)]
+    asked = [(who.model, who.given)]
     if base is not None:
-        asked.append((model, options | {"weights": base}) if Path(base).is_dir() else (base, {}))
+        asked.append((who.model, who.given | {"weights": base}) if Path(base).is_dir() else (base, {}))
     runs = []
     for i, (name, given_options) in enumerate(asked):
         home = out / (name if not i else f"{name}-base") / "generation-kept"
@@ -259,7 +179,7 @@ def generation(
         emit({"run": str(home), **scores})
         runs.append(run)
     if base is not None:
-        emit({"model": model, "base": base, "difference": against(runs[0], runs[1])})
+        emit({"model": who.model, "base": base, "difference": against(runs[0], runs[1])})
     return 0
 
 

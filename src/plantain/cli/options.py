@@ -13,15 +13,28 @@ from plantain.errors import UsageError
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Asking:
-    """How the question is asked."""
+class Who:
+    """Who is asked."""
 
     model: str = "embedded"
     "Who answers; `plantain models` lists them."
     weights: Path | None = None
     "Weights of the model: a file, or the folder they lie in."
     spec: Path | None = None
-    "With --model file: the TOML file that says how the network is fed and read."
+    "Of a network file or a wrapper: the TOML file that says how it is asked."
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that the model is loaded with, as far as they are said."""
+        said = (("weights", self.weights), ("spec", self.spec))
+        return {name: str(path) for name, path in said if path is not None}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Asking(Who):
+    """How the question is asked."""
+
     samples: int = 1
     "Paintings a photo, with different seeds; their answers are merged."
     passes: int = 1
@@ -34,11 +47,6 @@ class Asking:
     "Answer large photos in overlapping tiles of this many pixels."
     style: str = "imperative"
     "Wording of the prompt: imperative, caption, json or terse."
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The options that the model is loaded with."""
-        return given(self.weights, self.spec)
 
     def check(self) -> None:
         """UsageError for a number that makes no sense, UnknownName for a style that is none."""
@@ -87,8 +95,3 @@ def at_least(option: str, value: int, least: int) -> None:
     """UsageError where `value` is below `least`."""
     if value < least:
         raise UsageError(f"{option} must be at least {least}, not {value}")
-
-
-def given(weights: Path | None, spec: Path | None) -> dict[str, Any]:
-    """The options that a model is loaded with, as far as they are said."""
-    return {name: str(path) for name, path in (("weights", weights), ("spec", spec)) if path is not None}

@@ -17,15 +17,20 @@ Scores = dict[str, float]  # by name: fractions (not percent), metres, degrees; 
 
 
 @runtime_checkable
-class Metric(Protocol):
+class Reduction(Protocol):
+    """Scores from statistics: all that a bootstrap needs."""
+
+    def reduce(self, rows: Sequence[Row]) -> Scores:
+        """The scores of many pictures."""
+        ...
+
+
+@runtime_checkable
+class Metric(Reduction, Protocol):
     """One metric with its rules: a frozen dataclass whose fields are the rules (crop, cap, alignment, thresholds)."""
 
     def measure(self, pred: Any, truth: Any) -> Row:
         """The statistics of one picture."""
-        ...
-
-    def reduce(self, rows: Sequence[Row]) -> Scores:
-        """The scores of many pictures."""
         ...
 
 

@@ -33,7 +33,7 @@ def reading(path: Path) -> Iterator[None]:
     """PhotoError for whatever a library has to say against this file."""
     try:
         yield
-    except (OSError, KeyError, ValueError, NotImplementedError) as error:
+    except (OSError, KeyError, ValueError, NotImplementedError) as error:  # the last is scipy on a .mat of version 7.3
         raise PhotoError(f"{path} cannot be read ({error}); is it the file of the set, downloaded whole?") from error
 
 

@@ -52,6 +52,7 @@ def boundaries(path: Path) -> Bool[np.ndarray, "a h w"]:
     try:
         cells = loadmat(path)["groundTruth"].ravel()
         return np.stack([cell["Boundaries"][0, 0] > 0 for cell in cells])
+    # scipy has no common error for a file that is cut, of another version (NotImplementedError) or no .mat at all
     except (OSError, ValueError, TypeError, LookupError, NotImplementedError, zlib.error, MatReadError) as error:
         raise PhotoError(f"{path} is no annotation of BSDS500 ({error}); download it again") from error
 
