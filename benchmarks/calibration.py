@@ -14,9 +14,9 @@ import json
 from pathlib import Path
 from zlib import crc32
 
-from plantain.bench.benchmarks import EXCERPTS
-from plantain.bench.scores import rows_of
-from plantain.models.embedded import FOLDER
+from plantain.eval.benchmarks import EXCERPTS
+from plantain.eval.scores import rows_of
+from plantain.models.painters.embedded import FOLDER
 from plantain.models.specialists.base import CALIBRATIONS
 
 PRESENCE = "coco-excerpt/presence"

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from plantain import tasks
-from plantain.colour import sphere
-from plantain.colour.curve import CURVES
+from plantain.codecs import sphere
+from plantain.codecs.curve import CURVES
 from plantain.data.excerpts import NYU_CROP, read
-from plantain.kinds import Alpha, Depth, Instances, Labels, Panoptic, Prediction
-from plantain.models.oracle import Oracle
-from plantain.painting import Request
+from plantain.models.painters.oracle import Oracle
+from plantain.models.painting import Request
+from plantain.predictions.types import Alpha, Depth, Instances, Labels, Panoptic, Prediction
 from plantain.tasks.merge import merge
 from plantain.tasks.normals import NO_SURFACE
 from taef2 import Absent, taef2

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from plantain.bench.benchmarks import EXCERPTS
-from plantain.bench.run import Run, Setting
-from plantain.bench.scores import rows_of
-from plantain.models.embedded import MEAN, SPREAD, Embedded
-from plantain.pipeline import Predictor
-from plantain.tune import export
-from plantain.tune.presets import PRESETS
-from plantain.tune.reader import Reader, cut, load_reader
+from plantain.eval.benchmarks import EXCERPTS
+from plantain.eval.run import Run, Setting
+from plantain.eval.scores import rows_of
+from plantain.models.painters.embedded import MEAN, SPREAD, Embedded
+from plantain.pipeline.predictor import Predictor
+from plantain.train import export
+from plantain.train.presets import PRESETS
+from plantain.train.reader import Reader, cut, load_reader
 
 ROWS = (
     "nyu-excerpt/metric-depth", "nyu-excerpt/relative-depth", "nyu-excerpt/normals", "nyu-excerpt/classes-13",

@@ -21,12 +21,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from plantain import tasks
-from plantain.colour import palette, sphere
-from plantain.colour.curve import CURVES, fits
+from plantain.codecs import palette, sphere
+from plantain.codecs.curve import CURVES, fits
 from plantain.errors import PlantainError
-from plantain.kinds import Prediction
-from plantain.painting import Painting
-from plantain.tasks.language import parse
+from plantain.models.painting import Painting
+from plantain.predictions.types import Prediction
+from plantain.tasks.language.parsing import parse
 
 NEAR = 14  # levels; the paper's own tolerance for flat colours
 BLACK = (0, 0, 0)

@@ -13,10 +13,10 @@ import argparse
 import itertools
 from pathlib import Path
 
-from plantain.bench.benchmarks import EXCERPTS
-from plantain.bench.ceiling import ceiling
-from plantain.bench.run import chosen
-from plantain.models.embedded import SMOOTH
+from plantain.eval.benchmarks import EXCERPTS
+from plantain.eval.ceiling import ceiling
+from plantain.eval.run import chosen
+from plantain.models.painters.embedded import SMOOTH
 
 NOISE = (0, 4, 8, 16, 32)
 

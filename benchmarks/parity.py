@@ -2,7 +2,7 @@
 
     python benchmarks/parity.py [-o docs/parity.md]
 
-The tests under tests/bench compare with `pytest.approx`; here they run with an approx that notes down both numbers. The
+The tests under tests/eval compare with `pytest.approx`; here they run with an approx that notes down both numbers. The
 tolerance is the test's own; a figure outside it fails there.
 """
 
@@ -98,7 +98,7 @@ def collect() -> Notes:
     told = io.StringIO()
     noting = mock.patch.object(pytest, "approx", lambda official, **given: Noted(notes, official, given))
     with noting, redirect_stdout(told):
-        code = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests/bench"), "-k",
+        code = pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests/eval"), "-k",
                             OTHERS], plugins=[notes])  # fmt: skip
     if code:
         sys.exit(f"the tests of the metrics fail:\n{told.getvalue()}")

@@ -17,11 +17,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from plantain.bench.benchmarks import EXCERPTS
-from plantain.bench.page import markdown
-from plantain.bench.run import Run, Setting
-from plantain.cli.talk import progress
-from plantain.pipeline import load
+from plantain.cli.reporting import progress
+from plantain.eval.benchmarks import EXCERPTS
+from plantain.eval.html_report import markdown
+from plantain.eval.run import Run, Setting
+from plantain.pipeline.predictor import load
 
 ROOT = Path(__file__).parent.parent
 PERSON, BOXES = ("people-excerpt/person", "portraits-excerpt/person"), ("coco-excerpt/person-boxes",)

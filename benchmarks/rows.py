@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from plantain.bench.benchmarks import BENCHMARKS, EXCERPTS
-from plantain.bench.row import Benchmark
+from plantain.eval.benchmarks import BENCHMARKS, EXCERPTS
+from plantain.eval.row import Benchmark
 
 HEAD = ("benchmark", "version", "pictures", "split", "primary", "rules", "trivial", "published, not run here", "source")
 
@@ -25,7 +25,7 @@ def cells(row: Benchmark) -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    made = "Made by `python benchmarks/rows.py -o docs/benchmarks.md` from the table in `plantain.bench`."
+    made = "Made by `python benchmarks/rows.py -o docs/benchmarks.md` from the table in `plantain.eval`."
     parts = [f"# Benchmarks\n\n{made}\n"]
     published = {name: row for name, row in BENCHMARKS.items() if name not in EXCERPTS}
     for title, rows in (("Excerpts", EXCERPTS), ("Published sets", published)):

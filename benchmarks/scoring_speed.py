@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from plantain.bench.metrics.detection import Detection, Found, Truths
-from plantain.bench.metrics.labels import Cityscapes
+from plantain.eval.metrics.detection import Detection, Found, Truths
+from plantain.eval.metrics.labels import Cityscapes
 
 CLASSES = 80
 TRUTHS, ANSWERS = 7, 100  # a picture

@@ -28,8 +28,8 @@ import numpy as np
 from PIL import Image
 
 from plantain import tasks
-from plantain.colour import blobs, palette, sphere
-from plantain.colour.curve import CURVES, decode_depth
+from plantain.codecs import blobs, palette, sphere
+from plantain.codecs.curve import CURVES, decode_depth
 
 Picture = np.ndarray
 LEGEND = palette.pick(20, seed=3)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from plantain.bench.metrics.pictures import psnr
+from plantain.eval.metrics.pictures import psnr
 
 Network = Callable[[np.ndarray], np.ndarray]
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from plantain.colour.palette import nearest, pick
-from plantain.colour.unmix import legends, unmix
+from plantain.codecs.palette import nearest, pick
+from plantain.codecs.unmix import legends, unmix
 
 PASSES = (1, 2, 4, 8, 16)
 BINS = 15
@@ -114,10 +114,11 @@ def synthetic(classes: int, scenes: int, sharp: float, noise: float) -> Iterator
 def camvid(root: Path, limit: int) -> tuple[int, Iterator[tuple[np.ndarray, Any]]]:
     """The embedded generator on test photographs, at the size of its canvas; the truth is brought there (nearest)."""
     from plantain.data.excerpts import read
-    from plantain.geometry import Grid, place, placement
+    from plantain.imaging.geometry import place, placement
+    from plantain.imaging.photo import read_photo
     from plantain.models import load
-    from plantain.painting import Painting, Request
-    from plantain.photo import read_photo
+    from plantain.models.painting import Painting, Request
+    from plantain.predictions.resample import Grid
     from plantain.tasks import Semantic
 
     examples = read(root, "camvid", "test_dev")

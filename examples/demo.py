@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 import plantain
-from plantain import panel
+from plantain.output import panels
 
 SAMPLES = Path(plantain.__file__).parent / "samples"
 QUESTIONS = (
@@ -41,7 +41,7 @@ def main() -> None:
         files = answer.save(given.out, photo=SAMPLES / name)
         print(f"{name:15} {question:28} {said(answer):44} {seconds:.2f} s  {files['overlay']}", flush=True)
         rows.append(row(SAMPLES / name, question, answer))
-    sheet = panel.stack(rows)
+    sheet = panels.stack(rows)
     sheet.save(given.out / "sheet.png")
     print(f"all of it on one sheet: {given.out / 'sheet.png'}")
 
@@ -70,7 +70,7 @@ def row(photo: Path, question: str, answer: Any) -> Image.Image:
     wide = 3 * 350
     out = Image.new("RGB", (wide, TALL + 26), "white")
     ImageDraw.Draw(out).text(
-        (4, 5), f'{photo.name}   "{question}"', fill="black", font=panel.lettering(question, 14)[1]
+        (4, 5), f'{photo.name}   "{question}"', fill="black", font=panels.lettering(question, 14)[1]
     )
     left = 0
     for picture in shown:

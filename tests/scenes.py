@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from plantain.kinds import Depth, Instances
+from plantain.predictions.types import Depth, Instances
 
 sides = st.integers(1, 90)
 sizes = st.tuples(sides, sides)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from plantain import tasks
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))

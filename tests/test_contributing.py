@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 import plantain
-from plantain.bench.benchmarks import BENCHMARKS
-from plantain.bench.ceiling import ceiling
-from plantain.colour.curve import CURVES, decode_depth
+from plantain.codecs.curve import CURVES, decode_depth
 from plantain.errors import UsageError
+from plantain.eval.benchmarks import BENCHMARKS
+from plantain.eval.ceiling import ceiling
 from plantain.models import MODELS
 from plantain.tasks import TASKS
-from plantain.tasks.language import parse
+from plantain.tasks.language.parsing import parse
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PHOTO = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)

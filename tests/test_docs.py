@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from plantain.cli import VERBS, main
-from plantain.models.embedded import FOLDER
+from plantain.models.painters.embedded import FOLDER
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])

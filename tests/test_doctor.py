@@ -9,8 +9,8 @@ import pytest
 
 from plantain import doctor
 from plantain.errors import PainterError, UnknownName
-from plantain.painting import Painting
-from plantain.registration import chart, measure, shift_of
+from plantain.models.painting import Painting
+from plantain.pipeline.registration import chart, measure, shift_of
 
 CHART = chart(512, 384)
 
@@ -162,7 +162,7 @@ def test_the_embedded_generator_is_asked_about_a_known_photo(metres, state, monk
     seen = []
     depth = SimpleNamespace(metres=metres.reshape(6, 8), valid=np.ones((6, 8), bool))
     predictor = SimpleNamespace(predict=lambda photo, task: (seen.append((photo, task)), depth)[1])
-    monkeypatch.setattr("plantain.pipeline.Predictor", lambda painter: predictor)
+    monkeypatch.setattr("plantain.pipeline.predictor.Predictor", lambda painter: predictor)
     monkeypatch.setattr("plantain.models.load", lambda name, **_: name)
     assert doctor.embedded().state == state
     assert seen == [(doctor.SAMPLE, "metric depth")]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plantain.kinds import KINDS, Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
-from plantain.models.oracle import Oracle
-from plantain.pipeline import Predictor
-from plantain.show import overlay
+from plantain.models.painters.oracle import Oracle
+from plantain.output.show import overlay
+from plantain.pipeline.predictor import Predictor
+from plantain.predictions.types import KINDS, Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
 from plantain.tasks import STYLES, TASKS
-from plantain.tasks.language import interpret, parse
+from plantain.tasks.language.parsing import interpret, parse
 
 HEIGHT, WIDTH = 90, 120
 SURE = np.ones((HEIGHT, WIDTH), np.float32)

@@ -11,32 +11,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from plantain import kinds, tasks
+    from plantain import tasks
     from plantain.errors import PlantainError
-    from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
     from plantain.models import MODELS
-    from plantain.painting import Painting, Request
-    from plantain.pipeline import Expert, Predictor, decode, edit, generate, load, predict, stream
+    from plantain.models.painting import Painting, Request
+    from plantain.pipeline.predictor import Expert, Predictor, decode, edit, generate, load, predict
+    from plantain.pipeline.stream import stream
+    from plantain.predictions import types as kinds
+    from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
     from plantain.tasks import TASKS
 
 __version__ = "0.1.0"
 
 _HOME = {  # name -> module that has it
-    **dict.fromkeys(("predict", "load", "generate", "edit", "decode", "stream", "Predictor", "Expert"), "pipeline"),
+    **dict.fromkeys(("predict", "load", "generate", "edit", "decode", "Predictor", "Expert"), "pipeline.predictor"),
     **dict.fromkeys(
-        ("Alpha", "Depth", "Instances", "Keypoints", "Labels", "Normals", "Panoptic", "Prediction"), "kinds"
+        ("Alpha", "Depth", "Instances", "Keypoints", "Labels", "Normals", "Panoptic", "Prediction"), "predictions.types"
     ),
-    **dict.fromkeys(("Painting", "Request"), "painting"),
+    **dict.fromkeys(("Painting", "Request"), "models.painting"),
+    "stream": "pipeline.stream",
     "PlantainError": "errors",
     "TASKS": "tasks",
     "MODELS": "models",
 }
-_MODULES = ("kinds", "tasks")
+_MODULES = {"kinds": "predictions.types", "tasks": "tasks"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"plantain.{name}")
+        return import_module(f"plantain.{_MODULES[name]}")
     if name not in _HOME:
         raise AttributeError(f"module 'plantain' has no attribute {name!r}")
     return getattr(import_module(f"plantain.{_HOME[name]}"), name)

@@ -39,7 +39,7 @@ class Check:
 def examine(model: str = "embedded") -> Iterator[Check]:
     """All checks, one after another; the painter `model` is asked for the registration chart. UnknownName, MissingExtra
     where it cannot be loaded."""
-    from plantain.pipeline import Predictor, load
+    from plantain.pipeline.predictor import Predictor, load
 
     loaded = load(model)
     yield versions()
@@ -143,7 +143,7 @@ def embedded() -> Check:
     import numpy as np
 
     from plantain.models import load
-    from plantain.pipeline import Predictor
+    from plantain.pipeline.predictor import Predictor
 
     start = time.perf_counter()
     try:
@@ -163,8 +163,8 @@ def embedded() -> Check:
 
 def keeps_place(painter: Painter) -> Check:
     """A chart of crosses is asked back unchanged; what came back is compared by phase correlation."""
-    from plantain.painting import Painting, Request
-    from plantain.registration import chart, measure
+    from plantain.models.painting import Painting, Request
+    from plantain.pipeline.registration import chart, measure
 
     width, height = painter.size(512, 384)
     shown = chart(width, height)

@@ -15,9 +15,9 @@ from plantain.data.base import Example
 from plantain.data.excerpts import read as read_fresh
 from plantain.data.mixture import ABSENT, ELSEWHERE, RECIPES, SIDES, caption, draw_legend, edit, question
 from plantain.data.views import View
-from plantain.kinds import Alpha, Instances, Labels
+from plantain.predictions.types import Alpha, Instances, Labels
 from plantain.tasks import TASKS
-from plantain.tasks.language import parse
+from plantain.tasks.language.parsing import parse
 
 SIZE = (56, 42)
 VIEWS = (View(SIZE), View(SIZE, mirror=True), View(SIZE, (0.1, 0.2, 0.9, 0.95)), View(SIZE, (0.3, 0.0, 1.0, 0.7), True))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from plantain.data.views import View
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 W, H = 40, 30
 SURE = np.ones((H, W), np.float32)

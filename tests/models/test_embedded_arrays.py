@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from plantain.errors import PainterError
 from plantain.models.base import Painter
-from plantain.models.embedded import Embedded, patches, places, prompt_arrays, session
-from plantain.models.words import Tokens
-from plantain.painting import Request
+from plantain.models.painters.embedded import Embedded, patches, places, prompt_arrays, session
+from plantain.models.painters.words import Tokens
+from plantain.models.painting import Request
 
 RNG = np.random.default_rng(0)
 

@@ -11,12 +11,12 @@ from PIL import Image
 
 import plantain
 from plantain.errors import MissingExtra, PainterError, UnknownName, UsageError
-from plantain.kinds import Depth
 from plantain.models import MODELS, Painter, Row, load, rows
-from plantain.models.cached import Cached
-from plantain.models.function import Function
-from plantain.models.oracle import Oracle, fitted
-from plantain.painting import Painting, Request
+from plantain.models.painters.cached import Cached
+from plantain.models.painters.function import Function
+from plantain.models.painters.oracle import Oracle, fitted
+from plantain.models.painting import Painting, Request
+from plantain.predictions.types import Depth
 from plantain.tasks import MetricDepth, Normals
 
 SIZE = (40, 30)
@@ -63,9 +63,11 @@ def test_options_that_a_model_does_not_take_are_refused() -> None:
 
 def test_other_packages_add_painters(monkeypatch) -> None:
     class Entry:
-        name, value = "theirs", "plantain.models.oracle:Oracle"
+        name, value = "theirs", "plantain.models.painters.oracle:Oracle"
 
-    monkeypatch.setattr("plantain.models.entry_points", lambda group: [Entry] if group == "plantain.models" else [])
+    monkeypatch.setattr(
+        "plantain.models.registry.entry_points", lambda group: [Entry] if group == "plantain.models" else []
+    )
     assert next(iter(rows())) == "theirs"
     assert "embedded" in rows()
     assert isinstance(load("theirs", truth=TRUTH), Oracle)

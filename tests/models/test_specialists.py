@@ -11,10 +11,10 @@ from PIL import Image
 import plantain
 from plantain import tasks
 from plantain.errors import PainterError, UnknownName, UsageError
-from plantain.kinds import Depth
-from plantain.models.specialists.files import KNOWN, READERS, File, Spec, nanodet, yolo
-from plantain.models.specialists.seen import Classes, Points, Soft, Surface, Things, known
+from plantain.models.specialists.onnx_spec import KNOWN, READERS, File, Spec, nanodet, yolo
+from plantain.models.specialists.outputs import Classes, Points, Soft, Surface, Things, known
 from plantain.models.specialists.tensors import Feed, without_doubles
+from plantain.predictions.types import Depth
 from plantain.vocabularies import COCO_THINGS
 
 onnx = pytest.importorskip("onnx")

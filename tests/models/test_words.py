@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plantain.errors import PainterError
-from plantain.models.grids import GRIDS, PATCH, grid
-from plantain.models.words import MOST_COLOURS, MOST_WORDS, TABLE, Words, kept, owner, trigrams
+from plantain.models.painters.grids import GRIDS, PATCH, grid
+from plantain.models.painters.words import MOST_COLOURS, MOST_WORDS, TABLE, Words, kept, owner, trigrams
 from plantain.tasks import Refer, Semantic
 from plantain.tasks.base import STYLES
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Instances as Answer
+from plantain.predictions.types import Instances as Answer
 from plantain.tasks import Detect
 
 

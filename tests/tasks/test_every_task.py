@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from plantain.errors import UnknownName, UsageError
-from plantain.kinds import KINDS
+from plantain.predictions.types import KINDS
 from plantain.tasks import TASKS, Detect, Instances, Keypoints, Panoptic, Refer, Semantic
 
 PLAIN = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Instances as Answer
+from plantain.predictions.types import Instances as Answer
 from plantain.tasks import Instances
 
 BOXES = [(10, 10, 40, 40), (60, 15, 100, 50), (20, 60, 50, 100), (90, 70, 130, 110)]

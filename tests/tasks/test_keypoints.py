@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Keypoints as Answer
+from plantain.predictions.types import Keypoints as Answer
 from plantain.tasks import COCO_17, Keypoints
 from plantain.tasks.keypoints import bright_colours
 

@@ -28,7 +28,7 @@ from plantain.tasks import (
     Semantic,
     Task,
 )
-from plantain.tasks.language import interpret, parse
+from plantain.tasks.language.parsing import interpret, parse
 
 from . import strategies
 
@@ -268,7 +268,7 @@ def _painted(task) -> dict:
 
 
 def _stated(colours: dict) -> dict:
-    from plantain.colour.palette import read_colour
+    from plantain.codecs.palette import read_colour
 
     read = {k: read_colour(v) if isinstance(v, str) else tuple(v) for k, v in colours.items()}
     return {"background": (0, 0, 0), **read}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from plantain.errors import UsageError
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals
-from plantain.painting import Painting
+from plantain.models.painting import Painting
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals
 from plantain.tasks import Detect, Edges, MetricDepth, Panoptic, Refer, RelativeDepth, Semantic
 from plantain.tasks import Instances as FindInstances
 from plantain.tasks import Keypoints as FindKeypoints

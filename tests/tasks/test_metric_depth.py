@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantain.errors import TruthError, UnknownName, UsageError
-from plantain.kinds import Depth
+from plantain.predictions.types import Depth
 from plantain.tasks import MetricDepth
 
 # Largest relative error of a decoded depth: half an 8-bit step of each code, from its formula.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantain.errors import TruthError
-from plantain.kinds import Normals as Answer
+from plantain.predictions.types import Normals as Answer
 from plantain.tasks import Normals
 
 

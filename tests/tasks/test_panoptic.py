@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Panoptic as Answer
+from plantain.predictions.types import Panoptic as Answer
 from plantain.tasks import Panoptic
 from plantain.tasks.panoptic import MOST_THINGS, STUFF_COLOURS
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Alpha
+from plantain.predictions.types import Alpha
 from plantain.tasks import Refer
 
 from . import strategies

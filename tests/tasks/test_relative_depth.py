@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Depth
+from plantain.predictions.types import Depth
 from plantain.tasks import RelativeDepth
 
 

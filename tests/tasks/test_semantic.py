@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Labels
+from plantain.predictions.types import Labels
 from plantain.tasks import Semantic
 
 NAMES = ("wall", "floor", "bed", "lamp")

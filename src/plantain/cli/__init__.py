@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 VERBS = {
     "predict": ("predict:predict", "Answers a question about photos (the verb that may be left out)."),
-    "generate": ("paint:generate", "Paints a picture from words."),
-    "edit": ("paint:edit", "Changes photos as told: colourise, denoise, deblur, and so on."),
+    "generate": ("generate:generate", "Paints a picture from words."),
+    "edit": ("generate:edit", "Changes photos as told: colourise, denoise, deblur, and so on."),
     "encode": ("codec:encode", "Paints a true answer: numbers become a picture."),
     "decode": ("codec:decode", "Reads painted pictures: colours become numbers."),
     "tasks": ("tables:tasks", "Lists what can be asked."),
     "models": ("tables:models", "Lists who can be asked."),
-    "train": ("own:train", "Trains the embedded generator."),
+    "train": ("train:train", "Trains the embedded generator."),
     "bench": ("bench:bench", "Runs benchmarks, scores runs again, reports."),
     "benchmarks": ("bench:benchmarks", "Lists the benchmarks."),
     "robustness": ("robustness:robustness", "A benchmark in bad weather: plots against severity."),
-    "doctor": ("own:doctor", "Checks the installation, and how exactly a painter keeps its place."),
+    "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
 

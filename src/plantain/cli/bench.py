@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from plantain.cli.options import Who
+from plantain.cli.reporting import emit, progress
 from plantain.cli.tables import Json, show
-from plantain.cli.talk import emit, progress
 from plantain.errors import UsageError
 
 if TYPE_CHECKING:
-    from plantain.bench.run import Run
+    from plantain.eval.run import Run
 
 
 def bench(
@@ -71,8 +71,8 @@ def bench(
     """
     if not names:
         raise UsageError("name what to run or score, as in: plantain bench run nyu-excerpt/metric-depth --data FOLDER")
-    from plantain.bench.run import Run, Setting, named
-    from plantain.pipeline import load
+    from plantain.eval.run import Run, Setting, named
+    from plantain.pipeline.predictor import load
 
     if action == "run" and "generation/kept" in names:
         if data is None or len(names) > 1:
@@ -102,8 +102,8 @@ def bench(
 
 def report(runs: list[Run], out: Path, names: tuple[str, ...]) -> int:
     """The page with pictures, or the table alone."""
-    from plantain.bench.page import markdown, write
-    from plantain.pipeline import load
+    from plantain.eval.html_report import markdown, write
+    from plantain.pipeline.predictor import load
 
     target = out if out.suffix in (".html", ".md") else out / "report.html"
     if target.suffix == ".md":
@@ -118,8 +118,8 @@ def calibrate(runs: list[Run], out: Path, quiet: bool) -> int:
     """Fits and writes; a JSON line a benchmark: ECE before and after on the half that was not fitted."""
     from dataclasses import asdict
 
-    from plantain.bench.calibrate import fit, write
-    from plantain.pipeline import load
+    from plantain.eval.calibrate import fit, write
+    from plantain.pipeline.predictor import load
 
     models = {run.setting.model: run.setting.options for run in runs}
     if len(models) > 1:
@@ -147,8 +147,8 @@ def comparison(names: tuple[str, ...]) -> int:
     """A JSON line a benchmark; of several, p is also given adjusted for their number (Holm)."""
     from dataclasses import asdict
 
-    from plantain.bench.compare import compare, families, holm
-    from plantain.bench.run import Run
+    from plantain.eval.compare import compare, families, holm
+    from plantain.eval.run import Run
 
     if len(names) != 2:
         raise UsageError(
@@ -164,8 +164,8 @@ def generation(
     who: Who, base: str | None, data: Path, out: Path, limit: int | None, seed: int, quiet: bool
 ) -> int:  # fmt: skip
     """A JSON line: the figures, and with a base the differences."""
-    from plantain.bench.generation import GenerationRun, Kept, against
-    from plantain.pipeline import load
+    from plantain.eval.generation import GenerationRun, Kept, against
+    from plantain.pipeline.predictor import load
 
     asked = [(who.model, who.given)]
     if base is not None:
@@ -193,7 +193,7 @@ def with_run(run: Run, scores: dict[str, Any]) -> None:
 
 def benchmarks(*, json: Json = False) -> int:
     """Lists the benchmarks: name, version, primary figure, what an answer that looks at nothing gets, and the rules."""
-    from plantain.bench.benchmarks import BENCHMARKS
+    from plantain.eval.benchmarks import BENCHMARKS
 
     rows = [
         {"benchmark": row.id, "version": row.version, "primary": row.primary, "better": row.better,

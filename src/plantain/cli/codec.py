@@ -13,11 +13,11 @@ from cyclopts import Parameter
 from plantain.cli.options import Output
 from plantain.cli.photos import Job, find, prepare
 from plantain.cli.predict import read_task, record_of
-from plantain.cli.talk import emit, relay, result
+from plantain.cli.reporting import emit, relay, result
 from plantain.errors import OutputError, TruthError, UsageError
 
 if TYPE_CHECKING:
-    from plantain.painting import Painting
+    from plantain.models.painting import Painting
     from plantain.tasks import Task
 
 
@@ -46,7 +46,7 @@ def encode(
         What a depth PNG counts in: mm, kitti (1/256 m) or m.
     """
     from plantain.cli.truth import read_truth
-    from plantain.painting import Painting
+    from plantain.models.painting import Painting
 
     start = time.monotonic()
     question = read_task(task, code).resolve({})
@@ -81,7 +81,7 @@ def decode(
     fits
         Only say how well each depth code fits the painting (0..1).
     """
-    from plantain.save import check_formats
+    from plantain.output.save import check_formats
 
     pictures, question = (words[:-1], words[-1]) if words and not Path(words[-1]).exists() else (words, None)
     if not pictures:
@@ -99,14 +99,14 @@ def decode(
 
 
 def _decode(job: Job, task: Task | None, photo: Path | None, code: str | None, output: Output) -> dict[str, Any]:
-    from plantain import pipeline
-    from plantain.painting import Painting
-    from plantain.save import save
+    from plantain.models.painting import Painting
+    from plantain.output.save import save
+    from plantain.pipeline import predictor
 
     start = time.monotonic()
     painting = Painting.load(job.photo)
     question = own_task(painting, job.photo, code) if task is None else task
-    answer = pipeline.decode(painting, question, photo=photo)
+    answer = predictor.decode(painting, question, photo=photo)
     named = replace(answer, stem=job.stem.removesuffix(f".{question.name}"), task=question.name)
     files = save(named, job.folder, photo, formats=output.formats, **output.camera)
     return record_of(job.photo, named, files, time.monotonic() - start)
@@ -114,7 +114,7 @@ def _decode(job: Job, task: Task | None, photo: Path | None, code: str | None, o
 
 def own_task(painting: Painting, path: Path, code: str | None) -> Task:
     """The question that a painting of Plantain carries. UsageError for one that carries none."""
-    from plantain.tasks.language import parse
+    from plantain.tasks.language.parsing import parse
 
     if not painting.prompt:
         raise UsageError(f'{path} does not say what it answers; say it: plantain decode {path} "metric depth"')
@@ -125,8 +125,8 @@ def own_task(painting: Painting, path: Path, code: str | None) -> Task:
 
 
 def _fits(job: Job) -> dict[str, Any]:
-    from plantain.colour.curve import fits
-    from plantain.painting import Painting
+    from plantain.codecs.curve import fits
+    from plantain.models.painting import Painting
 
     found = fits(Painting.load(job.photo).rgb)
     return result(image=job.photo, task="fits", fits=dict(sorted(found.items(), key=lambda item: -item[1])))

@@ -13,12 +13,13 @@ from cyclopts import Parameter
 
 from plantain.cli.options import Asking, Output
 from plantain.cli.photos import ENDINGS, Job, find, newer, prepare
-from plantain.cli.talk import relay, result
+from plantain.cli.reporting import relay, result
 from plantain.errors import PlantainError, UsageError
 
 if TYPE_CHECKING:
-    from plantain.kinds import Prediction
-    from plantain.pipeline import Expert, Outcome, Predictor
+    from plantain.pipeline.predictor import Expert, Predictor
+    from plantain.pipeline.stream import Outcome
+    from plantain.predictions.types import Prediction
     from plantain.tasks import Task
 
 
@@ -38,12 +39,12 @@ def predict(
     photos, question = split(words)
     asking.check()
     task = read_task(question, asking.code)
-    from plantain.save import check_formats
+    from plantain.output.save import check_formats
 
     check_formats(output.formats, task.kind.kind, output.camera)
     jobs = find(photos, output.out)
     prepare(job.folder for job in jobs)
-    from plantain.pipeline import load
+    from plantain.pipeline.predictor import load
 
     model = load(asking.model, **asking.given)
     return Run(model.settled(task), model, asking, output).over(jobs)
@@ -61,7 +62,7 @@ def split(words: Sequence[str]) -> tuple[list[str], str]:
 
 def read_task(question: str, code: str | None) -> Task:
     """What is asked, in the colour code that is wanted."""
-    from plantain.tasks.language import interpret
+    from plantain.tasks.language.parsing import interpret
 
     task = interpret(question)
     return task if code is None else replace(task, code=code)
@@ -83,7 +84,7 @@ class Run:
         return relay(list(old.values()), self._work(new), len(new), "photos", quiet=self.output.quiet)
 
     def _work(self, jobs: Sequence[Job]) -> Iterator[tuple[Path, Callable[[], dict[str, Any]]]]:
-        from plantain.pipeline import stream
+        from plantain.pipeline.stream import stream
 
         options = {name: getattr(self.asking, name) for name in ("samples", "passes", "seed", "tile", "style")}
         outcomes = stream([job.photo for job in jobs], self.task, self.model, **options)
@@ -91,7 +92,7 @@ class Run:
             yield job.photo, partial(self._keep, job, outcome)
 
     def _keep(self, job: Job, outcome: Outcome) -> dict[str, Any]:
-        from plantain.save import save
+        from plantain.output.save import save
 
         if outcome.prediction is None:
             raise outcome.error or PlantainError("no answer came back")
@@ -109,8 +110,8 @@ class Run:
 
     def answered(self, job: Job) -> dict[str, Any] | None:
         """The record of an answer that is already there, whole, newer than its photo, and to this very question."""
-        from plantain.painting import Painting
-        from plantain.save import names_of
+        from plantain.models.painting import Painting
+        from plantain.output.save import names_of
 
         names = names_of(job.stem, self.task.name, self.output.formats)
         files = {role: job.folder / name for role, name in names.items()}

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from plantain.cli.options import Who
-from plantain.cli.talk import emit, progress
+from plantain.cli.reporting import emit, progress
 from plantain.errors import UsageError
 
 
@@ -50,10 +50,10 @@ def robustness(
         raise UsageError("name a benchmark, as in: plantain robustness nyu-excerpt/metric-depth --data FOLDER")
     if data is None or not data.is_dir():
         raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-    from plantain.bench import weather
-    from plantain.bench.robustness import Variants, chosen, doubts, sweep, variants
-    from plantain.bench.run import Setting, named
-    from plantain.pipeline import Predictor, load
+    from plantain.eval import robustness_report
+    from plantain.eval.robustness import Variants, chosen, doubts, sweep, variants
+    from plantain.eval.run import Setting, named
+    from plantain.pipeline.predictor import Predictor, load
 
     setting = Setting(who.model, who.given, limit=limit, seed=seed)
     answerer = load(who.model, **who.given)
@@ -74,9 +74,9 @@ def robustness(
         + " ".join(map(str, severities))
     )
     if out.suffix == ".md":
-        target = weather.markdown(sweeps, others, doubted, out, command)
+        target = robustness_report.markdown(sweeps, others, doubted, out, command)
     else:
-        target = weather.write(sweeps, others, doubted, out / "robustness.html", command)
+        target = robustness_report.write(sweeps, others, doubted, out / "robustness.html", command)
     emit({"report": str(target), "sweeps": [{"benchmark": s.benchmark, "clean": s.clean.figure, "kept": s.retained,
                                              "follows": s.follows()} for s in sweeps]})  # fmt: skip
     return 0

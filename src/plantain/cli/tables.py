@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from plantain.cli.talk import emit
+from plantain.cli.reporting import emit
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON line a row.")]
 

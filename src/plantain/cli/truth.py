@@ -12,7 +12,7 @@ from PIL import Image
 
 from plantain._shapes import Shaped
 from plantain.errors import TruthError, UnknownName
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 UNITS = {"m": 1.0, "mm": 1000.0, "kitti": 256.0}  # steps a metre
 IGNORED = 255  # of a label PNG, by custom: none of the classes
@@ -106,7 +106,7 @@ def _png(path: Path, kind: type[Prediction], unit: str) -> Any:
 
 def _numbered(raw: Shaped[np.ndarray, "h w"]) -> Instances:
     """Things from a picture of their numbers, 0 = none."""
-    from plantain.export import box_of
+    from plantain.output.formats import box_of
 
     masks = np.array([raw == number for number in np.unique(raw) if number], bool).reshape(-1, *raw.shape)
     xywh = np.array([box_of(mask) for mask in masks], np.float32).reshape(-1, 4)

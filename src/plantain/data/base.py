@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plantain.kinds import Prediction
+from plantain.predictions.types import Prediction
 
 
 @dataclass(frozen=True, eq=False)

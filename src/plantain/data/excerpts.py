@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from plantain.data.base import Example
 from plantain.data.planes import normals_from_depth
 from plantain.errors import PhotoError, UnknownName
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, bounds
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, bounds
 
 NYU_CAMERA = (259.4289505, 259.7348055, 162.0412245, 126.118083)  # fx fy cx cy at 320 x 240
 NYU_CROP = (slice(23, 235), slice(21, 300))  # the Eigen crop at 320 x 240: outside it depth is invented

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import Float, UInt8
-from plantain.colour.palette import pick
+from plantain.codecs.palette import pick
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.views import View
-from plantain.kinds import Alpha, Depth, Instances, Labels, Normals, Panoptic
+from plantain.predictions.types import Alpha, Depth, Instances, Labels, Normals, Panoptic
 from plantain.tasks import Detect, Edges, Matte, MetricDepth, Refer, RelativeDepth, Semantic, Task
 from plantain.tasks import Instances as FindInstances
 from plantain.tasks import Keypoints as FindKeypoints

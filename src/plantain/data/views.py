@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Float, Shaped, UInt8
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction, bounds
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction, bounds
 
 
 @dataclass(frozen=True)

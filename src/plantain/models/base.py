@@ -9,15 +9,16 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.errors import PlantainError
-from plantain.kinds import Prediction
-from plantain.painting import Painting, Request
+from plantain.models.painting import Painting, Request
+from plantain.predictions.types import Prediction
 
 
 @runtime_checkable
 class Painter(Protocol):
     """Any generator. One bad request never fails its batch: its place in the list holds the error.
 
-    It may also have `calibration`: fits by task (`plantain.calibration`), which set the confidence of answers right.
+    It may also have `calibration`: fits by task (`plantain.predictions.calibration`), which set the confidence of
+    answers right.
     """
 
     name: str

@@ -12,8 +12,9 @@ import numpy as np
 
 from plantain._shapes import Shaped, UInt8
 from plantain.errors import UnknownName, UsageError
-from plantain.kinds import Prediction
-from plantain.tasks import reading, wording
+from plantain.predictions.types import Prediction
+from plantain.tasks import decode_utils
+from plantain.tasks.language import templates as wording
 
 STYLES = ("imperative", "caption", "json", "terse")
 
@@ -100,8 +101,8 @@ class Task:
         confidence, as do pixels that hold NaN. `photo` (same size), where given, guides edges.
 
         Raises UsageError for an array that is no picture."""
-        picture, odd = reading.clean(rgb)
-        guide = None if photo is None else reading.clean(photo)[0]
+        picture, odd = decode_utils.clean(rgb)
+        guide = None if photo is None else decode_utils.clean(photo)[0]
         if guide is not None and guide.shape != picture.shape:
             raise UsageError(f"the photo is {guide.shape[:2]} but the painting {picture.shape[:2]}; give the same size")
         answer = self._decode(picture, guide)

@@ -9,10 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped, UInt8
-from plantain.colour import blobs
-from plantain.kinds import Instances
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.codecs import blobs
+from plantain.predictions.types import Instances
+from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, name_of
 
@@ -56,7 +55,7 @@ class Detect(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints the boxes of Instances (only those of class `thing`, where that class is known), small ones last."""
-        boxes, (height, width) = truths.boxes_of(truths.of_class(truth, self.thing))
+        boxes, (height, width) = targets.boxes_of(targets.of_class(truth, self.thing))
         rgb = np.zeros((height, width, 3), np.uint8)
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         frame = 0 if self.code != "outline" else max(2, round(0.01 * max(height, width)))
@@ -73,8 +72,8 @@ class Detect(Task):
             labels=np.zeros(len(boxes), np.int64),
             classes=(self.thing,),
             scores=np.asarray(found.scores, np.float32),
-            confidence=reading.thing_confidence(rgb, found.masks, found.colours, BLACK),
-            presence={self.thing: reading.any_of(found.scores)},
+            confidence=decode_utils.thing_confidence(rgb, found.masks, found.colours, BLACK),
+            presence={self.thing: decode_utils.any_of(found.scores)},
         )
 
 

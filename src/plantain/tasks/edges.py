@@ -10,9 +10,8 @@ import numpy as np
 
 from plantain._shapes import Shaped, UInt8
 from plantain.errors import TruthError
-from plantain.kinds import Alpha
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Alpha
+from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, WHITE, only_white
 
@@ -45,14 +44,14 @@ class Edges(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Alpha with one plane, or strengths h w in 0..1."""
-        stack = truths.alpha_of(truth, "edge strength")
+        stack = targets.alpha_of(truth, "edge strength")
         if len(stack) != 1:
             raise TruthError(f"edges are one plane of strengths, got {len(stack)}")
         return gray(stack[0])
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
-        place, off = reading.along(reading.levels(rgb), BLACK, WHITE)
-        return Alpha(alpha=place[None], names=("edges",), colours=(WHITE,), confidence=reading.fit(off))
+        place, off = decode_utils.along(decode_utils.levels(rgb), BLACK, WHITE)
+        return Alpha(alpha=place[None], names=("edges",), colours=(WHITE,), confidence=decode_utils.fit(off))
 
 
 def gray(values: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

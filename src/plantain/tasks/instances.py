@@ -9,14 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
-from plantain.colour import blobs, palette
+from plantain.codecs import blobs, palette
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Instances as InstancesAnswer
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Instances as InstancesAnswer
+from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
+from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, name_of, rgb_of
-from plantain.tasks.wording import RGB
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Instances(Task):
     phrases: ClassVar[Mapping[str, str]] = {
         "blobs": "flat colours of your choice, no two alike",
         "blobs-vb": "flat colours of your choice",
-        "centers": truths.CENTRE,
+        "centers": targets.CENTRE,
     }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Make an instance segmentation of this photo: paint every {thing} in a colour of its own and "
@@ -61,7 +60,7 @@ class Instances(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Instances with masks (only those of class `thing`, where that class is known) or masks n h w."""
-        masks = truths.masks_of(truths.of_class(truth, self.thing))
+        masks = targets.masks_of(targets.of_class(truth, self.thing))
         if self.code == "centers":
             return blobs.encode_centres(masks)
         if len(masks) > len(palette.PALETTE) - 4:
@@ -81,6 +80,6 @@ class Instances(Task):
             labels=np.zeros(len(found.masks), np.int64),
             classes=(self.thing,),
             scores=np.asarray(found.scores, np.float32),
-            confidence=reading.thing_confidence(rgb, found.masks, found.colours, self.background),
-            presence={self.thing: reading.any_of(found.scores)},
+            confidence=decode_utils.thing_confidence(rgb, found.masks, found.colours, self.background),
+            presence={self.thing: decode_utils.any_of(found.scores)},
         )

@@ -11,12 +11,11 @@ import numpy as np
 
 from plantain._shapes import Float, Shaped, UInt8
 from plantain.errors import UsageError
-from plantain.kinds import Keypoints as KeypointsAnswer
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Keypoints as KeypointsAnswer
+from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
+from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, Legend, legend_of, name_of, names_of, rgb_of, said
-from plantain.tasks.wording import RGB
 from plantain.vocabularies import COCO_17
 
 RADIUS = 0.03  # of a disc, as a share of the picture's longer side
@@ -104,7 +103,7 @@ class Keypoints(Task):
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Keypoints, matched by name; a point that is not visible is left out. The nearer disc's centre wins."""
         self._refuse_groups()
-        found, (height, width) = truths.points_of(truth)
+        found, (height, width) = targets.points_of(truth)
         if self.code == "channels":
             return self._encode_channels(found, (height, width))
         rgb = np.zeros((height, width, 3), np.uint8)
@@ -134,28 +133,28 @@ class Keypoints(Task):
             return self._decode_channels(rgb)
         height, width = rgb.shape[:2]
         ys, xs = np.nonzero(rgb.max(-1) > (FAINT if rgb.dtype == np.uint8 else FAINT / 255))
-        seen = reading.levels(rgb[ys, xs])
-        which, place, off = reading.closest_line(seen, BLACK, self.colours)
-        weight = place * reading.fit(off)
+        seen = decode_utils.levels(rgb[ys, xs])
+        which, place, off = decode_utils.closest_line(seen, BLACK, self.colours)
+        weight = place * decode_utils.fit(off)
         radius = max(RADIUS * max(height, width), 0.7)
         found = [
             _find(xs[which == i] + 0.5, ys[which == i] + 0.5, weight[which == i], radius, (height, width))
             for i in range(len(self.names))
         ]
         confidence = np.ones((height, width), np.float32)
-        confidence[ys, xs] = reading.fit(off) * reading.sure(place)
+        confidence[ys, xs] = decode_utils.fit(off) * decode_utils.sure(place)
         return self._answer(found, confidence)
 
     def _decode_channels(self, rgb: Shaped[np.ndarray, "h w 3"]) -> KeypointsAnswer:
         """Each channel is the probability of one point."""
         height, width = rgb.shape[:2]
-        planes = np.moveaxis(reading.levels(rgb)[..., : len(self.names)], -1, 0) / np.float32(255)
+        planes = np.moveaxis(decode_utils.levels(rgb)[..., : len(self.names)], -1, 0) / np.float32(255)
         radius = max(RADIUS * max(height, width), 0.7)
         found = []
         for plane in planes:
             ys, xs = np.nonzero(plane > FAINT / 255)
             found.append(_find(xs + 0.5, ys + 0.5, plane[ys, xs], radius, (height, width)))
-        return self._answer(found, np.asarray(reading.sure(planes).min(0)))
+        return self._answer(found, np.asarray(decode_utils.sure(planes).min(0)))
 
     def _answer(
         self, found: Sequence[tuple[float, float, float]], confidence: Float[np.ndarray, "h w"]

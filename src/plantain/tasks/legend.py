@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plantain.errors import UsageError
-from plantain.tasks.wording import RGB
+from plantain.tasks.language.templates import RGB
 
 BLACK: RGB = (0, 0, 0)
 WHITE: RGB = (255, 255, 255)
@@ -20,7 +20,7 @@ def rgb_of(value: Any) -> RGB:
     (255, 0, 0)
     """
     if isinstance(value, str):
-        from plantain.colour.palette import read_colour
+        from plantain.codecs.palette import read_colour
 
         return read_colour(value)
     try:
@@ -81,7 +81,7 @@ def checked(legend: Legend, background: RGB | None) -> Legend:
 
 def draw(names: Sequence[str], background: RGB | None, seed: int | None = None) -> Legend:
     """A legend of well-separated palette colours, the same every time unless a seed is given."""
-    from plantain.colour.palette import pick
+    from plantain.codecs.palette import pick
 
     colours = pick(len(names), background=background or BLACK, seed=seed)
     return tuple(zip(names, (rgb_of(c) for c in colours.tolist()), strict=True))

@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
-from plantain.kinds import Alpha
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Alpha
+from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.edges import gray
 from plantain.tasks.legend import BLACK, WHITE, name_of, only_white
@@ -51,10 +50,10 @@ class Matte(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Alpha (by name, else its one plane) or opacities h w in 0..1."""
-        return gray(truths.mask_like(truth, (self.text,))[0])
+        return gray(targets.mask_like(truth, (self.text,))[0])
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
-        place, off = reading.along(reading.levels(rgb), BLACK, WHITE)
-        confidence = reading.fit(off)
-        there = {self.text: reading.presence(place * confidence)}
+        place, off = decode_utils.along(decode_utils.levels(rgb), BLACK, WHITE)
+        confidence = decode_utils.fit(off)
+        there = {self.text: decode_utils.presence(place * confidence)}
         return Alpha(alpha=place[None], names=(self.text,), colours=(WHITE,), confidence=confidence, presence=there)

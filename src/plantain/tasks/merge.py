@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from plantain._shapes import Float, Int
-from plantain.colour.blobs import boxes_of
-from plantain.colour.unmix import unmix
+from plantain.codecs.blobs import boxes_of
+from plantain.codecs.unmix import unmix
 from plantain.errors import UsageError
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
-from plantain.tasks import reading
+from plantain.predictions.matching import matched
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.tasks import decode_utils
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import SEEN
-from plantain.tasks.match import matched
 
 Item = TypeVar("Item")
 SPREAD = 0.2  # relative spread of depth, or spread of alpha, at which paintings no longer agree
@@ -130,7 +130,7 @@ def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
         ids=ids,
         probabilities=mix[..., :count],
         confidence=confidence.astype(np.float32),
-        presence=reading.presences(ids, confidence, answers[0].classes),
+        presence=decode_utils.presences(ids, confidence, answers[0].classes),
     )
 
 
@@ -142,7 +142,7 @@ def _mean_fit(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
 def _voted(answers: Sequence[Labels]) -> Labels:
     """The class with the most confidence behind it; its share is the confidence."""
     ids, share = _vote([a.ids for a in answers], [a.confidence for a in answers])
-    presence = reading.presences(ids, share, answers[0].classes)
+    presence = decode_utils.presences(ids, share, answers[0].classes)
     return replace(answers[0], ids=ids, confidence=share, presence=presence, probabilities=None)
 
 

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
-from plantain.colour.curve import CURVES, decode_depth
+from plantain.codecs.curve import CURVES, decode_depth
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Depth
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Depth
+from plantain.tasks import targets
 from plantain.tasks.base import Task
 
 _LOG = "a logarithmic gray scale from {} m (black) to {} m (white)"
@@ -76,8 +76,8 @@ class MetricDepth(Task):
         if isinstance(truth, Depth):
             metres = np.where(truth.valid, truth.metres, np.inf)
         else:
-            metres = truths.field(truth)
-        metres = truths.plane(metres, "depth")
+            metres = targets.field(truth)
+        metres = targets.plane(metres, "depth")
         if np.isnan(metres).any() or (metres < 0).any():
             raise TruthError("depth must not be NaN or negative; use inf (or valid = False) where it is not known")
         metres = np.where(metres > self.far_m, np.inf, np.maximum(metres, self.near_m))

@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
-from plantain.colour import sphere
+from plantain.codecs import sphere
 from plantain.errors import TruthError
-from plantain.kinds import Normals as NormalsAnswer
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Normals as NormalsAnswer
+from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 
 SHORTEST, LONGEST = 0.35, 1.4  # |n| as painted: published paintings have 0.85-1.1 on surfaces and 1.7 on sky
@@ -42,7 +41,7 @@ class Normals(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Normals or an array h w 3, lengths brought to 1; magenta where invalid or a zero vector."""
-        xyz = truths.plane(truths.field(truth, "xyz"), "normals", 3, 3)
+        xyz = targets.plane(targets.field(truth, "xyz"), "normals", 3, 3)
         known = np.asarray(truth.valid) if isinstance(truth, NormalsAnswer) else (xyz != 0).any(-1)
         if not np.isfinite(xyz[known]).all():
             raise TruthError("normals must be finite; use (0, 0, 0) or valid = False where there is no surface")
@@ -56,5 +55,7 @@ class Normals(Task):
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> NormalsAnswer:
         xyz, length = sphere.decode(rgb, self.code or self.default_code)
         valid = (length > SHORTEST) & (length < LONGEST)
-        confidence = reading.fit(length - 1, OFF_SPHERE) * np.where(xyz[..., 2] < -0.2, np.float32(0.3), np.float32(1))
+        confidence = decode_utils.fit(length - 1, OFF_SPHERE) * np.where(
+            xyz[..., 2] < -0.2, np.float32(0.3), np.float32(1)
+        )
         return NormalsAnswer(xyz=xyz, valid=valid, confidence=np.where(valid, confidence, np.float32(0)))

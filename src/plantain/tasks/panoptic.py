@@ -9,15 +9,14 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped, UInt8
-from plantain.colour import blobs
-from plantain.colour.palette import nearest
+from plantain.codecs import blobs
+from plantain.codecs.palette import nearest
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Panoptic as PanopticAnswer
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Panoptic as PanopticAnswer
+from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
+from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, Legend, legend_of, names_of, said
-from plantain.tasks.wording import RGB
 
 STUFF_BLUE = 80  # stuff keeps to blue <= 80 and things to blue >= 128, so that no thing looks like stuff
 LOWEST_BLUE = 128
@@ -87,7 +86,7 @@ class Panoptic(Task):
         self._refuse_groups()
         if not isinstance(truth, PanopticAnswer):
             raise TruthError(f"panoptic paintings are made from Panoptic, got {type(truth).__name__}")
-        ids = truths.ids_of(truth, self.classes)
+        ids = targets.ids_of(truth, self.classes)
         rgb = np.array([*(c for _, c in self.entries), *(BLACK for _ in self.things), BLACK], np.uint8)[ids]
         blues = thing_blues(len(self.things))
         for number, label in enumerate(truth.segment_labels, 1):
@@ -99,7 +98,7 @@ class Panoptic(Task):
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> PanopticAnswer:
         self._refuse_groups()
-        seen = reading.levels(rgb)
+        seen = decode_utils.levels(rgb)
         flat = np.array([*(c for _, c in self.entries), BLACK], np.uint8)
         ids, off, _ = nearest(rgb, flat)
         ids = np.where(ids == len(self.entries), np.int16(-1), ids)
@@ -117,8 +116,8 @@ class Panoptic(Task):
         ids = np.where(segments > 0, kinds[segments], np.where(is_thing, np.int16(-1), ids))
         if self.things:
             blue_off = np.abs(seen[..., 2] - blues[kind])
-            off = np.where(is_thing, np.where(segments > 0, blue_off, np.float32(2 * reading.TOLERANCE)), off)
-        confidence = reading.fit(off) * (np.float32(0.4) + np.float32(0.6) * reading.agreement(ids))
+            off = np.where(is_thing, np.where(segments > 0, blue_off, np.float32(2 * decode_utils.TOLERANCE)), off)
+        confidence = decode_utils.fit(off) * (np.float32(0.4) + np.float32(0.6) * decode_utils.agreement(ids))
         return PanopticAnswer(
             ids=ids,
             classes=self.classes,
@@ -127,7 +126,7 @@ class Panoptic(Task):
             segments=segments,
             segment_labels=np.array(labels, np.int64),
             segment_scores=np.array(scores, np.float32),
-            presence=reading.presences(ids, confidence, self.classes),
+            presence=decode_utils.presences(ids, confidence, self.classes),
         )
 
     def _refuse_groups(self) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 
 from plantain._shapes import Shaped, UInt8
 from plantain.errors import UsageError
-from plantain.kinds import Alpha
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Alpha
+from plantain.tasks import decode_utils
+from plantain.tasks import targets as truths
 from plantain.tasks.base import Task
+from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, WHITE, Legend, checked, draw, names_of, rgb_of, said
-from plantain.tasks.wording import RGB
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,16 @@ class Refer(Task):
         return np.round(rgb).astype(np.uint8)
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
-        seen = reading.levels(rgb)
-        which, place, off = reading.closest_line(seen, self.background, [colour for _, colour in self.targets])
-        confidence = reading.fit(off) * reading.sure(place)
+        seen = decode_utils.levels(rgb)
+        which, place, off = decode_utils.closest_line(seen, self.background, [colour for _, colour in self.targets])
+        confidence = decode_utils.fit(off) * decode_utils.sure(place)
         alpha = np.stack([np.where(which == i, place, np.float32(0)) for i in range(len(self.targets))])
         return Alpha(
             alpha=alpha,
             names=tuple(text for text, _ in self.targets),
             colours=tuple(colour for _, colour in self.targets),
             confidence=confidence,
-            presence={text: reading.presence(a * confidence) for (text, _), a in zip(self.targets, alpha, strict=True)},
+            presence={
+                text: decode_utils.presence(a * confidence) for (text, _), a in zip(self.targets, alpha, strict=True)
+            },
         )

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plantain._shapes import Float, Shaped, UInt8
-from plantain.colour.curve import CURVES, confidence_from
+from plantain.codecs.curve import CURVES, confidence_from
 from plantain.errors import TruthError, UsageError
-from plantain.kinds import Depth
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Depth
+from plantain.tasks import targets
 from plantain.tasks.base import Task
 
 LOW, HIGH = 2.0, 98.0  # percentiles of depth that become the two ends of the scale
@@ -57,7 +57,7 @@ class RelativeDepth(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints a Depth or an array that grows with depth; where it is not known (invalid, inf) it counts as far."""
-        values = truths.plane(truths.field(truth, "values"), "depth")
+        values = targets.plane(targets.field(truth, "values"), "depth")
         known = np.asarray(truth.valid) if isinstance(truth, Depth) else np.isfinite(values)
         if np.isnan(values[known]).any() or (not isinstance(truth, Depth) and np.isnan(values).any()):
             raise TruthError("depth must not be NaN; use inf (or valid = False) where it is not known")

@@ -9,15 +9,14 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
-from plantain.colour.palette import nearest, refine
-from plantain.colour.unmix import legends
+from plantain.codecs.palette import nearest, refine
+from plantain.codecs.unmix import legends
 from plantain.errors import UsageError
-from plantain.kinds import Labels
-from plantain.tasks import reading
-from plantain.tasks import truth as truths
+from plantain.predictions.types import Labels
+from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
+from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, Legend, draw_any, legend_of, names_of, rgb_of, said
-from plantain.tasks.wording import RGB
 
 GROUP = 64  # classes in one painting
 
@@ -93,7 +92,7 @@ class Semantic(Task):
 
         Classes of the truth that are not in the legend, and -1, get the background's colour, else black."""
         self._refuse_groups()
-        ids = truths.ids_of(truth, self.classes)
+        ids = targets.ids_of(truth, self.classes)
         return np.array([*self.colours, self.background or BLACK], np.uint8)[ids]
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Labels:
@@ -101,9 +100,9 @@ class Semantic(Task):
         asked = self.colours if self.background is None else (*self.colours, self.background)
         ids, off, margin = nearest(rgb, refine(rgb, np.array(asked, np.uint8)))
         confidence = (
-            reading.fit(off)
+            decode_utils.fit(off)
             * (np.float32(0.5) + np.float32(0.5) * margin)
-            * (np.float32(0.4) + np.float32(0.6) * reading.agreement(ids))
+            * (np.float32(0.4) + np.float32(0.6) * decode_utils.agreement(ids))
         )
         ids = np.where(ids < len(self.entries), ids, np.int16(-1))
         return Labels(
@@ -111,7 +110,7 @@ class Semantic(Task):
             classes=self.classes,
             colours=self.colours,
             confidence=confidence,
-            presence=reading.presences(ids, confidence, self.classes),
+            presence=decode_utils.presences(ids, confidence, self.classes),
         )
 
     def _refuse_groups(self) -> None:

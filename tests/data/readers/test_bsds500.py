@@ -9,9 +9,9 @@ import pytest
 from scipy.io import savemat
 from set_trees import HIGH, WIDE, knows_its_splits, photo, refuses
 
-from plantain.bench.metrics.edges import Edges
 from plantain.data.readers import read
 from plantain.errors import MissingExtra, PhotoError
+from plantain.eval.metrics.edges import Edges
 
 COLUMNS = ([2], [2, 5], [5])  # where each of three annotators drew
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from set_trees import halves, knows_its_splits, photo, put, refuses
 
-from plantain.bench.metrics.labels import CITYSCAPES_IDS, CITYSCAPES_NAMES, Cityscapes
 from plantain.data.excerpts import png
 from plantain.data.readers import read
 from plantain.data.readers.cityscapes import CLASSES, EVALUATED
+from plantain.eval.metrics.labels import CITYSCAPES_IDS, CITYSCAPES_NAMES, Cityscapes
 
 STEMS = ("lindau_000001_000019", "frankfurt_000001_000019", "frankfurt_000000_000294")
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from set_trees import BOX, HIGH, WIDE, image, knows_its_splits, photo, put, rectangle, refuses, run_lengths
 
-from plantain.bench.metrics.detection import Detection, Found, Truths
-from plantain.bench.metrics.keypoints import KeypointAP, People, Poses
-from plantain.bench.metrics.panoptic import PanopticQuality, Segments
-from plantain.bench.questions import Things
 from plantain.data.readers import read
 from plantain.data.readers.coco import mask_of
 from plantain.errors import PhotoError, TruthError
+from plantain.eval.adapters import Things
+from plantain.eval.metrics.detection import Detection, Found, Truths
+from plantain.eval.metrics.keypoints import KeypointAP, People, Poses
+from plantain.eval.metrics.panoptic import PanopticQuality, Segments
 
 CATEGORIES = [{"id": 90, "name": "toothbrush"}, {"id": 1, "name": "person"}, {"id": 18, "name": "dog"}]
 IMAGES = [image(785, "000000000785.jpg"), image(139, "000000000139.jpg")]

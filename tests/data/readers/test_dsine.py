@@ -14,7 +14,7 @@ from test_exr import made, written
 from plantain.data.planes import normals_from_depth
 from plantain.data.readers.dsine import read_dsine
 from plantain.errors import PhotoError, UnknownName
-from plantain.kinds import Normals
+from plantain.predictions.types import Normals
 
 CAMERA = np.array([[5.0, 0, 3.5], [0, 5.0, 2.5], [0, 0, 1]])
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from set_trees import HIGH, WIDE, knows_its_splits, photo, put, rectangle, refuses
 
-from plantain.bench.metrics.referring import Referring
 from plantain.data.readers import read
 from plantain.data.readers.reasonseg import drawn
 from plantain.errors import PhotoError
+from plantain.eval.metrics.referring import Referring
 
 
 def shape(label, x0, y0, x1, y1):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from set_trees import HIGH, WIDE, image, knows_its_splits, photo, put, rectangle, refuses, run_lengths
 
-from plantain.bench.metrics.concepts import Annotated, Claimed, Concepts
 from plantain.data.readers import read
 from plantain.data.readers.saco import GOLD, SILVER
 from plantain.errors import PhotoError
+from plantain.eval.metrics.concepts import Annotated, Claimed, Concepts
 
 LEFT, RIGHT = rectangle(0, 0, 4, 6), rectangle(6, 3, 8, 6)
 CHILI, FISH = 10000000, 10000001

@@ -17,7 +17,7 @@ from PIL import Image
 from plantain._shapes import Bool, Float, Shaped, UInt8
 from plantain.data.readers.base import certain
 from plantain.errors import MissingExtra, PhotoError
-from plantain.kinds import Depth, Normals
+from plantain.predictions.types import Depth, Normals
 
 
 def extra(package: str) -> Any:

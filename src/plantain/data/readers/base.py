@@ -20,7 +20,7 @@ from plantain._shapes import Bool, Float, Shaped
 from plantain.data.base import Example
 from plantain.data.excerpts import polygon_masks
 from plantain.errors import PhotoError, UnknownName
-from plantain.kinds import Alpha, Instances
+from plantain.predictions.types import Alpha, Instances
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from plantain._shapes import Bool
 from plantain.data.base import Example
 from plantain.data.readers.base import Layout, certain, in_order, need, step_in
 from plantain.errors import MissingExtra, PhotoError
-from plantain.kinds import Alpha
+from plantain.predictions.types import Alpha
 
 LAYOUT = Layout(
     "BSDS500",

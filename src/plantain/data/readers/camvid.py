@@ -18,7 +18,7 @@ from plantain.data.base import Example
 from plantain.data.excerpts import labels, png
 from plantain.data.readers.base import Layout, certain, in_order, need
 from plantain.errors import PhotoError
-from plantain.kinds import Labels
+from plantain.predictions.types import Labels
 
 LAYOUT = Layout(
     "CamVid",

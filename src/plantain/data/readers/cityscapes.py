@@ -15,7 +15,7 @@ import numpy as np
 from plantain.data.base import Example
 from plantain.data.excerpts import labels, png
 from plantain.data.readers.base import Layout, in_order, instances_of, stacked
-from plantain.kinds import Instances
+from plantain.predictions.types import Instances
 
 LAYOUT = Layout(
     "Cityscapes",

@@ -22,7 +22,7 @@ from plantain.data.base import Example
 from plantain.data.excerpts import keypoints, png, rle_mask
 from plantain.data.readers.base import Layout, certain, fill_polygons, in_order, instances_of, read_json, stacked
 from plantain.errors import TruthError
-from plantain.kinds import Instances, Panoptic
+from plantain.predictions.types import Instances, Panoptic
 
 Record = dict[str, Any]  # an image, annotation or category as the JSON file has it
 TREE = """\

@@ -15,7 +15,7 @@ from plantain.data.base import Example
 from plantain.data.readers._surfaces import depth_of, normals_of, reading, towards_viewer
 from plantain.data.readers.base import Layout, in_order, need
 from plantain.errors import UnknownName
-from plantain.kinds import Depth, Normals
+from plantain.predictions.types import Depth, Normals
 
 LAYOUT = Layout(
     "DIODE",

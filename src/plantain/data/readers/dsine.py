@@ -17,7 +17,7 @@ from plantain.data.readers._exr import read_exr
 from plantain.data.readers._surfaces import normals_of
 from plantain.data.readers.base import Layout, in_order, need
 from plantain.errors import PhotoError, UnknownName
-from plantain.kinds import Normals
+from plantain.predictions.types import Normals
 
 LAYOUT = Layout(
     "DSINE's pack of normals",

@@ -16,7 +16,7 @@ from plantain.data.base import Example
 from plantain.data.readers._surfaces import depth_of
 from plantain.data.readers.base import Layout, in_order, need
 from plantain.errors import TruthError
-from plantain.kinds import Depth
+from plantain.predictions.types import Depth
 
 LAYOUT = Layout(
     "ETH3D",

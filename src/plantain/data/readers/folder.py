@@ -19,7 +19,7 @@ from plantain.data.excerpts import depth, png
 from plantain.data.readers.base import Layout, certain, in_order, read_json
 from plantain.data.readers.coco import Book, Record, keypoints_of, panoptic_of, read_book, things, things_of
 from plantain.errors import PhotoError, TruthError
-from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 LAYOUT = Layout(
     "photos with answers",

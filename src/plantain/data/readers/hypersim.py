@@ -16,7 +16,7 @@ from plantain._shapes import Float
 from plantain.data.base import Example
 from plantain.data.readers._surfaces import depth_of, extra, normals_of, reading, towards_viewer
 from plantain.data.readers.base import Layout, in_order, need
-from plantain.kinds import Depth, Normals
+from plantain.predictions.types import Depth, Normals
 
 LAYOUT = Layout(
     "Hypersim",

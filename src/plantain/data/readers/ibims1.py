@@ -14,7 +14,7 @@ import numpy as np
 from plantain.data.base import Example
 from plantain.data.readers._surfaces import depth_of, keep, kept, mat, reading
 from plantain.data.readers.base import Layout, in_order
-from plantain.kinds import Depth
+from plantain.predictions.types import Depth
 
 LAYOUT = Layout(
     "iBims-1",

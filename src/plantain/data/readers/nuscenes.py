@@ -20,7 +20,7 @@ from plantain.data.base import Example
 from plantain.data.readers._surfaces import depth_of, reading
 from plantain.data.readers.base import Layout, in_order, need
 from plantain.errors import UnknownName
-from plantain.kinds import Depth
+from plantain.predictions.types import Depth
 
 Row = dict[str, Any]
 

@@ -15,7 +15,7 @@ from plantain._shapes import Int, Shaped
 from plantain.data.base import Example
 from plantain.data.readers._surfaces import depth_of, extra, keep, kept, mat, reading
 from plantain.data.readers.base import Layout, certain, in_order
-from plantain.kinds import Depth, Labels
+from plantain.predictions.types import Depth, Labels
 
 LAYOUT = Layout(
     "NYU Depth v2",

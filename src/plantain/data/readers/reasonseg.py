@@ -17,7 +17,7 @@ from plantain._shapes import UInt8
 from plantain.data.base import Example
 from plantain.data.readers.base import Layout, in_order, mask_alpha, need, step_in
 from plantain.errors import PhotoError
-from plantain.kinds import Alpha
+from plantain.predictions.types import Alpha
 
 LAYOUT = Layout(
     "ReasonSeg",

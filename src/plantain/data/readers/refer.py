@@ -15,7 +15,7 @@ from plantain.data.base import Example
 from plantain.data.readers.base import Layout, in_order, mask_alpha, read_json
 from plantain.data.readers.coco import Record, mask_of, xyxy
 from plantain.errors import PhotoError
-from plantain.kinds import Alpha
+from plantain.predictions.types import Alpha
 
 PHOTOS = "images/mscoco/images/train2014"
 TREE = """\

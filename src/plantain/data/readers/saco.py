@@ -16,7 +16,7 @@ from plantain.data.base import Example
 from plantain.data.readers.base import Layout, in_order, instances_of, stacked, step_in
 from plantain.data.readers.coco import Book, Record, mask_of, read_book, xyxy
 from plantain.errors import PhotoError
-from plantain.kinds import Instances
+from plantain.predictions.types import Instances
 
 # Subset -> folder of its photos. Sources: facebookresearch/sam3, scripts/eval/gold/README.md and eval_sam3.py
 # (file names), configs/silver_image_evals (folders of photos)

@@ -17,7 +17,7 @@ from plantain.data.excerpts import png
 from plantain.data.readers._surfaces import depth_of, words
 from plantain.data.readers.base import Layout, in_order, need
 from plantain.errors import PhotoError
-from plantain.kinds import Depth
+from plantain.predictions.types import Depth
 
 LAYOUT = Layout(
     "ScanNet",

@@ -15,7 +15,7 @@ from plantain.data.base import Example
 from plantain.data.excerpts import png
 from plantain.data.readers._surfaces import depth_of
 from plantain.data.readers.base import Layout, in_order, need
-from plantain.kinds import Depth
+from plantain.predictions.types import Depth
 
 LAYOUT = Layout(
     "Virtual KITTI 2",

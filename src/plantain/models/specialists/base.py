@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.calibration import Fit, read
 from plantain.errors import PainterError, PlantainError, UsageError
-from plantain.kinds import Prediction
-from plantain.models.specialists.seen import Seen
+from plantain.models.specialists.outputs import Seen
+from plantain.predictions.calibration import Fit, read
+from plantain.predictions.types import Prediction
 
 CALIBRATIONS = Path(__file__).parent / "calibration"
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.hub import Pretrained, picture
-from plantain.models.specialists.seen import Seen, Surface
+from plantain.models.specialists.outputs import Seen, Surface
+from plantain.models.specialists.pretrained import Pretrained, picture
 
 METRIC = ("zoedepth", "depth_pro")  # kinds of networks whose numbers are metres
 FAR = 0.1  # of the range of disparity: what is farther than ten times the nearest is no depth any more

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.hub import Pretrained
-from plantain.models.specialists.seen import Seen, Surface
+from plantain.models.specialists.outputs import Seen, Surface
+from plantain.models.specialists.pretrained import Pretrained
 
 UNIT = 300.0  # the metric checkpoint's depth is metres x 300 / focal length in pixels of its input (its README)
 

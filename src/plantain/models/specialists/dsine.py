@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.hub import Pretrained, picture
-from plantain.models.specialists.seen import Seen, Slopes
+from plantain.models.specialists.outputs import Seen, Slopes
+from plantain.models.specialists.pretrained import Pretrained, picture
 
 FRAME = np.array([-1, 1, 1], np.float32)  # its normals point into the surface, x right, y down, z away (its issue 8)
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.hub import SURE, Pretrained, arrays, picture, texts_of
+from plantain.models.specialists.outputs import Seen
+from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture, texts_of
 from plantain.models.specialists.sam3 import joined
-from plantain.models.specialists.seen import Seen
 from plantain.models.specialists.tensors import without_doubles
 
 OVERLAP = 0.7

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.hub import Pretrained, picture
-from plantain.models.specialists.seen import Seen, Slopes, Surface
+from plantain.models.specialists.outputs import Seen, Slopes, Surface
+from plantain.models.specialists.pretrained import Pretrained, picture
 
 
 class Marigold(Pretrained):

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.kinds import bounds
-from plantain.models.specialists.hub import SURE, Pretrained, picture
-from plantain.models.specialists.seen import Classes, Seen, Things
+from plantain.models.specialists.outputs import Classes, Seen, Things
+from plantain.models.specialists.pretrained import SURE, Pretrained, picture
+from plantain.predictions.types import bounds
 
 SEMANTIC = ("semantic", "refer")
 

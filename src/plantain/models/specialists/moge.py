@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.kinds import Prediction
-from plantain.models.specialists.hub import Pretrained, arrays
-from plantain.models.specialists.seen import Seen, Slopes, Surface
+from plantain.models.specialists.outputs import Seen, Slopes, Surface
+from plantain.models.specialists.pretrained import Pretrained, arrays
+from plantain.predictions.types import Prediction
 
 
 @dataclass(frozen=True, eq=False)

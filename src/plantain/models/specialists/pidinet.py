@@ -17,7 +17,7 @@ import numpy as np
 from plantain._shapes import UInt8
 from plantain.errors import MissingExtra, PainterError
 from plantain.models.specialists.base import Specialist, located
-from plantain.models.specialists.seen import Lines, Seen
+from plantain.models.specialists.outputs import Lines, Seen
 from plantain.models.specialists.tensors import IMAGENET
 
 KINDS = ("central", "angular", "radial", "plain")  # of the 16 convolutions in turn

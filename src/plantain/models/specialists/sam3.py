@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.hub import SURE, Pretrained, arrays, picture, texts_of
-from plantain.models.specialists.seen import Seen, Things
+from plantain.models.specialists.outputs import Seen, Things
+from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture, texts_of
 
 
 class SAM3(Pretrained):

@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Float, UInt8
-from plantain.models.embedded import MEAN, SPREAD, Embedded, session
-from plantain.models.grids import PATCH, grid
+from plantain.models.painters.embedded import MEAN, SPREAD, Embedded, session
+from plantain.models.painters.grids import PATCH, grid
 from plantain.models.specialists.base import Specialist, located
-from plantain.models.specialists.seen import Classes, Lines, Points, Seen, Slopes, Soft, Surface
+from plantain.models.specialists.outputs import Classes, Lines, Points, Seen, Slopes, Soft, Surface
 from plantain.vocabularies import ADE_150, CAMVID_11, LSP_14, NYU_13
 
 

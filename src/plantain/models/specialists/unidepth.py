@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.hub import Pretrained, arrays
-from plantain.models.specialists.seen import Seen, Surface
+from plantain.models.specialists.outputs import Seen, Surface
+from plantain.models.specialists.pretrained import Pretrained, arrays
 
 
 class UniDepth(Pretrained):

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.hub import SURE, Pretrained
-from plantain.models.specialists.seen import Seen, Things
+from plantain.models.specialists.outputs import Seen, Things
+from plantain.models.specialists.pretrained import SURE, Pretrained
 
 
 class YOLO(Pretrained):

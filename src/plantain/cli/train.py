@@ -1,0 +1,65 @@
+"""`plantain train`: care of the embedded generator."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from plantain.cli.reporting import emit
+from plantain.errors import UsageError
+
+
+def train(
+    preset: str,
+    /,
+    *,
+    data: Path | None = None,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/seedling"),
+    minutes: float | None = None,
+    resume: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    start: Path | None = None,
+    cache: Path | None = None,
+    rate: float | None = None,
+) -> int:
+    """Trains the embedded generator (needs the extra `train`) and exports it.
+
+    Parameters
+    ----------
+    preset
+        How large and how long: seedling_debug, seedling_cpu or seedling_gpu; or the control: unet_cpu, unet_reader_cpu,
+        unet_gpu, unet_reader_gpu.
+    data
+        The folder of labelled photographs.
+    out
+        The run's folder: checkpoints, log, and the exported generator.
+    minutes
+        Time to train; the preset's own when not said.
+    resume
+        Go on from the run's last checkpoint.
+    start
+        Another run's folder, whose weights this one begins with, or a folder of exported files.
+    cache
+        Where the reader's taps are kept between runs; OUT/taps when not said.
+    rate
+        The largest learning rate; the preset's own when not said.
+    """
+    from plantain.train import train as run
+
+    if data is None:
+        raise UsageError("say where the labelled photographs are: plantain train PRESET --data FOLDER")
+    if not data.is_dir():
+        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes must be above 0, not {minutes:g}")
+    if rate is not None and not 0 < rate < 1:
+        raise UsageError(f"--rate must lie between 0 and 1, not {rate:g}")
+    if start is not None and not start.is_dir():
+        raise UsageError(f"no such run: {start}; give the folder of an earlier run with --start")
+    tell = partial(print, file=sys.stderr, flush=True)
+    made = run(preset, data, out, minutes=minutes, resume=resume, start=start, cache=cache, rate=rate, say=tell)
+    emit({"preset": preset, "out": str(out), "generator": str(made)})
+    return 0

@@ -1,0 +1,282 @@
+"""Legends: which colours to give, which colour a pixel has, and colours as people write them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import numpy as np
+
+from plantain._shapes import Float, Int, Shaped, UInt8
+from plantain.codecs import cells
+from plantain.errors import UsageError
+
+RGB = tuple[int, int, int]
+COUNT = 64
+CLEAR = 40.0  # no legend colour comes nearer to the background than this, in levels
+NEAR = 32.0  # levels: how far from the asked colour a painter's own may lie
+FARTHEST_SQUARE = 3 * 255**2  # levels from black to white, squared
+CHUNK = 1 << 13  # colours at once: a chunk's keys stay in the cache
+_CSS = """
+aliceblue f0f8ff, antiquewhite faebd7, aqua 00ffff, aquamarine 7fffd4, azure f0ffff, beige f5f5dc, bisque
+ffe4c4, black 000000, blanchedalmond ffebcd, blue 0000ff, blueviolet 8a2be2, brown a52a2a, burlywood deb887,
+cadetblue 5f9ea0, chartreuse 7fff00, chocolate d2691e, coral ff7f50, cornflowerblue 6495ed, cornsilk fff8dc,
+crimson dc143c, cyan 00ffff, darkblue 00008b, darkcyan 008b8b, darkgoldenrod b8860b, darkgray a9a9a9, darkgreen
+006400, darkgrey a9a9a9, darkkhaki bdb76b, darkmagenta 8b008b, darkolivegreen 556b2f, darkorange ff8c00,
+darkorchid 9932cc, darkred 8b0000, darksalmon e9967a, darkseagreen 8fbc8f, darkslateblue 483d8b, darkslategray
+2f4f4f, darkslategrey 2f4f4f, darkturquoise 00ced1, darkviolet 9400d3, deeppink ff1493, deepskyblue 00bfff,
+dimgray 696969, dimgrey 696969, dodgerblue 1e90ff, firebrick b22222, floralwhite fffaf0, forestgreen 228b22,
+fuchsia ff00ff, gainsboro dcdcdc, ghostwhite f8f8ff, gold ffd700, goldenrod daa520, gray 808080, green 008000,
+greenyellow adff2f, grey 808080, honeydew f0fff0, hotpink ff69b4, indianred cd5c5c, indigo 4b0082, ivory fffff0,
+khaki f0e68c, lavender e6e6fa, lavenderblush fff0f5, lawngreen 7cfc00, lemonchiffon fffacd, lightblue add8e6,
+lightcoral f08080, lightcyan e0ffff, lightgoldenrodyellow fafad2, lightgray d3d3d3, lightgreen 90ee90, lightgrey
+d3d3d3, lightpink ffb6c1, lightsalmon ffa07a, lightseagreen 20b2aa, lightskyblue 87cefa, lightslategray 778899,
+lightslategrey 778899, lightsteelblue b0c4de, lightyellow ffffe0, lime 00ff00, limegreen 32cd32, linen faf0e6,
+magenta ff00ff, maroon 800000, mediumaquamarine 66cdaa, mediumblue 0000cd, mediumorchid ba55d3, mediumpurple
+9370db, mediumseagreen 3cb371, mediumslateblue 7b68ee, mediumspringgreen 00fa9a, mediumturquoise 48d1cc,
+mediumvioletred c71585, midnightblue 191970, mintcream f5fffa, mistyrose ffe4e1, moccasin ffe4b5, navajowhite
+ffdead, navy 000080, oldlace fdf5e6, olive 808000, olivedrab 6b8e23, orange ffa500, orangered ff4500, orchid
+da70d6, palegoldenrod eee8aa, palegreen 98fb98, paleturquoise afeeee, palevioletred db7093, papayawhip ffefd5,
+peachpuff ffdab9, peru cd853f, pink ffc0cb, plum dda0dd, powderblue b0e0e6, purple 800080, rebeccapurple 663399,
+red ff0000, rosybrown bc8f8f, royalblue 4169e1, saddlebrown 8b4513, salmon fa8072, sandybrown f4a460, seagreen
+2e8b57, seashell fff5ee, sienna a0522d, silver c0c0c0, skyblue 87ceeb, slateblue 6a5acd, slategray 708090,
+slategrey 708090, snow fffafa, springgreen 00ff7f, steelblue 4682b4, tan d2b48c, teal 008080, thistle d8bfd8,
+tomato ff6347, turquoise 40e0d0, violet ee82ee, wheat f5deb3, white ffffff, whitesmoke f5f5f5, yellow ffff00,
+yellowgreen 9acd32
+"""
+NAMES: dict[str, RGB] = {
+    name: (int(code[:2], 16), int(code[2:4], 16), int(code[4:], 16))
+    for name, code in (row.split() for row in _CSS.replace("\n", " ").split(", "))
+}
+_TOLERANT: dict[str, RGB] = {  # what generators and people mean; not CSS
+    "violet": (238, 130, 238),
+    "mint": (62, 180, 137),
+    "peach": (255, 218, 185),
+    "mustard": (225, 173, 1),
+    "burgundy": (128, 0, 32),
+    "rose": (255, 0, 127),
+    "lilac": (200, 162, 200),
+    "amber": (255, 191, 0),
+    "emerald": (80, 200, 120),
+    "cream": (255, 253, 208),
+    "rust": (183, 65, 14),
+    "charcoal": (54, 69, 79),
+}
+_TONES = {
+    "light": 0.55,
+    "pale": 0.7,
+    "pastel": 0.6,
+    "bright": 0.0,
+    "pure": 0.0,
+    "vivid": 0.0,
+    "dark": -0.45,
+    "deep": -0.35,
+}
+
+
+def oklab(rgb: Shaped[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 3"]:
+    """sRGB levels -> OKLab, a space where distance is about what people see. Source: B. Ottosson, 2020."""
+    c = np.asarray(rgb, np.float64) / 255
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    cones = linear @ np.array(
+        [[0.4122214708, 0.2119034982, 0.0883024619],
+         [0.5363325363, 0.6806995451, 0.2817188376],
+         [0.0514459929, 0.1073969566, 0.6299787005]]
+    )  # fmt: skip
+    return np.asarray(np.cbrt(cones) @ np.array(
+        [[0.2104542553, 1.9779984951, 0.0259040371],
+         [0.7936177850, -2.4285922050, 0.7827717662],
+         [-0.0040720468, 0.4505937099, -0.8086757660]]
+    ))  # fmt: skip
+
+
+@cache
+def _candidates() -> tuple[np.ndarray, np.ndarray]:
+    """A grid of 1,000 colours and where they lie: RGB and OKLab together, each scaled to about 1 for black to white."""
+    levels = np.array([0, 28, 57, 85, 113, 142, 170, 198, 227, 255])
+    grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    return grid.astype(np.uint8), _spots(grid)
+
+
+def _spots(rgb: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.asarray(rgb, np.float64) / 441.7, 1.2 * oklab(rgb)], -1)
+
+
+def farthest(count: int, background: RGB, rng: np.random.Generator | None = None) -> UInt8[np.ndarray, "n 3"]:
+    """`count` colours, each far from those before it and from the background, by farthest-point sampling.
+
+    With `rng` every next colour is drawn from the better part of what is left instead of being the very farthest."""
+    grid, spots = _candidates()
+    away = np.linalg.norm(grid - np.array(background, np.float64), axis=1)
+    legal = away >= CLEAR + 6
+    distance = np.linalg.norm(spots - _spots(np.array([background])), axis=1)
+    chosen: list[int] = []
+    for _ in range(count):
+        score = np.where(legal, distance, -1.0)
+        score[chosen] = -1.0
+        pick_one = int(score.argmax()) if rng is None else _good(score, rng)
+        chosen.append(pick_one)
+        distance = np.minimum(distance, np.linalg.norm(spots - spots[pick_one], axis=1))
+    return grid[chosen].reshape(-1, 3)
+
+
+def _good(score: np.ndarray, rng: np.random.Generator) -> int:
+    """One of the candidates that are at least 0.7 of the farthest one's distance away (and above 0.16)."""
+    best = score.max()
+    return int(rng.choice(np.flatnonzero(score >= min(0.7 * best, max(0.32, 0.45 * best)))))
+
+
+PALETTE: UInt8[np.ndarray, "64 3"] = farthest(COUNT, (0, 0, 0))
+
+
+def pick(n: int, background: RGB = (0, 0, 0), seed: int | None = None) -> UInt8[np.ndarray, "n 3"]:
+    """`n` (at most 64) well-separated colours, none within 40 levels of the background.
+
+    Without a seed always the same ones, best first; with a seed a random draw."""
+    if not 0 <= n <= COUNT:
+        raise UsageError(f"a legend has at most {COUNT} colours, not {n}; ask in groups")
+    background = (int(background[0]), int(background[1]), int(background[2]))
+    if seed is None:
+        return PALETTE[:n].copy() if background == (0, 0, 0) else farthest(n, background)
+    rng = np.random.default_rng(seed)
+    return rng.permutation(farthest(n, background, rng)) if n else np.zeros((0, 3), np.uint8)
+
+
+def nearest(
+    rgb: Shaped[np.ndarray, "h w 3"], colours: Shaped[np.ndarray, "k 3"]
+) -> tuple[Int[np.ndarray, "h w"], Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """For each pixel the nearest colour (int16), how far it is in levels, and the margin to the second nearest, 0..1.
+
+    margin = 1 - nearest / second: 1 on a colour of the legend, 0 half way between two. Of equally near colours the
+    first wins. Exact for uint8 pictures; float pictures are rounded to 8 bits first."""
+    picture = cells.bytes_of(rgb)
+    legend = np.asarray(colours, np.uint8).reshape(-1, 3)
+    shape = picture.shape[:2]
+    ids, off, margin = cells.by_colour(picture.reshape(-1, 3), lambda seen: solve(seen, legend))
+    return ids.reshape(shape), off.reshape(shape), margin.reshape(shape)
+
+
+def solve(
+    seen: UInt8[np.ndarray, "n 3"], legend: UInt8[np.ndarray, "k 3"]
+) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+    """`nearest` for a list of colours: the least of the keys (squared distance) * room + (which colour).
+
+    The distance is |c|^2 - 2 c.p + |p|^2, a matrix product, from the middle of the cube so that all keys are whole
+    numbers below 2^24, exact in float32 (in float64 for more than 64 colours)."""
+    bits = max(6, (len(legend) - 1).bit_length())
+    room, kind = 1 << bits, np.float32 if bits == 6 else np.float64
+    at = legend.astype(kind) - 128
+    rule = np.column_stack([-2 * room * at, room * np.square(at).sum(1) + np.arange(len(at))]).astype(kind)
+    ids, (first, second) = np.empty(len(seen), np.int16), np.empty((2, len(seen)), np.int32)
+    for start in range(0, len(seen), CHUNK):
+        part = slice(start, start + CHUNK)
+        point = np.ones((4, len(seen[part])), kind)
+        point[:3] = seen[part].T
+        point[:3] -= 128
+        keys = rule @ point
+        own = np.square(point[:3]).sum(0) * room
+        least = (keys.min(0) + own).astype(np.int64)
+        which = least & room - 1
+        ids[part], first[part] = which, least >> bits
+        keys[which, np.arange(len(which))] = room * FARTHEST_SQUARE  # with `own` added at least the farthest there is
+        second[part] = (keys.min(0) + own).astype(np.int64) >> bits
+    off = np.sqrt(first, dtype=np.float32)
+    margin = 1 - off / np.maximum(np.sqrt(np.minimum(second, FARTHEST_SQUARE), dtype=np.float32), np.float32(1e-6))
+    return ids, off, margin
+
+
+def refine(rgb: Shaped[np.ndarray, "h w 3"], colours: Shaped[np.ndarray, "k 3"]) -> UInt8[np.ndarray, "k 3"]:
+    """The painting's own colours: for each asked one the median of the pixels near it (within 32 levels and nearest to
+    it), where they are at least 0.1 % of the picture; else the asked one. Generators paint near colours, not exact.
+
+    The median of an even count is the mean of the two middle ones, rounded to even."""
+    picture = cells.bytes_of(rgb).reshape(-1, 3)
+    asked = np.asarray(colours, np.uint8).reshape(-1, 3)
+    seen, count = _counted(picture)
+    ids, off, _ = solve(seen, asked)
+    near = off < NEAR
+    ids, seen, count = ids[near].astype(np.intp), seen[near], count[near]
+    totals = np.bincount(ids, count, minlength=len(asked))
+    medians = np.stack([_medians(ids, seen[:, c], count, len(asked)) for c in range(3)], -1)
+    return np.where((totals >= max(8, 0.001 * len(picture)))[:, None], medians, asked)
+
+
+def _counted(flat: UInt8[np.ndarray, "n 3"]) -> tuple[UInt8[np.ndarray, "m 3"], Int[np.ndarray, "m"]]:
+    """The colours of a picture and how often each occurs."""
+    numbers = cells.number(flat)
+    found = cells.occurring(numbers)
+    if len(found) * cells.PER_CELL >= len(flat):
+        return flat, np.ones(len(flat), np.intp)
+    return cells.colours(found), np.bincount(cells.places(numbers, found), minlength=len(found) * cells.PER_CELL)
+
+
+def _medians(
+    ids: Int[np.ndarray, "n"], level: UInt8[np.ndarray, "n"], count: Int[np.ndarray, "n"], classes: int
+) -> UInt8[np.ndarray, "k"]:
+    """The median level of each class, from its histogram."""
+    table = np.bincount(ids * 256 + level, count, minlength=classes * 256).reshape(classes, 256)
+    below = table.cumsum(1)
+    total = below[:, -1:]
+    low = (below < np.floor((total + 1) / 2)).sum(1)
+    high = (below < np.floor(total / 2) + 1).sum(1)
+    return np.asarray(np.round((low + np.minimum(high, 255)) / 2).clip(0, 255), np.uint8)
+
+
+def hex_of(rgb: Shaped[np.ndarray, "3"] | RGB) -> str:
+    """'#rrggbb'."""
+    return "#" + "".join(f"{int(c):02x}" for c in rgb)
+
+
+def name_of(rgb: RGB) -> str | None:
+    """The CSS name of exactly this colour, if it has one.
+
+    >>> name_of((255, 255, 0)), name_of((1, 2, 3))
+    ('yellow', None)
+    """
+    wanted = tuple(int(c) for c in rgb)
+    return next((name for name, value in NAMES.items() if value == wanted), None)
+
+
+def read_colour(text: str) -> RGB:
+    """A colour as people and prompts write it: a name, hex, <r, g, b>, RGB(r, g, b), (r, g, b), [r, g, b].
+
+    >>> read_colour("<255, 255, 0>"), read_colour("#40FFC"), read_colour("Light Purple"), read_colour("white color")
+    ((255, 255, 0), (64, 255, 192), (198, 140, 198), (255, 255, 255))
+    """
+    plain = text.strip().strip("\"'").lower()
+    if code := re.fullmatch(r"#?([0-9a-f]{3}|[0-9a-f]{5,6})", plain.removesuffix(".")):
+        return _hex(code[1]) if plain.startswith("#") or plain not in NAMES else NAMES[plain]
+    if triple := re.search(r"(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})", plain):
+        r, g, b = (int(v) for v in triple.groups())
+        if max(r, g, b) > 255:
+            raise UsageError(f"colour {text!r} has a value above 255; give three numbers 0..255")
+        return r, g, b
+    words = [w for w in re.findall(r"[a-z]+", plain) if w not in ("color", "colour", "solid", "the", "a", "an")]
+    return _named(words, text)
+
+
+def _hex(code: str) -> RGB:
+    """Three digits are doubled; a fifth-digit slip (#40FFC) lacks its last zero."""
+    full = "".join(2 * c for c in code) if len(code) == 3 else code.ljust(6, "0")
+    return int(full[:2], 16), int(full[2:4], 16), int(full[4:], 16)
+
+
+def _named(words: list[str], text: str) -> RGB:
+    joined = "".join(words)
+    if joined in NAMES:
+        return NAMES[joined]
+    if joined in _TOLERANT:
+        return _TOLERANT[joined]
+    base = next((w for w in reversed(words) if w in NAMES or w in _TOLERANT), None)
+    if base is None:
+        raise UsageError(f"cannot read the colour {text!r}; give a name, #rrggbb or (r, g, b)")
+    rgb = NAMES.get(base) or _TOLERANT[base]
+    shift = sum(_TONES.get(w, 0.0) for w in words)
+    return _toned(rgb, shift)
+
+
+def _toned(rgb: RGB, shift: float) -> RGB:
+    """Towards white (shift > 0) or black (shift < 0)."""
+    target = 255 if shift > 0 else 0
+    r, g, b = (round(c + (target - c) * abs(shift)) for c in rgb)
+    return r, g, b

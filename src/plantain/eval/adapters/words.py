@@ -1,0 +1,114 @@
+"""Words and what they point at: whether a thing is there at all, and which one a phrase means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from plantain import tasks
+from plantain.data.base import Example
+from plantain.eval.adapters.base import Belief, Rng
+from plantain.predictions.types import Alpha, bounds
+from plantain.tasks import Task
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Whether a thing is in the photo: one class that is, one that is not, drawn from `names` by the run's seed."""
+
+    names: tuple[str, ...]
+
+    def _there(self, example: Example) -> set[str]:
+        every: Any = example.truth("instances")
+        there = {every.classes[i] for i in every.labels}
+        return there | set(example.facts.get("crowd_classes", ()))
+
+    def ask(self, example: Example, rng: Rng) -> list[Task]:
+        there = self._there(example)
+        groups = [[n for n in self.names if n in there], [n for n in self.names if n not in there]]
+        return [tasks.Refer(group[int(rng.integers(len(group)))]) for group in groups if group]
+
+    def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
+        there = self._there(example)
+        return np.array([text(task) in there for task in asked])
+
+    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+        every: Any = example.truth("instances")
+        masks = []
+        for task in asked:
+            own = every.masks[[every.classes[i] == text(task) for i in every.labels]]
+            masks.append(own.any(0) if len(own) else np.zeros(every.confidence.shape, bool))
+        return Alpha(
+            alpha=np.array(masks, np.float32), names=tuple(map(text, asked)), confidence=np.ones_like(every.confidence)
+        )
+
+    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> np.ndarray:
+        return np.array([presence_of(a, text(t)) for a, t in zip(answers, asked, strict=True)])
+
+    def worst(self, truth: np.ndarray) -> np.ndarray:
+        return 1.0 - truth
+
+    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
+        """The stated probability itself against what is there."""
+        stated, there = self.answer(answers, example, asked), self.truth(example, asked)
+        return Belief(stated, there, np.abs(there - stated))
+
+
+@dataclass(frozen=True)
+class Referred:
+    """Boxes of what expressions mean, read off their masks; an expression that fits nothing wants an empty answer."""
+
+    def ask(self, example: Example, rng: Rng) -> list[Task]:
+        return [tasks.Refer(row["text"]) for row in example.facts["expressions"]]
+
+    def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
+        """n x 4, NaN where nothing fits."""
+        nothing = [np.nan] * 4
+        return np.array([row["box"] or nothing for row in example.facts["expressions"]], float)
+
+    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+        from plantain.imaging.photo import read_photo
+
+        height, width = read_photo(example.photo).shape[:2]
+        masks = np.zeros((len(asked), height, width), np.float32)
+        for mask, box in zip(masks, self.truth(example, asked), strict=True):
+            if np.isfinite(box[0]):
+                x0, y0, x1, y1 = np.round(box).astype(int)
+                mask[y0:y1, x0:x1] = 1
+        return Alpha(alpha=masks, names=tuple(map(text, asked)), confidence=np.ones((height, width), np.float32))
+
+    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> np.ndarray:
+        return np.array([box_of(a) for a in answers]).reshape(-1, 4)
+
+    def worst(self, truth: np.ndarray) -> np.ndarray:
+        nowhere = np.array([-2.0, -2, -1, -1])
+        return np.where(np.isnan(truth), nowhere, np.nan)
+
+    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
+        from plantain.eval.metrics.boxes import overlaps
+
+        overlap = overlaps(self.answer(answers, example, asked), self.truth(example, asked))
+        stated = np.array([presence_of(a, text(t)) for a, t in zip(answers, asked, strict=True)])
+        return Belief(np.abs(2 * stated - 1), overlap > 0.5, 1 - overlap)
+
+
+def text(task: Any) -> str:
+    """What a question about one thing names."""
+    return str(task.text)
+
+
+def presence_of(answer: Any, name: str) -> float:
+    """The stated probability that it is there; of an answer that states none, whether it has any pixel."""
+    stated = (answer.presence or {}).get(name)
+    return float(answer.masks.any()) if stated is None else float(stated)
+
+
+def box_of(answer: Any) -> list[float]:
+    """The box around a mask; NaN for an empty one, or a thing that is said not to be there."""
+    on = answer.masks[0]
+    if not on.any() or presence_of(answer, answer.names[0]) < 0.5:
+        return [np.nan] * 4
+    return list(map(float, bounds(on)))

@@ -1,0 +1,215 @@
+"""A report of runs as one HTML page that needs nothing beside it.
+
+It has the figures with intervals and rules, the reliability of the confidence, the worst and the best pictures with
+what was painted, and the command that makes each run again.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from plantain.data.base import Example
+from plantain.eval.ceiling import ceiling
+from plantain.eval.charts import reliability, sparsification
+from plantain.eval.error_maps import error_map
+from plantain.eval.run import Run
+from plantain.eval.scores import rows_of
+from plantain.files import writing
+from plantain.output.show import overlay
+from plantain.pipeline.predictor import Predictor
+from plantain.predictions.types import Prediction
+
+CEILING = 24  # pictures of which the ceiling is taken
+SIDE = 260  # pixels of a thumbnail's width
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #2a7; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.4rem } h2 { font-size: 1.15rem; margin-top: 2.5rem; padding-top: 1rem }
+h2 { border-top: 1px solid var(--line) }
+.wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
+td:last-child:nth-child(n+8) { min-width: 14rem }
+td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+code { background: var(--soft); padding: .1rem .3rem; border-radius: 4px; overflow-wrap: anywhere }
+.case { display: grid; grid-template-columns: repeat(5, 1fr); gap: .4rem; margin: .6rem 0 1.2rem }
+.case figure { margin: 0 } .case img { width: 100%; border-radius: 4px; display: block }
+figcaption, .note { font-size: .85rem; opacity: .75 } .two { display: flex; flex-wrap: wrap; gap: 2rem }
+@media (max-width: 640px) { .case { grid-template-columns: repeat(2, 1fr) } }
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture of a run: its figure, its answer and its truth."""
+
+    example: Example
+    photo: np.ndarray
+    figure: float
+    answer: Prediction
+    truth: Any
+
+
+def write(runs: Sequence[Run], target: Path, answerers: Sequence[Any], cases: int = 3) -> Path:
+    """Writes the page of runs that are scored; `answerers` are whom they asked, and are not asked again."""
+    parts = [part(run, answerer, cases) for run, answerer in zip(runs, answerers, strict=True)]
+    title = "Plantain: how well it sees"
+    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>
+<h1>{title}</h1><p>Figures with 95 % intervals by bootstrap over pictures. A picture that failed counts as the worst
+answer. "Trivial" is an answer that looks at no photo. The test pictures are excerpts: no figure here is that of the
+published benchmark.</p>{overview(runs)}{"".join(parts)}</html>"""
+    with writing(target) as path:
+        path.write_text(page)
+    return target
+
+
+def overview(runs: Sequence[Run]) -> str:
+    """The table of all runs."""
+    head = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "trivial", "rules")
+    body = []
+    for run in runs:
+        scores, row = run.scores(), run.benchmark
+        value, low, high = scores["scores"][row.primary]
+        ece = scores["confidence"].get("ece", float("nan"))
+        figure, interval = f"{row.primary} ({row.better} is better)", f"{low:.3f} - {high:.3f}"
+        numbers = (f"{value:.3f}", interval, str(scores["n"]), str(scores["failed"]), f"{ece:.3f}")
+        cells = (row.id, run.who, figure, *numbers, row.trivial, row.protocol)
+        body.append(
+            [f"<a href='#{html.escape(anchor(run))}'>{html.escape(cells[0])}</a>", *map(html.escape, cells[1:])]
+        )
+    return f"<div class='wide'>{table(head, body, numeric=range(3, 8))}</div>"
+
+
+def markdown(runs: Sequence[Run], target: Path) -> Path:
+    """The table of all runs as a page of markdown."""
+    names = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "trivial", "rules")
+    made = "Made by `plantain bench run ... --data DATA` and `plantain bench report ... -o FILE.md`."
+    told = (
+        f"95 % bootstrap intervals over pictures; a picture that failed counts as the worst answer.\n{made}\n"
+        "ECE and AUSE count all pictures; a calibrated model's maps may have been fitted on some of them.\n"
+    )
+    lines = ["# Runs\n", told, f"| {' | '.join(names)} |", "|-|-|-|-:|-|-:|-:|-:|-:|-|-|"]
+    for run in runs:
+        scores, row = run.scores(), run.benchmark
+        value, low, high = scores["scores"][row.primary]
+        sure = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
+        figure, interval = f"{row.primary}, {row.better} is better", f"{low:.3f} - {high:.3f}"
+        numbers = (f"{value:.3f}", interval, scores["n"], scores["failed"])
+        cells = (row.id, run.who, figure, *numbers, *sure, row.trivial, row.protocol)
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    with writing(target) as path:
+        path.write_text("\n".join(lines) + "\n")
+    return target
+
+
+def anchor(run: Run) -> str:
+    befallen = "" if run.setting.corrupt is None else f"-{run.setting.corrupt}"
+    return f"{run.who}-{run.benchmark.id.replace('/', '-')}{befallen}"
+
+
+def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
+    """An HTML table; cells are HTML already."""
+    right = set(numeric)
+    lines = ["<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
+    for row in rows:
+        cells = "".join(f"<td{' class=n' if i in right else ''}>{cell}</td>" for i, cell in enumerate(row))
+        lines.append(f"<tr>{cells}</tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def part(run: Run, answerer: Any, cases: int) -> str:
+    """One run's section."""
+    scores = run.scores()
+    every = [(name, f"{v[0]:.4f}", f"{v[1]:.4f} - {v[2]:.4f}") for name, v in scores["scores"].items()]
+    every += [(html.escape(name), f"{value:.4f}", "") for name, value in scores["parts"].items()]
+    every += [(f"confidence: {name}", f"{value:.4f}", "") for name, value in scores["confidence"].items()]
+    failures = "".join(
+        f"<li><code>{html.escape(f['id'])}</code> {html.escape(f['error'])}</li>" for f in scores["failures"]
+    )
+    picked = ranked(run, run.kept(answerer, replay=True), cases)
+    rows = [
+        f"<p class='note'>{html.escape(label)}</p>" + "".join(map(shown, group)) for label, group in picked if group
+    ]
+    name = html.escape(f"{run.benchmark.id} · {run.who}")
+    figures = table(("figure", "value", "95 %"), every, (1, 2))
+    return f"""<h2 id="{html.escape(anchor(run))}">{name}</h2>
+<p>{html.escape(run.benchmark.protocol)}. Again: <code>{html.escape(command(run))}</code></p>
+<p class='note'>{html.escape(limits(run, answerer))}</p>
+<div class="two"><div class="wide">{figures}</div>{reliability(run.lines())}{sparsification(run.lines())}</div>
+{"".join(rows)}{f"<p>Failed:</p><ul>{failures}</ul>" if failures else ""}"""
+
+
+def limits(run: Run, answerer: Any) -> str:
+    """What no painting could pass, of a painter; and what others have published."""
+    row, said = run.benchmark, []
+    if isinstance(answerer, Predictor):
+        examples = run.examples[:: max(1, len(run.examples) // CEILING)][:CEILING]
+        codes = answerer.painter.codes
+        value = ceiling(row, examples, codes=codes, draws=2)["scores"][row.primary][0]
+        said.append(f"Ceiling of the colour code (the truth painted and read, {len(examples)} pictures): {value:.3f}.")
+    said += [f"Published, not run here: {r.model} {r.value:g} ({r.source})." for r in row.reference]
+    return " ".join(said)
+
+
+def command(run: Run) -> str:
+    """What makes the run again."""
+    setting = run.setting
+    extra = [f"--{name} {name.upper()}" for name in ("weights", "spec") if name in setting.options]
+    extra += [f"--{name} {value}" for name, value in (("limit", setting.limit),) if value is not None]
+    usual_ones = (("samples", 1), ("passes", 1), ("seed", 0), ("style", "imperative"), ("corrupt", None))
+    extra += [f"--{name} {getattr(setting, name)}" for name, usual in usual_ones
+              if getattr(setting, name) != usual]  # fmt: skip
+    return " ".join(["plantain bench run", run.benchmark.id, f"--model {setting.model} --data DATA", *extra])
+
+
+def ranked(run: Run, kept: Any, count: int) -> list[tuple[str, list[Case]]]:
+    """The worst and the best pictures of those that were answered, by the primary figure."""
+    primary, sign = run.benchmark.primary, 1 if run.benchmark.better == "higher" else -1
+    lines = [line for line in run.lines() if line["state"] == "ok"]
+    figures = [run.benchmark.metric.reduce([row])[primary] for row in rows_of(lines, "score")]
+    order = sorted((i for i, f in enumerate(figures) if np.isfinite(f)), key=lambda i: sign * figures[i])
+    count = min(count, len(order) // 2)
+    book = {example.id: example for example in run.examples}
+    groups = {"the worst": order[:count], "the best": order[::-1][:count]}
+    return [
+        (name, [case(run, book[lines[i]["id"]], figures[i], kept) for i in places]) for name, places in groups.items()
+    ]
+
+
+def case(run: Run, example: Example, figure: float, kept: Any) -> Case:
+    """The kept answer to the first question about a picture, beside its truth."""
+    asked = run.asked(example)
+    photo = run.photo(example)
+    answer = kept.predict(photo, asked[0], **run.setting.asking)
+    return Case(example, photo, figure, answer, run.benchmark.question.painted(example, asked))
+
+
+def shown(one: Case) -> str:
+    """Photo, painting, answer and truth in a row."""
+    pictures = [("photo " + one.example.id, Image.fromarray(one.photo))]
+    if one.answer.painting is not None:
+        pictures.append((f"painted, {one.figure:.3f}", Image.fromarray(one.answer.painting.rgb)))
+    pictures.append(("answer", overlay(one.answer, one.photo)))
+    pictures.append(("truth", overlay(one.truth, one.photo)))
+    wrong = error_map(one.answer, one.truth)
+    if wrong is not None:
+        pictures.append(("error, bright is far off", Image.fromarray(wrong)))
+    return "<div class='case'>" + "".join(f"<figure>{thumb(p)}<figcaption>{html.escape(t)}</figcaption></figure>"
+                                          for t, p in pictures) + "</div>"  # fmt: skip
+
+
+def thumb(picture: Image.Image) -> str:
+    """A picture inside the page."""
+    small = picture.convert("RGB").resize((SIDE, max(1, round(picture.height * SIDE / picture.width))))
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=80)
+    return f"<img alt='' src='data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}'>"

@@ -1,0 +1,114 @@
+"""COCO AP and AR of boxes and of masks: the twelve standard figures, by class or regardless of class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from plantain._shapes import Bool, Float, Int
+from plantain.errors import UsageError
+from plantain.eval.metrics.base import Row, Scores
+from plantain.eval.metrics.matching import Curves, Pairs, by_score
+
+
+class Found(NamedTuple):
+    """A picture's answers: boxes x0 y0 x1 y1 in pixels, class indices, scores, and masks for mask AP."""
+
+    boxes: Float[np.ndarray, "n 4"]
+    labels: Int[np.ndarray, "n"]
+    scores: Float[np.ndarray, "n"]
+    masks: Bool[np.ndarray, "n h w"] | None = None
+
+
+class Truths(NamedTuple):
+    """A picture's truths. `areas`: square pixels of the masks, as annotated; `crowds`: groups that nobody counted."""
+
+    boxes: Float[np.ndarray, "n 4"]
+    labels: Int[np.ndarray, "n"]
+    areas: Float[np.ndarray, "n"]
+    crowds: Bool[np.ndarray, "n"]
+    masks: Bool[np.ndarray, "n h w"] | None = None
+
+
+def box_areas(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n"]:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+def box_overlaps(
+    found: Float[np.ndarray, "d 4"], true: Float[np.ndarray, "g 4"], crowds: Bool[np.ndarray, "g"]
+) -> Float[np.ndarray, "d g"]:
+    """IoU of boxes; with a crowd, the share of the answer that lies in it. Source: pycocotools, maskApi `bbIou`."""
+    low = np.maximum(found[:, None, :2], true[None, :, :2])
+    high = np.minimum(found[:, None, 2:], true[None, :, 2:])
+    shared = (high - low).clip(0).prod(2)
+    return _overlap(shared, box_areas(found), box_areas(true), crowds)
+
+
+def mask_overlaps(
+    found: Bool[np.ndarray, "d h w"], true: Bool[np.ndarray, "g h w"], crowds: Bool[np.ndarray, "g"]
+) -> Float[np.ndarray, "d g"]:
+    """The same of masks, on packed bits."""
+    a, b = _packed(found), _packed(true)
+    shared = np.array([[np.bitwise_count(x & y).sum(dtype=np.int64) for y in b] for x in a], float)
+    area, true_area = (np.bitwise_count(bits).sum(1, dtype=np.int64).astype(float) for bits in (a, b))
+    return _overlap(shared.reshape(len(a), len(b)), area, true_area, crowds)
+
+
+def _packed(masks: np.ndarray) -> np.ndarray:
+    """Masks as rows of 64-bit words."""
+    bits = np.packbits(masks.reshape(len(masks), int(np.prod(masks.shape[1:]))), axis=1)
+    return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
+
+
+def _overlap(shared: np.ndarray, area: np.ndarray, true_area: np.ndarray, crowds: np.ndarray) -> np.ndarray:
+    union = np.where(crowds[None], area[:, None], area[:, None] + true_area[None] - shared)
+    return shared / np.where(union > 0, union, 1)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """AP and AR as pycocotools gives them. `of`: "boxes" or "masks". `agnostic`: classes do not matter (useCats=0; ties
+    then keep the order of classes). At most 100 answers a class and picture count."""
+
+    classes: tuple[str, ...]
+    of: Literal["boxes", "masks"] = "boxes"
+    agnostic: bool = False
+
+    def measure(self, pred: Found, truth: Truths) -> Row:
+        """The matches of one picture; rows go into `reduce` in the order of the pictures."""
+        if self.agnostic:
+            pred, truth = _one_class(pred), _one_class(truth)
+        labels = np.union1d(pred.labels, truth.labels).astype(int).tolist()
+        return self._curves.row(labels, [self._pairs(pred, truth, label) for label in labels])
+
+    @property
+    def _curves(self) -> Curves:
+        return Curves(("thing",) if self.agnostic else self.classes, by_class=not self.agnostic)
+
+    def _pairs(self, pred: Found, truth: Truths, label: int) -> tuple[np.ndarray, Pairs]:
+        mine, theirs = np.flatnonzero(pred.labels == label), np.flatnonzero(truth.labels == label)
+        mine = mine[by_score(pred.scores[mine], 100)]
+        crowds = truth.crowds[theirs]
+        if self.of == "boxes":
+            overlap = box_overlaps(pred.boxes[mine], truth.boxes[theirs], crowds)
+            area = box_areas(pred.boxes[mine])
+        else:
+            if pred.masks is None or truth.masks is None:
+                raise UsageError("mask AP needs masks, in the answer and in the truth; score boxes instead")
+            overlap = mask_overlaps(pred.masks[mine], truth.masks[theirs], crowds)
+            area = pred.masks[mine].sum((1, 2)).astype(float)
+        return pred.scores[mine], Pairs(overlap, area, truth.areas[theirs], crowds, crowds)
+
+    def reduce(self, rows: Sequence[Row]) -> Scores:
+        """ap, ap50, ap75, ap_small, ap_medium, ap_large, ar1, ar10, ar100, ar_small, ...; ap:<class>."""
+        return self._curves.reduce(rows)
+
+
+def _one_class(things: Any) -> Any:
+    """All of one class, in the order of their classes."""
+    order = np.argsort(things.labels, kind="stable")
+    parts = {name: None if value is None else value[order] for name, value in things._asdict().items()}
+    return things._replace(**parts | {"labels": np.zeros(len(order), int)})

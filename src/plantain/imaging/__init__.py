@@ -1,0 +1,1 @@
+"""Photos in, and the geometry between a photo, its tiles and the canvas it is shown on."""

@@ -1,0 +1,214 @@
+"""The embedded generator: the seedling, run by ONNX Runtime on a CPU with nothing to download."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from plantain._shapes import Float, UInt8
+from plantain.errors import PainterError, PlantainError
+from plantain.models.painters.grids import PATCH, grid
+from plantain.models.painters.words import Tokens, Words, shipped
+from plantain.models.painting import Painting, Request
+from plantain.predictions.calibration import FILE, Fit, read
+
+FOLDER = Path(__file__).parent / "seedling"
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
+BLANK = 0.5  # the canvas before anything is painted: what perception starts from
+SMOOTH = MappingProxyType({"metric-depth": "log-gray", "instances": "centers", "keypoints": "channels"})
+STEPS = 16  # of text to image; perception and edits take one
+
+
+def session(path: Path, threads: int | None = None) -> Any:
+    """An ONNX Runtime session on the CPU; PainterError when the file is missing."""
+    import onnxruntime
+
+    if not path.exists():
+        raise PainterError(f"the embedded generator lacks {path.name}; reinstall plantain-vision, or train it again")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+class Reader:
+    """The frozen vision encoder: photos -> taps. It remembers the last photos, for several questions about them."""
+
+    def __init__(self, folder: Path = FOLDER, threads: int | None = None) -> None:
+        self.session = session(folder / "reader.onnx", threads)
+        self.last: tuple[np.ndarray, np.ndarray] | None = None
+
+    def taps(self, photos: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b tokens channels"]:
+        """The photo read at four depths: token 0 stands for the whole, the others for patches of 14 pixels."""
+        last = self.last
+        if last is not None and np.array_equal(last[0], photos):
+            return last[1]
+        scaled = (photos.astype(np.float32) / 255 - MEAN) / SPREAD
+        (taps,) = self.session.run(None, {"photo": np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))})
+        self.last = photos.copy(), np.asarray(taps)
+        return np.asarray(taps)
+
+
+class Embedded:
+    """The painter named "embedded". Sessions are opened at the first painting."""
+
+    name = "embedded"
+    codes: Mapping[str, str] = SMOOTH
+
+    def __init__(self, weights: str | Path = FOLDER, threads: int | None = None) -> None:
+        """`weights`: a folder with trunk.onnx and decoder.onnx, as `plantain train` writes it, and calibration.json."""
+        self.weights, self.threads = Path(weights), threads
+
+    @cached_property
+    def calibration(self) -> Mapping[str, Fit]:
+        """What sets the confidence of its answers right, by task."""
+        return read(self.weights / FILE)
+
+    @cached_property
+    def reader(self) -> Reader:
+        return Reader(self._home("reader.onnx"), self.threads)
+
+    @cached_property
+    def trunk(self) -> Any:
+        return session(self.weights / "trunk.onnx", self.threads)
+
+    @cached_property
+    def decoder(self) -> Any:
+        return session(self.weights / "decoder.onnx", self.threads)
+
+    @cached_property
+    def words(self) -> Words:
+        home = self._home("words.npz")
+        return shipped() if home == FOLDER else Words(home / "words.npz")
+
+    def _home(self, name: str) -> Path:
+        """Training changes neither the reader nor the words: a folder without its own takes the shipped ones."""
+        return self.weights if (self.weights / name).exists() else FOLDER
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """About 330 patches of 14 pixels in the photo's shape.
+
+        >>> Embedded().size(640, 480)
+        (294, 224)
+        """
+        rows, columns = grid(width, height)
+        return columns * PATCH, rows * PATCH
+
+    def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
+        """One painting a request; a request of an illegal size gets a PainterError in its place."""
+        return [self._one(request) for request in requests]
+
+    def _one(self, request: Request) -> Painting | PlantainError:
+        start = time.perf_counter()
+        wrong = refusal(request)
+        if wrong is not None:
+            return wrong
+        rgb = self._sample(request)
+        levels = (rgb * 255).round().clip(0, 255).astype(np.uint8)
+        seconds = time.perf_counter() - start
+        return Painting(levels, self.name, request.prompt, request.seed, seconds)
+
+    def _sample(self, request: Request) -> Float[np.ndarray, "h w 3"]:
+        """One deterministic step where there is a photo, else flow matching from noise; h w 3, 0..1."""
+        width, height = request.size
+        photo = None if request.photo is None else request.photo.copy()
+        if photo is not None and request.mask is not None:
+            photo[request.mask] = 128
+        look = Look(self, photo, self.words.read(request.prompt), (width, height))
+        steps = request.steps or (1 if photo is not None else STEPS)
+        canvas = np.full((height, width, 3), BLANK, np.float32)
+        if steps > 1:
+            canvas += 0.5 * np.random.default_rng(request.seed).standard_normal(canvas.shape, np.float32)
+        for step in range(steps):
+            t = step / steps
+            clean = look.paint(canvas, t)
+            canvas = clean if step == steps - 1 else canvas + (clean - canvas) / (steps * (1 - t))
+        if request.photo is not None and request.mask is not None:
+            canvas = np.where(request.mask[..., None], canvas, request.photo.astype(np.float32) / 255)
+        return canvas
+
+    def denoise(self, words: str, canvas: Float[np.ndarray, "h w 3"], t: float) -> Float[np.ndarray, "h w 3"]:
+        """The clean picture of these words guessed from a noised one at t (0 is noise, 1 the picture)."""
+        look = Look(self, None, self.words.read(words), (canvas.shape[1], canvas.shape[0]))
+        return look.paint(canvas.astype(np.float32), t)
+
+
+def refusal(request: Request) -> PainterError | None:
+    """Why this canvas cannot be painted."""
+    width, height = request.size
+    if width % PATCH or height % PATCH or min(width, height) < PATCH:
+        return PainterError(f"the embedded generator paints multiples of {PATCH} pixels, not {width} x {height}")
+    for what, given in (("photo", request.photo), ("mask", request.mask)):
+        if given is not None and given.shape[:2] != (height, width):
+            size = f"{given.shape[1]} x {given.shape[0]}"
+            return PainterError(f"the {what} is {size} pixels, the canvas {width} x {height}; wanted equal")
+    return None
+
+
+class Look:
+    """One photo and one prompt before the network: what does not change from step to step."""
+
+    def __init__(self, painter: Embedded, photo: np.ndarray | None, tokens: Tokens, size: tuple[int, int]) -> None:
+        self.painter = painter
+        self.rows, self.columns = size[1] // PATCH, size[0] // PATCH
+        blank = np.zeros((1, 1 + self.rows * self.columns, 1536), np.float32)
+        self.taps = blank if photo is None else painter.reader.taps(photo[None])
+        shown = np.full((size[1], size[0], 3), BLANK, np.float32) if photo is None else photo.astype(np.float32) / 255
+        self.photo = _planes(shown)
+        self.prompt = prompt_arrays([tokens])
+        self.fixed = {"has_photo": np.array([photo is not None]), "place": places(self.rows, self.columns)}
+
+    def paint(self, canvas: Float[np.ndarray, "h w 3"], t: float) -> Float[np.ndarray, "h w 3"]:
+        """The network's guess of the clean painting from the canvas at time t."""
+        changing = {"canvas": patches(canvas)[None], "t": np.array([t], np.float32)}
+        features, keys, said = self.painter.trunk.run(None, self.fixed | self.prompt | changing | {"taps": self.taps})
+        square = features.transpose(0, 2, 1).reshape(1, -1, self.rows, self.columns)
+        inputs = {"features": square, "keys": keys, "said": said, "photo": self.photo, "canvas": _planes(canvas)}
+        inputs |= {name: self.prompt[name] for name in ("colours", "colour_mask")}
+        (rgb,) = self.painter.decoder.run(None, inputs)
+        return np.asarray(rgb[0].transpose(1, 2, 0))
+
+
+def _planes(picture: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
+
+
+def patches(canvas: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "n 588"]:
+    """The canvas cut into patches, each as 3 x 14 x 14 numbers: what torch calls pixel_unshuffle."""
+    h, w, _ = canvas.shape
+    cells = canvas.reshape(h // PATCH, PATCH, w // PATCH, PATCH, 3).transpose(0, 2, 4, 1, 3)
+    return np.ascontiguousarray(cells.reshape(-1, 3 * PATCH * PATCH))
+
+
+def places(rows: int, columns: int) -> Float[np.ndarray, "n 4"]:
+    """Row, column, and the patch centre's y and x in -1..1."""
+    y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
+    both = np.stack([y, x, (y + 0.5) / rows * 2 - 1, (x + 0.5) / columns * 2 - 1], -1)
+    return both.reshape(-1, 4).astype(np.float32)
+
+
+def prompt_arrays(tokens: Sequence[Tokens]) -> dict[str, np.ndarray]:
+    """A batch of prompts padded to common lengths (at least one word and one colour), with masks."""
+    most_words = max(1, *(len(t.words) for t in tokens)) if tokens else 1
+    most_colours = max(1, *(len(t.colours) for t in tokens)) if tokens else 1
+    count, width = len(tokens), tokens[0].words.shape[1]
+    out = {
+        "words": np.zeros((count, most_words, width), np.float32),
+        "word_mask": np.zeros((count, most_words), bool),
+        "phrases": np.zeros((count, most_colours, width), np.float32),
+        "colours": np.zeros((count, most_colours, 3), np.float32),
+        "colour_mask": np.zeros((count, most_colours), bool),
+    }
+    for i, one in enumerate(tokens):
+        n, k = len(one.words), len(one.colours)
+        out["words"][i, :n], out["word_mask"][i, :n] = one.words, True
+        out["phrases"][i, :k], out["colours"][i, :k], out["colour_mask"][i, :k] = one.phrases, one.colours, True
+    return out

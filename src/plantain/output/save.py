@@ -1,0 +1,149 @@
+"""An answer on disk: the painting, the overlay and the arrays, all three or none; other formats on request."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plantain.errors import UnknownName, UsageError
+from plantain.files import publish, staging, writing
+from plantain.output.formats import (
+    coco_json,
+    focal_of,
+    panoptic_png,
+    to_supervision,
+    write_coco,
+    write_kitti_depth,
+    write_millimetre_depth,
+    write_panoptic,
+    write_ply,
+)
+from plantain.output.show import overlay, png_bytes
+from plantain.predictions.types import Prediction
+
+__all__ = [
+    "FORMATS",
+    "coco_json",
+    "focal_of",
+    "panoptic_png",
+    "save",
+    "to_supervision",
+    "write_arrays",
+    "write_coco",
+    "write_kitti_depth",
+    "write_millimetre_depth",
+    "write_panoptic",
+    "write_ply",
+]
+
+
+@dataclass(frozen=True)
+class Format:
+    """Another file beside the three: its ending, what it holds, and who writes it (prediction, path, photo, camera)."""
+
+    suffix: str
+    kinds: tuple[str, ...]
+    holds: str
+    write: Callable[[Any, Path, Any, Mapping[str, float | None]], Path]
+
+
+FORMATS: dict[str, Format] = {
+    "kitti": Format(".kitti.png", ("depth",), "metric depth", lambda p, path, photo, cam: write_kitti_depth(p, path)),
+    "mm": Format(".mm.png", ("depth",), "metric depth", lambda p, path, photo, cam: write_millimetre_depth(p, path)),
+    "ply": Format(".ply", ("depth",), "metric depth", lambda p, path, photo, cam: write_ply(p, path, photo, **cam)),
+    "coco": Format(
+        ".coco.json",
+        ("labels", "instances", "keypoints", "alpha"),
+        "instances, boxes, labels, masks or keypoints",
+        lambda p, path, photo, cam: write_coco(p, path),
+    ),
+    "panoptic": Format(
+        ".panoptic.png",
+        ("labels", "instances"),
+        "labels, instances or panoptic answers",
+        lambda p, path, photo, cam: write_panoptic(p, path),
+    ),
+}
+
+
+def check_formats(names: Sequence[str], kind: str, camera: Mapping[str, float | None]) -> None:
+    """UnknownName or UsageError for a format that is not known, does not suit the kind, or lacks the camera."""
+    for name in names:
+        if name not in FORMATS:
+            raise UnknownName("format", name, ["npz", *FORMATS])
+        if kind not in FORMATS[name].kinds:
+            raise UsageError(
+                f"the format {name!r} holds {FORMATS[name].holds}, not {kind}; ask for that, or leave it out"
+            )
+    if "ply" in names:
+        focal_of(100, **camera)
+
+
+def names_of(stem: str, task: str, formats: Sequence[str] = ()) -> dict[str, str]:
+    """File names by role, in the order of writing: the arrays come last and say that all is there.
+
+    >>> names_of("kitchen", "metric-depth")["arrays"]
+    'kitchen.metric-depth.npz'
+    """
+    base = f"{stem}.{task}"
+    extra = {name: base + FORMATS[name].suffix for name in formats}
+    return {"painting": f"{base}.png", "overlay": f"{base}.overlay.png", **extra, "arrays": f"{base}.npz"}
+
+
+def save(
+    prediction: Prediction,
+    folder: str | Path,
+    photo: Any = None,
+    *,
+    formats: Sequence[str] = (),
+    focal_px: float | None = None,
+    fov_deg: float | None = None,
+) -> dict[str, Path]:
+    """Writes <stem>.<task>.png (painting), .overlay.png and .npz, and what `formats` names; returns paths by role.
+
+    All files appear, or none: they are written in a hidden folder and then moved, the .npz last. An answer that was
+    not painted has no "painting". Raises OutputError where the disk is full or the folder cannot be written."""
+    camera = {"focal_px": focal_px, "fov_deg": fov_deg}
+    check_formats(formats, prediction.kind, camera)
+    if photo is not None:
+        from plantain.imaging.photo import read_photo
+
+        photo = read_photo(photo)
+    folder = Path(folder)
+    names = names_of(prediction.stem, prediction.task or prediction.kind, formats)
+    with staging(folder) as stage:
+        if prediction.painting is None:
+            del names["painting"]
+        else:
+            prediction.painting.save(stage / names["painting"])
+        (stage / names["overlay"]).write_bytes(png_bytes(overlay(prediction, photo)))
+        for name in formats:
+            FORMATS[name].write(prediction, stage / names[name], photo, camera)
+        _write_npz(stage / names["arrays"], prediction.arrays())
+        publish(stage, folder, _all_of(stage, names["arrays"]))
+    return {role: folder / name for role, name in names.items()}
+
+
+def _all_of(stage: Path, last: str) -> list[str]:
+    """Every file of the stage, some formats being two files, with the arrays at the end."""
+    return [*sorted(path.name for path in stage.iterdir() if path.is_file() and path.name != last), last]
+
+
+def write_arrays(prediction: Prediction, path: str | Path) -> Path:
+    """The answer's arrays as one compressed .npz, whole or not at all."""
+    with writing(Path(path)) as beside:
+        _write_npz(beside, prediction.arrays())
+    return Path(path)
+
+
+def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """What `np.savez_compressed` writes, at its quickest level."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)

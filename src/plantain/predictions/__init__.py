@@ -1,0 +1,1 @@
+"""Answers as numbers, and what can be done with them."""

@@ -1,0 +1,227 @@
+"""The closed set of answers: what a painting becomes once it is read. NumPy only; units are in the names.
+
+Every kind is a frozen dataclass that carries `confidence` (h w, 0..1), the `painting` it was read from, and, where
+something was asked for by name, `presence`: name -> probability that it is in the photo at all.
+Saving, drawing, scoring and serving dispatch on the kind, never on the task or the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from plantain._shapes import Bool, Float, Int
+from plantain.errors import UsageError
+
+if TYPE_CHECKING:
+    from plantain.models.painting import Painting
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prediction:
+    """What all kinds share. `stem` and `task` name the files that `save` writes."""
+
+    confidence: Float[np.ndarray, "h w"]
+    painting: Painting | None = None
+    presence: Mapping[str, float] | None = None
+    stem: str = "photo"
+    task: str = ""
+
+    kind: ClassVar[str] = "prediction"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The answer as named arrays: the keys of the .npz file."""
+        raise TypeError(f"{type(self).__name__} is not an answer")
+
+    def save(self, folder: str | Path, photo: Any = None) -> dict[str, Path]:
+        """Writes <stem>.<task>.png, .overlay.png and .npz into `folder`; returns their paths by role."""
+        from plantain.output.save import save
+
+        return save(self, Path(folder), photo=photo)
+
+    def show(self, photo: Any = None) -> Any:
+        """A picture (PIL image) of the answer over the photo, with its legend or colour bar."""
+        from plantain.output.show import overlay
+
+        return overlay(self, photo=photo)
+
+    def to_supervision(self) -> Any:
+        """The answer as `supervision.Detections` (masks, labels, instances, boxes) or `supervision.KeyPoints`."""
+        from plantain.output.save import to_supervision
+
+        return to_supervision(self)
+
+    def _repr_png_(self) -> bytes:
+        from plantain.output.show import png_bytes
+
+        return png_bytes(self.show())
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        height, width = self.confidence.shape
+        return width, height
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Depth(Prediction):
+    """Distance from the camera plane (z), a value a pixel.
+
+    `scale="metric"`: `values` are metres. `scale="affine"`: `values` grow with depth, up to an unknown scale and shift
+    in depth, and are never scored as metres. Where `valid` is False (sky, no answer) the value means nothing.
+    """
+
+    values: Float[np.ndarray, "h w"]
+    valid: Bool[np.ndarray, "h w"]
+    scale: Literal["metric", "affine"] = "metric"
+
+    kind: ClassVar[str] = "depth"
+
+    @property
+    def metres(self) -> Float[np.ndarray, "h w"]:
+        if self.scale != "metric":
+            raise UsageError("this depth is relative (unknown scale and shift), not metres; ask for 'metric depth'")
+        return self.values
+
+    @property
+    def relative(self) -> Float[np.ndarray, "h w"]:
+        if self.scale != "affine":
+            raise UsageError("this depth is in metres; read `.metres`")
+        return self.values
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        key = "metres" if self.scale == "metric" else "relative"
+        return {key: self.values, "valid": self.valid, "confidence": self.confidence}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Normals(Prediction):
+    """Unit surface normals in camera space: +x right, +y up, +z to the viewer."""
+
+    xyz: Float[np.ndarray, "h w 3"]
+    valid: Bool[np.ndarray, "h w"]
+
+    kind: ClassVar[str] = "normals"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"xyz": self.xyz, "valid": self.valid, "confidence": self.confidence}
+
+    def to_opencv(self) -> Float[np.ndarray, "h w 3"]:
+        """The same in OpenCV's frame: +x right, +y down, +z away from the viewer."""
+        return self.xyz * np.array([1, -1, -1], self.xyz.dtype)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Labels(Prediction):
+    """A class a pixel: `ids` index `classes`; -1 means none of them."""
+
+    ids: Int[np.ndarray, "h w"]
+    classes: tuple[str, ...]
+    probabilities: Float[np.ndarray, "h w k"] | None = None
+    colours: tuple[tuple[int, int, int], ...] = ()
+
+    kind: ClassVar[str] = "labels"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        out = {"ids": self.ids, "classes": np.array(self.classes), "confidence": self.confidence}
+        return out if self.probabilities is None else out | {"probabilities": self.probabilities}
+
+    def mask(self, name: str) -> Bool[np.ndarray, "h w"]:
+        """Where the class `name` is."""
+        if name not in self.classes:
+            from plantain.errors import UnknownName
+
+            raise UnknownName("class", name, self.classes)
+        return np.asarray(self.ids == self.classes.index(name))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Panoptic(Labels):
+    """Labels in which things are also told apart: `segments` (h w) numbers them, 0 = none; `segment_labels` (n) says
+    the class of segment 1..n."""
+
+    segments: Int[np.ndarray, "h w"]
+    segment_labels: Int[np.ndarray, "n"]
+    segment_scores: Float[np.ndarray, "n"]
+
+    kind: ClassVar[str] = "labels"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        own = {"segments": self.segments, "segment_labels": self.segment_labels}
+        return super().arrays() | own | {"segment_scores": self.segment_scores}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Instances(Prediction):
+    """Things one by one: boxes (xyxy, pixels), scores 0..1, labels (index into `classes`), and masks if painted."""
+
+    boxes: Float[np.ndarray, "n 4"]
+    labels: Int[np.ndarray, "n"]
+    classes: tuple[str, ...]
+    scores: Float[np.ndarray, "n"]
+    masks: Bool[np.ndarray, "n h w"] | None = None
+
+    kind: ClassVar[str] = "instances"
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        out = {"boxes": self.boxes, "labels": self.labels, "classes": np.array(self.classes), "scores": self.scores}
+        out |= {"confidence": self.confidence}
+        return out if self.masks is None else {"masks": self.masks} | out
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Keypoints(Prediction):
+    """Named points of one thing: xy in pixels (NaN where nothing was painted), `scores` 0..1, and those `visible`."""
+
+    xy: Float[np.ndarray, "n 2"]
+    visible: Bool[np.ndarray, "n"]
+    names: tuple[str, ...]
+    scores: Float[np.ndarray, "n"]
+
+    kind: ClassVar[str] = "keypoints"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        named = {"xy": self.xy, "visible": self.visible, "names": np.array(self.names), "scores": self.scores}
+        return named | {"confidence": self.confidence}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Alpha(Prediction):
+    """A value 0..1 a pixel for each name: mattes, edges, the mask of one thing or of several referents."""
+
+    alpha: Float[np.ndarray, "n h w"]
+    names: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...] = ()
+
+    kind: ClassVar[str] = "alpha"
+
+    @property
+    def masks(self) -> Bool[np.ndarray, "n h w"]:
+        """`alpha` above one half."""
+        return np.asarray(self.alpha > 0.5)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"alpha": self.alpha, "names": np.array(self.names), "confidence": self.confidence}
+
+
+def bounds(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, int, int]:
+    """The box around a mask: x0, y0, x1, y1 in pixels; zeros around nothing."""
+    xs, ys = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else (0, 0, 0, 0)
+
+
+KINDS: dict[str, type[Prediction]] = {
+    "depth": Depth,
+    "normals": Normals,
+    "labels": Labels,
+    "instances": Instances,
+    "keypoints": Keypoints,
+    "alpha": Alpha,
+}

@@ -1,0 +1,681 @@
+"""The command line, run in the process, and now and then as a process of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import io
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plantain import cli
+from plantain.cli.photos import find, is_photo
+from plantain.errors import PainterError
+from plantain.models import MODELS
+from plantain.models.painting import Painting
+from plantain.tasks import MetricDepth, Semantic
+from plantain.tasks.language.parsing import parse
+
+KEYS = ["image", "task", "prompt", "model", "painting", "arrays", "overlay", "confidence", "presence", "seconds"]
+
+
+class Tiny:
+    """Paints a slope from 1 m (top) to 9 m (bottom), stripes of a legend, and otherwise the photo turned round."""
+
+    name = "tiny"
+    codes = {}  # noqa: RUF012
+    pause = 0.0
+
+    def size(self, width, height):
+        return width, height
+
+    def paint(self, requests):
+        time.sleep(self.pause)
+        return [self.one(request) for request in requests]
+
+    def one(self, request):
+        width, height = request.size
+        if request.photo is not None and request.photo.mean() < 5:
+            return PainterError("this painter is afraid of the dark")
+        if request.perceive:
+            task = parse(request.prompt)
+            rows = np.repeat(np.linspace(0, 1, height, dtype=np.float32)[:, None], width, axis=1)
+            if isinstance(task, MetricDepth):
+                rgb = task.encode(1 + 8 * rows)
+            elif isinstance(task, Semantic):
+                count = len(task.legend)
+                rgb = task.encode(np.minimum(rows * count, count - 1).astype(np.int16))
+            else:
+                rgb = np.where(rows[..., None] > 0.5, 255, 0).astype(np.uint8).repeat(3, axis=-1)
+        elif request.photo is None:
+            rgb = np.random.default_rng(request.seed).integers(0, 255, (height, width, 3)).astype(np.uint8)
+        else:
+            rgb = 255 - request.photo
+        return Painting(rgb, self.name, request.prompt, request.seed, 0.01)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch, tmp_path):
+    """The tiny painter is the default one, and the working folder is empty."""
+    row = dataclasses.replace(next(iter(MODELS.values())), name="embedded", factory="test_cli:Tiny", extra=None)
+    monkeypatch.setitem(MODELS, "embedded", row)
+    monkeypatch.chdir(tmp_path)
+
+
+def photo(path, size=(24, 16), level=120):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(3).integers(-5, 5, (size[1], size[0], 3))
+    Image.fromarray(np.clip(level + noise, 0, 255).astype(np.uint8)).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def say(capsys):
+    """Runs a command: exit code, JSON lines of stdout, lines of stderr."""
+
+    def run(*words):
+        code = cli.main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, [json.loads(line) for line in out.splitlines()], err.splitlines()
+
+    return run
+
+
+def refused(outcome, *parts, code=2):
+    """One clear line, no result, nothing written."""
+    got, records, lines = outcome
+    assert got == code, lines
+    assert records == []
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("plantain: ")
+    for part in parts:
+        assert part in lines[0], lines[0]
+    assert "Traceback" not in lines[0]
+    assert not [path for path in Path().rglob("*") if "out" in path.parts and path.is_file()]
+
+
+# ---- the good way ----
+
+
+def test_a_photo_and_a_question(say):
+    code, (record,), lines = say(photo("kitchen.png"), "metric depth", "-o", "out/")
+    assert (code, lines) == (0, [])
+    assert list(record) == KEYS
+    assert record["image"] == "kitchen.png"
+    assert (record["task"], record["model"]) == ("metric-depth", "tiny")
+    assert parse(record["prompt"]).name == "metric-depth"
+    assert 0 <= record["confidence"] <= 1
+    assert record["seconds"] >= 0
+    assert record["painting"] == "out/kitchen.metric-depth.png"
+    assert sorted(os.listdir("out")) == [f"kitchen.metric-depth{e}" for e in (".npz", ".overlay.png", ".png")]
+    with np.load(record["arrays"]) as arrays:
+        assert set(arrays) == {"metres", "valid", "confidence"}
+        np.testing.assert_allclose(arrays["metres"][:, 5], np.linspace(1, 9, 16), rtol=0.02)
+    painting = Painting.load(record["painting"])
+    assert (painting.task, painting.code, painting.model) == ("metric-depth", "cube/1", "tiny")
+
+
+def test_the_verb_may_be_said(say):
+    assert say("predict", photo("a.png"), "metric depth")[0] == 0
+    assert Path("out/a.metric-depth.npz").exists()
+
+
+def test_options_may_come_first(say):
+    assert say("-o", "there", photo("a.png"), "metric depth", "--seed", "3")[0] == 0
+    assert Painting.load("there/a.metric-depth.png").seed == 3
+
+
+def test_what_people_type(say):
+    for question, task in {
+        "how far is everything?": "metric-depth",
+        "segment wall, floor, bed": "semantic",
+        "segment the person": "refer",
+        "find the cups": None,
+        "normals please": "normals",
+    }.items():
+        code, records, lines = say(photo("a.png"), question)
+        assert code == 0, lines
+        assert task in (None, records[0]["task"])
+
+
+def test_the_code_that_is_asked_for(say):
+    say(photo("a.png"), "metric depth", "--code", "log-gray")
+    painting = Painting.load("out/a.metric-depth.png")
+    assert painting.code == "log-gray/1"
+    assert np.ptp(painting.rgb, axis=-1).max() == 0
+
+
+def test_samples_and_passes(say):
+    assert say(photo("a.png"), "segment wall, floor, bed", "--passes", "3", "--samples", "1")[0] == 0
+    with np.load("out/a.semantic.npz") as arrays:
+        assert arrays["probabilities"].shape == (16, 24, 3)
+    assert say(photo("a.png"), "metric depth", "--samples", "2")[0] == 0
+
+
+def test_formats(say):
+    code, (record,), _ = say(
+        photo("a.png"), "metric depth", "--format", "npz,kitti", "--format", "ply,mm", "--fov", "60"
+    )
+    assert code == 0
+    assert record["files"] == {
+        "kitti": "out/a.metric-depth.kitti.png",
+        "ply": "out/a.metric-depth.ply",
+        "mm": "out/a.metric-depth.mm.png",
+    }
+    assert np.asarray(Image.open(record["files"]["mm"])).dtype == np.uint16
+    code, (record,), _ = say("a.png", "segment wall, floor", "--format", "coco,panoptic")
+    assert code == 0
+    assert len(json.loads(Path(record["files"]["coco"]).read_text())["annotations"]) == 2
+
+
+def test_the_line_can_be_written_in_any_locale(say, monkeypatch):
+    name = photo("küche 日本.png")
+    ascii_out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", ascii_out)
+    assert cli.main([name, "metric depth"]) == 0
+    ascii_out.flush()
+    line = ascii_out.buffer.getvalue().decode("ascii")
+    assert json.loads(line)["image"] == name
+
+
+# ---- many photos ----
+
+
+def test_folders_patterns_and_lists(say, monkeypatch):
+    for name in ("in/b.png", "in/deep/a.jpg", "in/deep/er/b.png", "in/notes.txt"):
+        photo(name) if not name.endswith("txt") else Path(name).write_text("x")
+    code, records, lines = say("in", "metric depth", "-o", "out")
+    assert code == 0
+    assert [r["arrays"] for r in records] == [f"out/{n}.metric-depth.npz" for n in ("b", "deep/a", "deep/er/b")]
+    assert len(lines) == 1
+    assert re.match(r"3 photos: 3 done; .* s each", lines[0])
+
+    code, records, _ = say("in/**/b.png", "metric depth", "-o", "out2")
+    assert [r["arrays"] for r in records] == ["out2/b.metric-depth.npz", "out2/deep/er/b.metric-depth.npz"]
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("in/b.png\n\nin/deep/a.jpg\n"))
+    code, records, _ = say("-", "metric depth", "-o", "out3")
+    assert [r["image"] for r in records] == ["in/b.png", "in/deep/a.jpg"]
+
+
+def test_two_photos_that_would_write_the_same_files_are_refused(say):
+    one, two = photo("x/a.png"), photo("y/a.png")
+    refused(say(one, two, "metric depth"), "x/a.png and y/a.png", "out/a.*", "subfolders are kept")
+    refused(say(one, photo("x/a.jpg"), "metric depth"), "both")
+    assert say(one, one, "metric depth")[1] != []  # the same photo twice is one photo
+    assert say(".", "metric depth", "-o", "elsewhere")[0] == 2  # x/a.png and x/a.jpg
+    Path("x/a.jpg").unlink()
+    assert say(".", "metric depth", "-o", "elsewhere")[0] == 0
+    assert sorted(str(p) for p in Path("elsewhere").rglob("*.npz")) == [
+        "elsewhere/x/a.metric-depth.npz",
+        "elsewhere/y/a.metric-depth.npz",
+    ]
+
+
+def test_our_own_answers_are_no_photos(say):
+    photo("in/a.png")
+    assert say("in", "metric depth", "-o", "in")[0] == 0
+    _, records, _ = say("in", "segment wall, floor", "-o", "in", "--format", "panoptic")
+    assert [r["image"] for r in records] == ["in/a.png"]
+    assert len(find(["in"], Path("out"))) == 1
+    assert not is_photo(Path("in/a.semantic.overlay.png"))
+
+
+def test_one_bad_photo_does_not_stop_the_others(say):
+    Path("bad.jpg").write_bytes(b"no photo at all")
+    code, records, lines = say(photo("a.png"), "bad.jpg", "missing.jpg", photo("b.png"), "metric depth")
+    assert code == 1
+    assert [r["image"] for r in records] == ["a.png", "b.png"]
+    errors = [line for line in lines if line.startswith("plantain: ")]
+    assert len(errors) == 2
+    assert "bad.jpg" in errors[0]
+    assert "missing.jpg" in errors[1]
+    assert lines[-1].startswith("4 photos: 2 done, 2 failed")
+
+
+def test_a_painter_that_fails_is_exit_1(say):
+    refused(say(photo("night.png", level=0), "metric depth"), "night.png", "afraid of the dark", code=1)
+
+
+# ---- a second run ----
+
+
+def test_a_second_run_skips_what_is_done(say):
+    photo("in/a.png")
+    photo("in/b.png")
+    first = say("in", "metric depth")[1]
+    before = Path("out/a.metric-depth.npz").stat().st_mtime_ns
+    code, records, lines = say("in", "metric depth")
+    assert code == 0
+    assert [r["skipped"] for r in records] == [True, True]
+    for old, new in zip(first, records, strict=True):
+        same = set(KEYS) - {"seconds", "presence"}
+        assert {key: old[key] for key in same} == {key: new[key] for key in same}
+    assert lines == ["2 photos: 2 already there; 0 s"]
+    assert Path("out/a.metric-depth.npz").stat().st_mtime_ns == before
+    assert "skipped" not in say("in", "metric depth", "--redo")[1][0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("--seed", "1"),
+        ("--code", "plasma"),
+        ("--samples", "2"),
+        ("--tile", "64"),
+        ("--style", "terse"),
+        ("--format", "mm"),
+    ],
+)
+def test_another_question_is_answered_anew(say, change):
+    say(photo("a.png"), "metric depth")
+    assert "skipped" not in say("a.png", "metric depth", *change)[1][0]
+    assert say("a.png", "metric depth", *change)[1][0]["skipped"]
+
+
+def test_other_classes_are_another_question(say):
+    say(photo("a.png"), "segment wall, floor")
+    assert "skipped" not in say("a.png", "segment wall, bed")[1][0]
+
+
+def test_a_photo_that_changed_is_answered_anew(say):
+    say(photo("a.png"), "metric depth")
+    later = Path("out/a.metric-depth.npz").stat().st_mtime + 5
+    os.utime("a.png", (later, later))
+    assert "skipped" not in say("a.png", "metric depth")[1][0]
+
+
+@pytest.mark.parametrize("ending", [".png", ".overlay.png", ".npz"])
+def test_an_answer_that_lost_a_file_is_answered_anew(say, ending):
+    say(photo("a.png"), "metric depth")
+    Path(f"out/a.metric-depth{ending}").unlink()
+    assert "skipped" not in say("a.png", "metric depth")[1][0]
+
+
+@pytest.mark.parametrize("ending", [".png", ".npz"])
+def test_a_damaged_answer_is_answered_anew(say, ending):
+    say(photo("a.png"), "metric depth")
+    path = Path(f"out/a.metric-depth{ending}")
+    path.write_bytes(path.read_bytes()[:50])
+    assert "skipped" not in say("a.png", "metric depth")[1][0]
+
+
+# ---- bad input ----
+
+
+def png_header(width, height):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+def truncated():
+    out = io.BytesIO()
+    Image.effect_noise((200, 200), 60).convert("RGB").save(out, "JPEG")
+    return out.getvalue()[:2000]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", truncated(), png_header(200_000, 200_000), png_header(0, 10)],
+    ids=["empty", "no image", "truncated", "bomb", "zero size"],
+)
+def test_a_photo_that_cannot_be_read(say, content):
+    Path("a.png").write_bytes(content)
+    refused(say("a.png", "metric depth"), "a.png")
+    assert not Path("out").exists()
+
+
+def test_a_photo_that_is_missing(say):
+    refused(say("kitchen.jpg", "metric depth"), "kitchen.jpg")
+    Path("folder.jpg").mkdir()
+    refused(say("folder.jpg", "metric depth"), "no photo in the folder folder.jpg")
+    refused(say("*.jpeg", "metric depth"), "no photo in the pattern '*.jpeg'")
+
+
+def test_a_question_that_is_missing(say):
+    refused(say(photo("a.png")), 'plantain a.png "metric depth"')
+    refused(say(photo("a.png"), photo("b.png")), "the last word is the question")
+    refused(say("a.png", ""), "empty")
+
+
+def test_unknown_names_come_with_the_nearest(say):
+    refused(say(photo("a.png"), "metric dept"), "'metric-depth'")
+    refused(say("a.png", "metric depth", "--model", "embeded"), "unknown", "'embedded'")
+    refused(say("a.png", "metric depth", "--code", "log-grey"), "'log-gray'")
+    refused(say("a.png", "metric depth", "--style", "tense"), "'terse'")
+    refused(say("a.png", "metric depth", "--format", "kity"), "'kitti'")
+    refused(say("a.png", "metric depth", "--sampels", "3"), "--sampels", "--samples")
+
+
+def test_numbers_that_make_no_sense(say):
+    refused(say(photo("a.png"), "metric depth", "--samples", "0"), "--samples must be at least 1, not 0")
+    refused(say("a.png", "metric depth", "--samples", "many"), "--samples")
+    refused(say("a.png", "metric depth", "--tile", "3"), "--tile")
+    refused(say("a.png", "metric depth", "--seed", "-1"), "--seed")
+    refused(say("a.png", "metric depth", "--format", "ply"), "--fov")
+    refused(say("a.png", "metric depth", "--format", "ply", "--fov", "400"), "180")
+    refused(say("a.png", "metric depth", "--format", "coco"), "holds instances")
+
+
+def test_legends_that_cannot_be_told_apart(say):
+    photo("a.png")
+    same = (
+        '{"task": "semantic segmentation", "legend": {"wall": [9, 9, 9], "floor": [9, 9, 9]}, "background": [0, 0, 0]}'
+    )
+    refused(say("a.png", same), "floor")
+    hidden = '{"task": "semantic segmentation", "legend": {"wall": [0, 0, 0]}, "background": [0, 0, 0]}'
+    refused(say("a.png", hidden), "wall")
+
+
+def test_an_extra_that_is_not_installed(say, monkeypatch):
+    row = dataclasses.replace(MODELS["embedded"], name="fancy", factory="no_such_package:Painter", extra="eval")
+    monkeypatch.setitem(MODELS, "fancy", row)
+    refused(say(photo("a.png"), "metric depth", "--model", "fancy"), "pip install 'plantain-vision[eval]'")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    refused(say("train", "seedling_debug", "--data", "."), "pip install 'plantain-vision[train]'")
+
+
+def test_a_place_that_cannot_be_written(say):
+    Path("taken").write_text("x")
+    refused(say(photo("a.png"), "metric depth", "-o", "taken"), "taken")
+    refused(say("a.png", "metric depth", "-o", "taken/deep/er"), "taken")
+    assert Path("taken").read_text() == "x"
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_is_done(say, monkeypatch):
+    from plantain.output import save
+
+    real, calls = save._write_npz, []
+
+    def full_at_the_third(path, arrays):
+        calls.append(path)
+        if len(calls) > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(path, arrays)
+
+    monkeypatch.setattr(save, "_write_npz", full_at_the_third)
+    names = [photo(f"{letter}.png") for letter in "abcde"]
+    code, records, lines = say(*names, "metric depth")
+    assert (code, len(records), len(calls)) == (1, 2, 3)
+    errors = [line for line in lines if line.startswith("plantain: ")]
+    assert len(errors) == 1
+    assert "No space left on device" in errors[0]
+    assert len(os.listdir("out")) == 6
+    monkeypatch.undo()
+
+
+def test_interrupt(say, monkeypatch):
+    def stop(*_args, **_options):
+        raise KeyboardInterrupt
+
+    names = [photo("a.png"), photo("b.png")]
+    monkeypatch.setattr("plantain.output.save._write_npz", stop)
+    code, records, lines = say(*names, "metric depth")
+    assert (code, records) == (130, [])
+    assert lines == ["plantain: stopped; what is done is whole, and the same command goes on from there"]
+    assert not list(Path("out").iterdir())
+
+
+# ---- encode and decode ----
+
+
+def test_encode_then_decode(say):
+    metres = np.linspace(0.5, 60, 600, dtype=np.float32).reshape(20, 30)
+    np.save("truth.npy", metres)
+    code, (record,), _ = say("encode", "truth.npy", "metric depth", "-o", "painted.png")
+    assert (code, record["painting"], record["code"]) == (0, "painted.png", "cube/1")
+    code, (record,), _ = say("decode", "painted.png", "metric depth", "-o", "back")
+    assert code == 0
+    with np.load(record["arrays"]) as arrays:
+        np.testing.assert_allclose(arrays["metres"], metres, rtol=0.03)
+    assert say("decode", "painted.png", "-o", "again")[1][0]["task"] == "metric-depth"  # it says itself what it is
+
+
+def test_decode_takes_our_answers_back(say):
+    say(photo("a.png"), "segment wall, floor, bed")
+    first = dict(np.load("out/a.semantic.npz"))
+    code, (record,), _ = say("decode", "out/a.semantic.png", "-o", "back", "--photo", "a.png", "--format", "coco")
+    assert (code, record["arrays"]) == (0, "back/a.semantic.npz")
+    np.testing.assert_array_equal(np.load(record["arrays"])["ids"], first["ids"])
+
+
+@pytest.mark.parametrize(("unit", "steps"), [("mm", 1000), ("kitti", 256)])
+def test_encode_of_depth_pictures(say, unit, steps):
+    raw = np.array([[0, 2 * steps, 8 * steps]], np.uint16).repeat(4, axis=0)
+    Image.fromarray(raw).save("depth.png")
+    assert say("encode", "depth.png", "metric depth", "--unit", unit, "-o", "p.png")[0] == 0
+    expected = MetricDepth().encode(np.array([[np.inf, 2, 8]], np.float32))
+    np.testing.assert_array_equal(np.asarray(Image.open("p.png"))[:1], expected)
+
+
+def test_encode_of_masks_labels_and_what_we_saved(say):
+    Image.fromarray(np.array([[0, 255]], np.uint8).repeat(4, 0)).save("mask.png")
+    assert say("encode", "mask.png", "segment the mug")[0] == 0
+    assert np.asarray(Image.open("mask.refer.png"))[0, :, 0].tolist() == [0, 255]
+    Image.fromarray(np.array([[0, 1, 255]], np.uint8).repeat(4, 0)).save("ids.png")
+    assert say("encode", "ids.png", "segment wall, floor")[0] == 0
+    Image.fromarray(np.array([[0, 1, 7]], np.uint8).repeat(4, 0)).save("things.png")
+    assert say("encode", "things.png", "instances of cups")[0] == 0
+    for question in ("normals", "keypoints", "detect cups", "metric depth", "relative depth"):
+        code, records, _ = say(photo("a.png"), question)
+        assert code == 0
+        assert say("encode", records[0]["arrays"], question, "-o", "p.png")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "question", "parts"),
+    [
+        (np.array([[1.0, np.nan]]), "metric depth", ["NaN"]),
+        (np.array([[1.0, -2.0]]), "metric depth", ["negative"]),
+        (np.zeros(5), "metric depth", ["shape"]),
+        (np.array([["a", "b"]]), "metric depth", ["numbers"]),
+        (np.zeros((4, 4, 2)), "normals", ["shape"]),
+        (np.full((2, 2), 9), "segment wall, floor", ["9"]),
+        (np.full((2, 2), 1.5), "edges", ["0..1"]),
+    ],
+)
+def test_numbers_that_cannot_be_painted(say, content, question, parts):
+    np.save("truth.npy", content)
+    refused(say("encode", "truth.npy", question, "-o", "out/p.png"), "truth.npy", *parts)
+
+
+def test_truths_that_cannot_be_read(say):
+    refused(say("encode", "none.npy", "metric depth"), "no such file: none.npy")
+    Path("t.txt").write_text("x")
+    refused(say("encode", "t.txt", "metric depth"), ".npy, .npz or .png")
+    for name in ("t.npy", "t.npz", "t.png"):
+        Path(name).write_bytes(b"junk")
+        refused(say("encode", name, "metric depth"), name)
+    np.save("objects.npy", np.array([{}], object), allow_pickle=True)
+    refused(say("encode", "objects.npy", "metric depth"), "objects.npy")
+    np.savez("other.npz", x=np.zeros(3))
+    refused(say("encode", "other.npz", "metric depth"), "'metres'")
+    refused(say("encode", "other.npz", "detect cups"), "lacks boxes")
+    refused(say("encode", photo("rgb.png"), "metric depth"), "one channel")
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save("eight.png")
+    refused(say("encode", "eight.png", "metric depth"), "8 bits")
+    refused(say("encode", "eight.png", "normals"), ".npz")
+    refused(say("encode", "eight.png", "metric depth", "--unit", "feet"), "unit")
+
+
+def test_a_painting_with_another_code_is_refused(say):
+    np.save("truth.npy", np.ones((4, 4), np.float32))
+    say("encode", "truth.npy", "metric depth", "--code", "plasma", "-o", "p.png")
+    refused(say("decode", "p.png", "metric depth", "--code", "cube"), "plasma/1", "cube/1")
+
+
+def test_decode_of_foreign_pictures(say):
+    refused(say("decode", photo("foreign.png")), "does not say what it answers")
+    assert say("decode", "foreign.png", "metric depth", "-o", "back")[0] == 0
+    refused(say("decode", "nothing.png", "metric depth"), "nothing.png")
+    refused(say("decode"), "plantain decode painted.png")
+    Path("junk.png").write_bytes(b"junk")
+    code, records, lines = say("decode", "junk.png", "foreign.png", "metric depth", "-o", "back")
+    assert (code, len(records)) == (1, 1)
+    assert "junk.png" in lines[0]
+
+
+def test_which_code_fits(say):
+    np.save("truth.npy", np.linspace(0.5, 60, 600, dtype=np.float32).reshape(20, 30))
+    say("encode", "truth.npy", "metric depth", "--code", "cube-rev", "-o", "p.png")
+    code, (record,), _ = say("decode", "p.png", "--fits")
+    assert code == 0
+    assert next(iter(record["fits"])).startswith("cube-rev")
+
+
+# ---- pictures ----
+
+
+def test_generate(say):
+    code, (record,), _ = say("generate", "a wooden chair", "-o", "chair.png", "--size", "64x48", "--seed", "2")
+    assert (code, record["task"], record["painting"], record["image"]) == (0, "generate", "chair.png", None)
+    assert Image.open("chair.png").size == (64, 48)
+    assert say("generate", "a wooden chair!", "-o", "pictures")[1][0]["painting"] == "pictures/a-wooden-chair.0.png"
+    refused(say("generate", "a chair", "--size", "64"), "512x384")
+    refused(say("generate", " "), "say what to paint")
+
+
+def test_edit(say):
+    code, (record,), _ = say("edit", photo("a.png"), "negative", "-o", "out")
+    assert (code, record["task"], record["painting"]) == (0, "edit", "out/a.edit.png")
+    np.testing.assert_array_equal(np.asarray(Image.open("out/a.edit.png")), 255 - np.asarray(Image.open("a.png")))
+    assert say("edit", "a.png", "negative", "-o", "out")[1][0]["skipped"]
+    assert "skipped" not in say("edit", "a.png", "positive", "-o", "out")[1][0]
+    Path("out/a.edit.png").unlink()
+    refused(say("edit", "a.png"), "the last word")
+    refused(say("edit", "a.png", "negative", "--mask", "none.png"), "none.png")
+
+
+# ---- lists and care ----
+
+
+def test_tasks_and_models(say, capsys):
+    code, rows, _ = say("tasks", "--json")
+    assert code == 0
+    assert [row["task"] for row in rows][:2] == ["metric-depth", "relative-depth"]
+    assert next(iter(rows[0]["codes"].items())) == ("cube", "cube/1")
+    rows = say("models", "--json")[1]
+    assert {"embedded", "oracle"} <= {row["model"] for row in rows}
+    for verb in ("tasks", "models"):
+        assert cli.main([verb]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].startswith(verb[:-1].upper())
+        assert len(lines) > 3
+
+
+def test_doctor(say, capsys):
+    code, rows, _ = say("doctor", "--json")
+    assert [row["check"] for row in rows if not row["check"].startswith("extra")] == [
+        "versions",
+        "threads",
+        "accelerator",
+        "embedded",
+        "registration",
+    ]
+    assert code == int(any(row["state"] == "failed" for row in rows))
+    refused(say("doctor", "--model", "embeded"), "'embedded'")
+
+
+def test_train_hands_everything_over(say, monkeypatch):
+    seen = {}
+    monkeypatch.setattr("plantain.train.train", lambda *words, **named: (seen.update(named, words=words), Path("x"))[1])
+    assert say("train", "seedling_cpu", "--data", ".", "-o", "runs/a", "--minutes", "3", "--resume")[0] == 0
+    assert seen["words"] == ("seedling_cpu", Path(), Path("runs/a"))
+    assert (seen["minutes"], seen["resume"]) == (3, True)
+    refused(say("train", "seedling_cpu"), "--data")
+    refused(say("train", "seedling_cpu", "--data", "nowhere"), "nowhere")
+    refused(say("train", "seedling_cpu", "--data", ".", "--minutes", "-1"), "--minutes")
+
+
+# ---- as a process ----
+
+HERE = Path(__file__).parent
+CHILD = """
+import sys; sys.path.insert(0, {here!r})
+import dataclasses, test_cli
+from plantain.models import MODELS
+test_cli.Tiny.pause = {pause}
+row = next(iter(MODELS.values()))
+MODELS["embedded"] = dataclasses.replace(row, name="embedded", factory="test_cli:Tiny", extra=None)
+sys.exit(test_cli.cli.main(sys.argv[1:]))
+"""
+
+
+def child(*words, pause=0.0):
+    code = CHILD.format(here=str(HERE), pause=pause)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_killed_in_the_middle_and_gone_on(say):
+    for i in range(8):
+        photo(f"in/{i}.png")
+    process = child("in", "metric depth", pause=0.15)
+    first = json.loads(process.stdout.readline())
+    process.kill()
+    process.communicate()
+    assert first["image"] == "in/0.png"
+    done = {path.name for path in Path("out").glob("*.npz")}
+    assert 1 <= len(done) < 8
+    code, records, _ = say("in", "metric depth")
+    assert code == 0
+    assert {Path(r["arrays"]).name for r in records if r.get("skipped")} == done
+    assert len(list(Path("out").iterdir())) == 24  # no hidden folder is left either
+
+
+def test_interrupted_and_piped():
+    for i in range(30):
+        photo(f"in/{i}.png")
+    process = child("in", "metric depth", pause=0.1)
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("plantain: stopped")
+    assert "Traceback" not in err
+    assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
+
+    process = child("in", "metric depth", "--quiet")
+    process.stdout.readline()
+    process.stdout.close()  # as `| head -1` does
+    err = process.stderr.read()
+    assert process.wait(timeout=60) == 141
+    assert err == ""
+
+
+HEAVY = ("numpy", "PIL", "onnxruntime", "torch", "rich.progress", "plantain.tasks", "plantain.predictions.types")
+
+
+def test_help_is_quick_because_it_imports_little():
+    code = "import sys; from plantain.cli import main; main(['--help']); print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "predict" in done.stdout
+    loaded = done.stderr
+    assert [name for name in HEAVY if f"'{name}'" in loaded] == []
+    for verb in cli.VERBS:
+        assert verb in done.stdout
+
+
+def test_the_module_runs():
+    done = subprocess.run([sys.executable, "-m", "plantain", "--version"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", done.stdout)
+    done = subprocess.run([sys.executable, "-m", "plantain", "a.jpg"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("plantain: ")

@@ -1,0 +1,201 @@
+"""Overlays: every kind can be drawn, at any size, with any names; and what is drawn is where it should be."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from plantain.output import drawing, panels
+from plantain.output.show import LEAST_SIDE, MOST_SIDE, overlay, png_bytes
+from plantain.output.skeleton import BONES, bones
+from plantain.predictions.types import KINDS, Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
+
+
+def answers(height=60, width=80):
+    """One of each kind, its left half unlike its right half."""
+    sure = np.full((height, width), 0.9, np.float32)
+    right = np.zeros((height, width), bool)
+    right[:, width // 2 :] = True
+    ids = right.astype(np.int16)
+    return {
+        "metric": Depth(values=np.where(right, 9, 1).astype(np.float32), valid=sure > 0, confidence=sure),
+        "affine": Depth(
+            values=np.where(right, 9, 1).astype(np.float32), valid=sure > 0, confidence=sure, scale="affine"
+        ),
+        "normals": Normals(
+            xyz=np.where(right[..., None], (0, 1, 0), (0, 0, 1)).astype(np.float32), valid=sure > 0, confidence=sure
+        ),
+        "labels": Labels(
+            ids=ids, classes=("wall", "floor", "sky"), confidence=sure, colours=((255, 0, 0), (0, 0, 255), (0, 255, 0))
+        ),
+        "panoptic": Panoptic(
+            ids=ids,
+            classes=("wall", "cup"),
+            confidence=sure,
+            segments=ids.astype(np.int32),
+            segment_labels=np.array([1]),
+            segment_scores=np.ones(1, np.float32),
+        ),
+        "instances": Instances(
+            boxes=np.array([[width // 2, 0, width, height]], np.float32),
+            labels=np.array([0]),
+            classes=("cup",),
+            scores=np.array([0.5], np.float32),
+            masks=right[None],
+            confidence=sure,
+        ),
+        "keypoints": Keypoints(
+            xy=np.array([[width * 0.25, height / 2], [width * 0.75, height / 2], [np.nan, np.nan]], np.float32),
+            visible=np.array([True, True, False]),
+            names=("left hip", "left knee", "left ankle"),
+            scores=np.ones(3, np.float32),
+            confidence=sure,
+        ),
+        "mask": Alpha(alpha=right[None].astype(np.float32), names=("mug",), confidence=sure, presence={"mug": 0.9}),
+        "masks": Alpha(alpha=np.stack([right, ~right]).astype(np.float32), names=("mug", "pan"), confidence=sure),
+        "edges": Alpha(alpha=right[None].astype(np.float32), names=("edge",), confidence=sure, task="edges"),
+    }
+
+
+def test_every_kind_has_a_drawing():
+    assert {kind for kind in KINDS.values()} == set(drawing.DRAWINGS)
+
+
+@pytest.mark.parametrize("size", [(60, 80), (1, 1), (3, 2), (400, 9), (9, 400), (700, 2500)])
+@pytest.mark.parametrize("name", answers())
+def test_every_kind_is_drawn_at_any_size(name, size):
+    height, width = size
+    photo = np.full((height, width, 3), 120, np.uint8)
+    for given_photo in (photo, None):
+        picture = overlay(answers(height, width)[name], given_photo)
+        assert picture.mode == "RGB"
+        assert picture.width >= panels.LEAST_WIDTH
+        grown = round(max(size) * min(max(1, LEAST_SIDE / max(size)), MOST_SIDE / max(size)))
+        assert grown <= max(picture.size) <= grown + 400
+
+
+def halves(name, photo=None):
+    """The middle rows of the drawing of a wide answer, cut into its left and its right half."""
+    picture = np.asarray(overlay(answers(60, 80)[name], photo)).astype(float)
+    middle = picture[200:220]
+    return middle[:, 20:250].mean((0, 1)), middle[:, 310:540].mean((0, 1))
+
+
+def test_near_is_yellow_and_far_is_blue():
+    for name in ("metric", "affine"):
+        near, far = halves(name)
+        assert near[0] > 200 > 100 > near[2]
+        assert far[2] > 100 > far[0]
+
+
+def test_normals_have_the_usual_colours():
+    to_camera, up = halves("normals")
+    np.testing.assert_allclose(to_camera, [127.5, 127.5, 255], atol=2)
+    np.testing.assert_allclose(up, [127.5, 255, 127.5], atol=2)
+
+
+def test_labels_keep_the_colours_of_their_legend():
+    red, blue = halves("labels")
+    assert red[0] > red[2] + 100
+    assert blue[2] > blue[0] + 100
+
+
+def test_what_was_cut_out_stays_as_it_is_and_the_rest_is_dark():
+    photo = np.full((60, 80, 3), (200, 180, 160), np.uint8)
+    rest, kept = halves("mask", photo)
+    np.testing.assert_allclose(kept, [200, 180, 160], atol=2)
+    assert rest.mean() < 130
+
+
+def test_an_instance_is_drawn_inside_its_mask_only():
+    photo = np.full((60, 80, 3), 100, np.uint8)
+    rest, thing = halves("instances", photo)
+    np.testing.assert_allclose(rest, 85, atol=2)
+    assert np.ptp(thing) > 60
+
+
+def test_points_and_bones_are_where_they_belong():
+    picture = np.asarray(overlay(answers()["keypoints"], np.zeros((60, 80, 3), np.uint8)).convert("RGB"))
+    for x in (140, 280, 420):  # a quarter, the middle (the bone), three quarters of 560
+        np.testing.assert_allclose(picture[213, x + 3], drawing.LEFT, atol=3)
+    assert not picture[100, :].any()
+
+
+def test_low_confidence_is_said_in_another_colour():
+    def amber(picture):
+        return bool((np.abs(np.asarray(picture).astype(int) - panels.WARN).max(-1) < 40).any())
+
+    answer = answers()["normals"]
+    assert not amber(overlay(answer))
+    assert amber(overlay(replace(answer, confidence=np.full((60, 80), 0.2, np.float32))))
+
+
+def test_depth_without_an_answer_has_no_bar():
+    answer = answers()["metric"]
+    nothing = replace(answer, valid=np.zeros((60, 80), bool), values=np.full((60, 80), np.nan, np.float32))
+    assert overlay(nothing).height < overlay(answer).height
+    assert np.ptp(np.asarray(overlay(nothing))[:400], axis=(0, 1)).max() == 0
+
+
+def test_infinite_depth_is_drawn_as_no_answer():
+    answer = answers()["metric"]
+    values = answer.values.copy()
+    values[:5] = np.inf
+    assert overlay(replace(answer, values=values)).height > overlay(answer).height  # a line "no answer" more
+
+
+NAMES = ["wall", "Straße", "日本語", "très élégant", "", " ", "a\nb", "x" * 300, "عربى", "🙂", "\ud7ff", "e\u0301"]
+
+
+def test_any_name_can_be_written(monkeypatch):
+    ids = np.arange(60 * 80).reshape(60, 80) % len(NAMES)
+    labels = Labels(ids=ids, classes=tuple(NAMES), confidence=np.ones((60, 80), np.float32))
+    overlay(labels)
+    monkeypatch.setattr(panels, "SYSTEM_FONTS", ())
+    overlay(labels)
+    assert panels.lettering("Straße café 日", 20)[0] == "Strasse cafe [65E5]"
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=60), st.integers(8, 30), st.integers(30, 400))
+def test_shortened_text_fits(text, size, width):
+    shown, font = panels.shortened(text, size, width)
+    assert font.getlength(shown) <= max(width, font.getlength("..."))
+    assert "\n" not in shown
+
+
+def test_a_long_legend_is_counted_rather_than_endless():
+    entries = [panels.Entry(f"class {i}", (i, i, i)) for i in range(200)]
+    assert panels.legend(560, entries, 13).height < 14 * 13 * 2
+    assert panels.legend(560, entries[:3], 13).height < 60
+
+
+def test_ticks_are_round_and_inside():
+    for low, high, logarithmic in [(0.31, 0.33, False), (0, 80, False), (0.4, 190, True), (999, 1000, False)]:
+        ticks = panels.nice_ticks(low, high, logarithmic)
+        assert 3 <= len(ticks) <= 12
+        assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
+    assert panels.nice_ticks(1, 1, False) == panels.nice_ticks(float("nan"), 1, False) == []
+
+
+def test_bones_join_the_names_of_coco_and_lsp():
+    from plantain.tasks import COCO_17
+
+    assert len(bones(COCO_17)) == 7 * 2 + 5  # COCO draws 19 sticks
+    names = {name for bone in BONES for name in bone}
+    lsp = {"neck", "head top"} | {f"{s} {p}" for s in ("left", "right")
+                                  for p in ("ankle", "knee", "hip", "wrist", "elbow", "shoulder")}  # fmt: skip
+    assert lsp | set(COCO_17) == names
+
+
+def test_a_notebook_shows_the_overlay():
+    answer = answers()["metric"]
+    raw = answer._repr_png_()
+    assert raw == png_bytes(answer.show())
+    assert Image.open(io.BytesIO(raw)).format == "PNG"
