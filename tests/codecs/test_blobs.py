@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from plantain.codecs import blobs, palette
 from plantain.codecs.paper import TAU
+from plantain.predictions.boxes import boxes_around
 
 HEIGHT, WIDTH = 180, 240
 BLACK, PLUM = (0, 0, 0), (88, 50, 82)
@@ -283,4 +284,4 @@ def test_votes_outside_their_own_box_are_doubted() -> None:
 def test_boxes_of_masks() -> None:
     masks = np.zeros((2, 10, 12), bool)
     masks[0, 2:5, 3:9] = True
-    assert blobs.boxes_of(masks).tolist() == [[3, 2, 9, 5], [0, 0, 0, 0]]
+    assert boxes_around(masks).tolist() == [[3, 2, 9, 5], [0, 0, 0, 0]]

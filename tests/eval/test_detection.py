@@ -13,8 +13,9 @@ import pytest
 from golden import golden
 from plantain.data.excerpts import rle_mask
 from plantain.errors import UsageError
-from plantain.eval.metrics.detection import Detection, Found, Truths, box_overlaps
+from plantain.eval.metrics.detection import Detection, Found, Truths
 from plantain.eval.metrics.keypoints import PCK, KeypointAP, People, Poses
+from plantain.predictions.boxes import box_iou
 
 EXACT = 1e-9
 NAMES = {"AP": "ap", "AP50": "ap50", "AP75": "ap75", "AP_small": "ap_small", "AP_medium": "ap_medium",
@@ -66,7 +67,7 @@ def test_an_overlap_with_a_crowd_is_a_share_of_the_answer() -> None:
     found = corners([[10, 10, 20, 20], [0, 0, 5, 5], [12, 14, 30, 8]])
     true = corners([[12, 12, 20, 20], [0, 0, 100, 100]])
     probe = golden("coco_detection")[1]["results"]["box_iou_probe"]
-    assert np.allclose(box_overlaps(found, true, np.array([False, True])), probe, atol=EXACT)
+    assert np.allclose(box_iou(found, true, np.array([False, True])), probe, atol=EXACT)
 
 
 def made(seed: int, pictures: int = 12, classes: int = 3) -> dict[str, Any]:

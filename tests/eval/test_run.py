@@ -198,11 +198,11 @@ def test_a_specialists_answers_are_kept(tmp_path: Path) -> None:
 def test_every_field_of_an_answer_comes_back() -> None:
     ids = np.zeros((2, 3), np.int16)
     answer = Panoptic(
-        ids=ids, classes=("a", "b"), colours=((1, 2, 3), (4, 5, 6)), confidence=np.ones((2, 3), np.float32),
+        ids=ids, classes=("a", "b"), colors=((1, 2, 3), (4, 5, 6)), confidence=np.ones((2, 3), np.float32),
         segments=ids.astype(np.int32), segment_labels=np.array([1]), segment_scores=np.array([0.5], np.float32),
     )  # fmt: skip
     back = unpack(pack(answer))
-    assert isinstance(back, Panoptic) and (back.classes, back.colours) == (answer.classes, answer.colours)
+    assert isinstance(back, Panoptic) and (back.classes, back.colors) == (answer.classes, answer.colors)
     assert all(np.array_equal(v, back.arrays()[k]) for k, v in answer.arrays().items())
     with pytest.raises(PainterError, match="damaged"):
         unpack(b"nothing")

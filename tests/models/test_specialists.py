@@ -13,7 +13,8 @@ from plantain import tasks
 from plantain.errors import PainterError, UnknownName, UsageError
 from plantain.models.specialists.onnx_spec import KNOWN, READERS, File, Spec, nanodet, yolo
 from plantain.models.specialists.outputs import Classes, Points, Soft, Surface, Things, known
-from plantain.models.specialists.tensors import Feed, without_doubles
+from plantain.models.specialists.tensors import Feed
+from plantain.predictions.boxes import nms
 from plantain.predictions.types import Depth
 from plantain.vocabularies import COCO_THINGS
 
@@ -163,7 +164,7 @@ def test_the_white_frame():
 
 def test_doubles_go_by_class():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30], [0, 0, 10, 10]], float)
-    kept = without_doubles(boxes, np.array([0.5, 0.9, 0.1, 0.4]), np.array([0, 0, 0, 1]), 0.6)
+    kept = nms(boxes, np.array([0.5, 0.9, 0.1, 0.4]), np.array([0, 0, 0, 1]), 0.6)
     assert kept.tolist() == [1, 3, 2]
 
 

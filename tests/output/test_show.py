@@ -32,7 +32,7 @@ def answers(height=60, width=80):
             xyz=np.where(right[..., None], (0, 1, 0), (0, 0, 1)).astype(np.float32), valid=sure > 0, confidence=sure
         ),
         "labels": Labels(
-            ids=ids, classes=("wall", "floor", "sky"), confidence=sure, colours=((255, 0, 0), (0, 0, 255), (0, 255, 0))
+            ids=ids, classes=("wall", "floor", "sky"), confidence=sure, colors=((255, 0, 0), (0, 0, 255), (0, 255, 0))
         ),
         "panoptic": Panoptic(
             ids=ids,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -133,3 +133,48 @@ def test_the_number_of_instances():
     )
     assert len(none) == 0
     assert set(none.arrays()) == {"boxes", "labels", "classes", "scores", "confidence"}
+
+
+def some_things():
+    return Instances(
+        boxes=np.array([[0, 0, 2, 1], [1, 0, 3, 2], [0, 1, 1, 2]], np.float32),
+        labels=np.array([1, 0, 1]),
+        classes=CLASSES,
+        scores=np.array([0.9, 0.2, 0.6], np.float32),
+        masks=np.arange(18).reshape(3, 2, 3) % 2 == 0,
+        confidence=SURE,
+        presence={"wall": 0.3},
+    )
+
+
+@pytest.mark.parametrize(
+    ("which", "places"),
+    [
+        (np.array([True, False, True]), [0, 2]),
+        ([True, False, True], [0, 2]),
+        (np.array([2, 0]), [2, 0]),
+        ([2, 0], [2, 0]),
+        (slice(1, None), [1, 2]),
+        (1, [1]),
+        (-1, [2]),
+        ([], []),
+        (np.zeros(3, bool), []),
+    ],
+)
+def test_some_of_the_things(which, places):
+    found = some_things()
+    chosen = found[which]
+    for name in ("boxes", "labels", "scores", "masks"):
+        np.testing.assert_array_equal(getattr(chosen, name), getattr(found, name)[places])
+    assert chosen.classes == CLASSES
+    assert chosen.presence == {"wall": 0.3}
+    assert replace(found, masks=None)[which].masks is None
+
+
+def test_things_by_their_score_and_one_by_one():
+    found = some_things()
+    assert found[found.scores > 0.5].scores.tolist() == pytest.approx([0.9, 0.6])
+    assert [thing.labels.tolist() for thing in found] == [[1], [0], [1]]
+    for wrong in (3, [0, 5], np.array([True, False])):
+        with pytest.raises(IndexError):
+            _ = found[wrong]

@@ -65,9 +65,9 @@ def test_normals_are_averaged() -> None:
     assert same.confidence == pytest.approx(1)
 
 
-def labels(ids, classes=("a", "b"), sure=1.0, colours=()) -> Labels:
+def labels(ids, classes=("a", "b"), sure=1.0, colors=()) -> Labels:
     confidence = np.full(np.shape(ids), sure, np.float32)
-    return Labels(ids=np.array(ids, np.int16), classes=classes, confidence=confidence, colours=colours)
+    return Labels(ids=np.array(ids, np.int16), classes=classes, confidence=confidence, colors=colors)
 
 
 def test_labels_of_one_legend_are_voted_on() -> None:
@@ -85,7 +85,7 @@ def test_groups_of_classes_are_joined() -> None:
     merged = merge(parts, [p.decode(p.encode(whole)) for p in parts])
     assert merged.classes == task.classes
     assert np.array_equal(merged.ids, truth)
-    assert len(merged.colours) == 70
+    assert len(merged.colors) == 70
 
 
 def test_groups_that_both_claim_a_pixel_are_doubted() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from plantain._shapes import Shaped
 from plantain.errors import TruthError, UnknownName
+from plantain.predictions.boxes import boxes_around
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 UNITS = {"m": 1.0, "mm": 1000.0, "kitti": 256.0}  # steps a metre
@@ -106,12 +107,9 @@ def _png(path: Path, kind: type[Prediction], unit: str) -> Any:
 
 def _numbered(raw: Shaped[np.ndarray, "h w"]) -> Instances:
     """Things from a picture of their numbers, 0 = none."""
-    from plantain.output.formats import box_of
-
     masks = np.array([raw == number for number in np.unique(raw) if number], bool).reshape(-1, *raw.shape)
-    xywh = np.array([box_of(mask) for mask in masks], np.float32).reshape(-1, 4)
     return Instances(
-        boxes=np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1),
+        boxes=boxes_around(masks),
         labels=np.zeros(len(masks), int),
         classes=("thing",),
         scores=np.ones(len(masks), np.float32),

@@ -16,9 +16,9 @@ from plantain.codecs.centers import decode_centres, encode_centres
 from plantain.codecs.flat import Calm, calmed, flat_regions
 from plantain.codecs.paper import decode_paper
 from plantain.codecs.regions import components
-from plantain.codecs.things import RGB, Found, boxes_of, encode, least_area, pixel_boxes, surest
+from plantain.codecs.things import RGB, Found, encode, least_area, pixel_boxes, surest
 
-__all__ = ["Found", "boxes_of", "decode", "decode_centres", "decode_paper", "encode", "encode_centres"]
+__all__ = ["Found", "decode", "decode_centres", "decode_paper", "encode", "encode_centres"]
 
 AVERAGED = (9.0, 20.0)  # see `calmed`: colours of choice differ by 40 levels and more
 LIKE_GROUND = 12.0  # levels: nearer to the background than this is background that drifted

@@ -36,16 +36,6 @@ def surest(owner: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "n 3"], sco
     return Found(masks, colours[order].astype(np.float32), scores[order].astype(np.float32))
 
 
-def boxes_of(masks: Bool[np.ndarray, "n h w"]) -> Float[np.ndarray, "n 4"]:
-    """left, top, right, bottom of each mask in pixels, the latter two beyond its last pixel; zeros for an empty one."""
-    out = np.zeros((len(masks), 4), np.float32)
-    for box, mask in zip(out, masks, strict=True):
-        xs, ys = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-        if len(xs):
-            box[:] = xs[0], ys[0], xs[-1] + 1, ys[-1] + 1
-    return out
-
-
 def pixel_boxes(
     own: Int[np.ndarray, "p"], on: Int[np.ndarray, "p"], shape: tuple[int, ...], count: int
 ) -> Float[np.ndarray, "n 4"]:

@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw
 from plantain.data.base import Example
 from plantain.data.planes import normals_from_depth
 from plantain.errors import PhotoError, UnknownName
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, bounds
+from plantain.predictions.boxes import boxes_around
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals
 
 NYU_CAMERA = (259.4289505, 259.7348055, 162.0412245, 126.118083)  # fx fy cx cy at 320 x 240
 NYU_CROP = (slice(23, 235), slice(21, 300))  # the Eigen crop at 320 x 240: outside it depth is invented
@@ -117,7 +118,7 @@ def _counts(text: str) -> list[int]:
 
 def _instances(masks: np.ndarray, classes: list[str]) -> Instances:
     names = tuple(dict.fromkeys(classes))
-    boxes = np.array([bounds(m) for m in masks], np.float32).reshape(-1, 4)
+    boxes = boxes_around(masks)
     return Instances(
         masks=masks,
         boxes=boxes,

@@ -224,9 +224,7 @@ def _one_class(example: Example, seen: Instances, rng: Rng) -> tuple[str, Instan
 
 
 def _only(seen: Instances, keep: np.ndarray) -> Instances:
-    masks = None if seen.masks is None else seen.masks[keep]
-    labels = np.zeros(int(keep.sum()), np.int64)
-    return replace(seen, masks=masks, boxes=seen.boxes[keep], labels=labels, scores=seen.scores[keep])
+    return replace(seen[keep], labels=np.zeros(int(keep.sum()), np.int64))
 
 
 def instances(example: Example, view: View, rng: Rng) -> Sample | None:

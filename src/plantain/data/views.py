@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Float, Shaped, UInt8
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction, bounds
+from plantain.predictions.boxes import boxes_around
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class View:
         seen = np.moveaxis(self.field(np.moveaxis(masks, 0, -1)), -1, 0)
         keep = seen.reshape(len(seen), int(np.prod(self.size))).sum(1) >= 4
         seen = seen[keep]
-        boxes = np.array([bounds(m) for m in seen], np.float32).reshape(-1, 4)
+        boxes = boxes_around(seen)
         labels, scores, classes = kind.labels[keep], kind.scores[keep], tuple(map(self.name, kind.classes))
         return replace(kind, masks=seen, boxes=boxes, labels=labels, scores=scores, classes=classes, confidence=sure)
 

@@ -192,9 +192,7 @@ def without(seen: Prediction, absent: Sequence[str]) -> Prediction:
         return replace(seen, alpha=seen.alpha * there[:, None, None])
     if isinstance(seen, Instances):
         gone = [i for i, name in enumerate(seen.classes) if name in absent]
-        keep = ~np.isin(seen.labels, gone)
-        masks = None if seen.masks is None else seen.masks[keep]
-        return replace(seen, boxes=seen.boxes[keep], labels=seen.labels[keep], scores=seen.scores[keep], masks=masks)
+        return seen[~np.isin(seen.labels, gone)]
     return seen
 
 

@@ -180,7 +180,7 @@ def _draw_normals(normals: Normals, sheet: Sheet) -> Drawn:
 def _draw_labels(labels: Labels, sheet: Sheet) -> Drawn:
     """Class colours over the photo, with thin borders; things that are told apart get borders of their own."""
     count = len(labels.classes)
-    colours = list(labels.colours) if len(labels.colours) == count else [vivid(i) for i in range(count)]
+    colours = list(labels.colors) if len(labels.colors) == count else [vivid(i) for i in range(count)]
     ids = sheet.grow(labels.ids)
     tint = np.array([*colours, (0, 0, 0)], np.float32)[ids]
     under = sheet.grey * 0.75 + sheet.pixels * 0.25
@@ -296,7 +296,7 @@ def _draw_alpha(alpha: Alpha, sheet: Sheet) -> Drawn:
     if len(alpha.names) == 1:
         colours, picture = [(255, 255, 255)], _cut_out(sheet, alpha.alpha[0])
     else:
-        colours = list(alpha.colours) if len(alpha.colours) == len(alpha.names) else []
+        colours = list(alpha.colors) if len(alpha.colors) == len(alpha.names) else []
         colours = colours or [vivid(i) for i in range(len(alpha.names))]
         picture = _tinted(sheet, alpha.alpha, colours)
     entries = [_alpha_entry(alpha, i, None if len(colours) == 1 else colours[i]) for i in range(len(alpha.names))]

@@ -16,6 +16,7 @@ from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.errors import MissingExtra, UsageError
 from plantain.files import writing
 from plantain.output.skeleton import bones
+from plantain.predictions.boxes import box_around, boxes_around, xywh
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Panoptic, Prediction
 
 STUFF = 10_000  # panoptic ids above this are whole classes, below it single things
@@ -145,19 +146,6 @@ def rle(mask: Bool[np.ndarray, "h w"], *, compressed: bool = True) -> dict[str, 
     return {"size": list(mask.shape), "counts": rle_string(counts) if compressed else counts}
 
 
-def box_of(mask: Bool[np.ndarray, "h w"]) -> list[float]:
-    """COCO's [x, y, width, height] in pixels; zeros for an empty mask.
-
-    >>> box_of(np.array([[False, False, False], [False, True, True]]))
-    [1.0, 1.0, 2.0, 1.0]
-    """
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not len(columns):
-        return [0.0, 0.0, 0.0, 0.0]
-    left, top = columns[0], rows[0]
-    return [float(v) for v in (left, top, columns[-1] + 1 - left, rows[-1] + 1 - top)]
-
-
 @dataclass(frozen=True, eq=False)
 class Parts:
     """What any answer made of areas has in common: one area a row, with its class and score."""
@@ -182,9 +170,8 @@ def parts(prediction: Prediction) -> Parts:
     else:
         raise UsageError(f"{prediction.kind} has no areas; this format holds instances, labels and masks")
     filled = masks.any(axis=(1, 2))
-    xywh = np.array([box_of(mask) for mask in masks[filled]], np.float32).reshape(-1, 4)
-    boxes = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
-    return Parts(masks[filled], boxes, np.asarray(labels)[filled], classes, np.asarray(scores, np.float32)[filled])
+    masks, labels, scores = masks[filled], np.asarray(labels)[filled], np.asarray(scores, np.float32)[filled]
+    return Parts(masks, boxes_around(masks), labels, classes, scores)
 
 
 def _sureness(prediction: Alpha) -> Float[np.ndarray, "n"]:
@@ -302,7 +289,7 @@ def panoptic_png(prediction: Prediction) -> tuple[Image.Image, list[dict[str, An
         numbers[row + 1] = row + 1 if row < things else STUFF + label
         own = {"id": int(numbers[row + 1]), "category_id": label + 1, "category": classes[label]}
         own |= {"isthing": int(row < things), "iscrowd": 0, "score": float(scores[row])}
-        info.append(own | {"area": int(mask.sum()), "bbox": [int(v) for v in box_of(mask)]})
+        info.append(own | {"area": int(mask.sum()), "bbox": xywh(np.array([box_around(mask)]))[0].tolist()})
     spread = numbers[ids]
     rgb = np.stack([spread % 256, spread // 256 % 256, spread // 65536], axis=-1).astype(np.uint8)
     return Image.fromarray(rgb), info

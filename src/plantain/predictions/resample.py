@@ -36,19 +36,12 @@ def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 
             boxes = boxes.clip(0, (w, h, w, h)).astype(np.float32)
             masks = None if answer.masks is None else grid.masks(answer.masks)
             on_photo = np.asarray((boxes[:, 2:] > boxes[:, :2]).all(1))
-            return _picked(replace(answer, boxes=boxes, masks=masks, confidence=sure), on_photo)
+            return replace(answer, boxes=boxes, masks=masks, confidence=sure)[on_photo]
         case Keypoints():
             return replace(answer, xy=where.to_photo(answer.xy).astype(np.float32), confidence=sure)
         case Alpha():
             return replace(answer, alpha=np.stack([grid.soft(a) for a in answer.alpha]), confidence=sure)
     raise TypeError(f"no way back for {type(answer).__name__}")
-
-
-def _picked(answer: Instances, keep: Bool[np.ndarray, "n"]) -> Instances:
-    """Some of the things: what lies wholly on the padding is none of the photo's."""
-    masks = None if answer.masks is None else answer.masks[keep]
-    boxes, labels, scores = answer.boxes[keep], answer.labels[keep], answer.scores[keep]
-    return replace(answer, boxes=boxes, masks=masks, labels=labels, scores=scores)
 
 
 def _restore_labels(answer: Labels, grid: Grid, sure: np.ndarray) -> Labels:

@@ -7,14 +7,14 @@ Saving, drawing, scoring and serving dispatch on the kind, never on the task or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from plantain._shapes import Bool, Float, Int
+from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Labels(Prediction):
     ids: Int[np.ndarray, "h w"]
     classes: tuple[str, ...]
     probabilities: Float[np.ndarray, "h w k"] | None = None
-    colours: tuple[tuple[int, int, int], ...] = ()
+    colors: tuple[tuple[int, int, int], ...] = ()
 
     kind: ClassVar[str] = "labels"
 
@@ -170,6 +170,16 @@ class Instances(Prediction):
     def __len__(self) -> int:
         return len(self.scores)
 
+    def __getitem__(self, which: int | slice | Sequence[int] | Shaped[np.ndarray, "..."]) -> Self:
+        """Some of the things: `found[found.scores > 0.5]`, `found[:3]`, `found[[2, 0]]`; `found[0]` is one of them.
+
+        IndexError for a place that is none, or a choice of another length than the things."""
+        asked = which if isinstance(which, slice) else np.asarray(which, None if np.size(which) else int)
+        places = np.atleast_1d(np.arange(len(self))[asked])
+        masks = None if self.masks is None else self.masks[places]
+        boxes, labels, scores = self.boxes[places], self.labels[places], self.scores[places]
+        return replace(self, boxes=boxes, labels=labels, scores=scores, masks=masks)
+
     def arrays(self) -> dict[str, np.ndarray]:
         out = {"boxes": self.boxes, "labels": self.labels, "classes": np.array(self.classes), "scores": self.scores}
         out |= {"confidence": self.confidence}
@@ -198,7 +208,7 @@ class Alpha(Prediction):
 
     alpha: Float[np.ndarray, "n h w"]
     names: tuple[str, ...]
-    colours: tuple[tuple[int, int, int], ...] = ()
+    colors: tuple[tuple[int, int, int], ...] = ()
 
     kind: ClassVar[str] = "alpha"
 
@@ -209,12 +219,6 @@ class Alpha(Prediction):
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"alpha": self.alpha, "names": np.array(self.names), "confidence": self.confidence}
-
-
-def bounds(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, int, int]:
-    """The box around a mask: x0, y0, x1, y1 in pixels; zeros around nothing."""
-    xs, ys = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else (0, 0, 0, 0)
 
 
 KINDS: dict[str, type[Prediction]] = {

@@ -51,7 +51,7 @@ class Edges(Task):
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
         place, off = decode_utils.along(decode_utils.levels(rgb), BLACK, WHITE)
-        return Alpha(alpha=place[None], names=("edges",), colours=(WHITE,), confidence=decode_utils.fit(off))
+        return Alpha(alpha=place[None], names=("edges",), colors=(WHITE,), confidence=decode_utils.fit(off))
 
 
 def gray(values: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

@@ -11,6 +11,7 @@ import numpy as np
 from plantain._shapes import Shaped, UInt8
 from plantain.codecs import blobs, palette
 from plantain.errors import TruthError, UsageError
+from plantain.predictions.boxes import boxes_around
 from plantain.predictions.types import Instances as InstancesAnswer
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
@@ -76,7 +77,7 @@ class Instances(Task):
             found = blobs.decode(rgb, self.background)
         return InstancesAnswer(
             masks=found.masks,
-            boxes=blobs.boxes_of(found.masks),
+            boxes=boxes_around(found.masks),
             labels=np.zeros(len(found.masks), np.int64),
             classes=(self.thing,),
             scores=np.asarray(found.scores, np.float32),

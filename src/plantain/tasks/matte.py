@@ -56,4 +56,4 @@ class Matte(Task):
         place, off = decode_utils.along(decode_utils.levels(rgb), BLACK, WHITE)
         confidence = decode_utils.fit(off)
         there = {self.text: decode_utils.presence(place * confidence)}
-        return Alpha(alpha=place[None], names=(self.text,), colours=(WHITE,), confidence=confidence, presence=there)
+        return Alpha(alpha=place[None], names=(self.text,), colors=(WHITE,), confidence=confidence, presence=there)

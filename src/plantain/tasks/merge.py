@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from plantain._shapes import Float, Int
-from plantain.codecs.blobs import boxes_of
 from plantain.codecs.unmix import unmix
 from plantain.errors import UsageError
+from plantain.predictions.boxes import boxes_around
 from plantain.predictions.matching import matched
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 from plantain.tasks import decode_utils
@@ -110,7 +110,7 @@ def _same_classes(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
     if len(answers) == 1:
         return answers[0]
     painted = all(a.painting is not None and a.painting.rgb.shape[:2] == a.ids.shape for a in answers)
-    if painted and len({a.colours for a in answers}) > 1:
+    if painted and len({a.colors for a in answers}) > 1:
         return _unmixed(tasks, answers)
     return _voted(answers)
 
@@ -118,7 +118,7 @@ def _same_classes(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
 def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
     """Probabilities from paintings under different legends, the background being one more colour."""
     grounds = [getattr(task, "background", None) for task in tasks]
-    legends = [[*a.colours, *([] if g is None else [g])] for a, g in zip(answers, grounds, strict=True)]
+    legends = [[*a.colors, *([] if g is None else [g])] for a, g in zip(answers, grounds, strict=True)]
     paintings = np.stack([a.painting.rgb for a in answers if a.painting is not None])
     mix = unmix(paintings, np.array(legends, np.uint8))
     count = len(answers[0].classes)
@@ -174,7 +174,7 @@ def _join_labels(groups: Sequence[Labels]) -> Labels:
     return Labels(
         ids=ids,
         classes=sum((g.classes for g in groups), ()),
-        colours=sum((g.colours for g in groups), ()),
+        colors=sum((g.colors for g in groups), ()),
         confidence=sure.astype(np.float32),
         presence=_joined_presence(groups),
         painting=groups[0].painting,
@@ -202,7 +202,7 @@ def panoptic(tasks: Sequence[Task], answers: Sequence[Panoptic]) -> Panoptic:
     return Panoptic(
         ids=flat.ids,
         classes=flat.classes,
-        colours=flat.colours,
+        colors=flat.colors,
         confidence=flat.confidence,
         presence=flat.presence,
         painting=flat.painting,
@@ -219,7 +219,7 @@ def _things(answer: Panoptic) -> Instances:
     masks = answer.segments[None] == numbers[:, None, None]
     return Instances(
         masks=masks,
-        boxes=boxes_of(masks),
+        boxes=boxes_around(masks),
         labels=answer.segment_labels,
         classes=answer.classes,
         scores=answer.segment_scores,
@@ -266,7 +266,7 @@ def alpha(tasks: Sequence[Task], answers: Sequence[Alpha]) -> Alpha:
         merged[0],
         alpha=np.concatenate([m.alpha for m in merged]),
         names=sum((m.names for m in merged), ()),
-        colours=sum((m.colours for m in merged), ()),
+        colors=sum((m.colors for m in merged), ()),
         confidence=np.min([m.confidence for m in merged], axis=0),
         presence=_joined_presence(merged),
     )

@@ -121,7 +121,7 @@ class Panoptic(Task):
         return PanopticAnswer(
             ids=ids,
             classes=self.classes,
-            colours=(*(c for _, c in self.entries), *((0, 0, int(b)) for b in blues)),
+            colors=(*(c for _, c in self.entries), *((0, 0, int(b)) for b in blues)),
             confidence=confidence.astype(np.float32),
             segments=segments,
             segment_labels=np.array(labels, np.int64),

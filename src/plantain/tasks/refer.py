@@ -99,7 +99,7 @@ class Refer(Task):
         return Alpha(
             alpha=alpha,
             names=tuple(text for text, _ in self.targets),
-            colours=tuple(colour for _, colour in self.targets),
+            colors=tuple(colour for _, colour in self.targets),
             confidence=confidence,
             presence={
                 text: decode_utils.presence(a * confidence) for (text, _), a in zip(self.targets, alpha, strict=True)

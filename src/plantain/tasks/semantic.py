@@ -108,7 +108,7 @@ class Semantic(Task):
         return Labels(
             ids=ids,
             classes=self.classes,
-            colours=self.colours,
+            colors=self.colours,
             confidence=confidence,
             presence=decode_utils.presences(ids, confidence, self.classes),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,14 +62,7 @@ def of_class(truth: Any, thing: str) -> Any:
     if not isinstance(truth, Instances) or thing not in truth.classes:
         return truth
     keep = np.asarray(truth.labels) == truth.classes.index(thing)
-    return Instances(
-        boxes=np.asarray(truth.boxes)[keep],
-        labels=np.zeros(int(keep.sum()), np.int64),
-        classes=(thing,),
-        scores=np.asarray(truth.scores)[keep],
-        masks=None if truth.masks is None else np.asarray(truth.masks)[keep],
-        confidence=truth.confidence,
-    )
+    return replace(truth[keep], labels=np.zeros(int(keep.sum()), np.int64), classes=(thing,))
 
 
 def boxes_of(truth: Any) -> tuple[Float[np.ndarray, "n 4"], tuple[int, int]]:

@@ -10,7 +10,6 @@ from plantain.data.base import Example
 from plantain.data.readers import READERS, read
 from plantain.data.readers.base import (
     Layout,
-    boxes_of,
     fill_polygons,
     first_missing,
     in_order,
@@ -21,6 +20,7 @@ from plantain.data.readers.base import (
     step_in,
 )
 from plantain.errors import PhotoError, UnknownName, UsageError
+from plantain.predictions.boxes import boxes_around
 
 LAYOUT = Layout("Toys", "toys/\n  {a,b}/1.png\n", ("{split}/*.png", "names.txt"), ("a", "b"))
 
@@ -96,8 +96,8 @@ def test_polygons_of_one_thing_are_one_area():
 
 def test_boxes_end_after_the_last_pixel():
     masks = np.stack([halves(0, 1), halves(0, 0), halves(1, 1)]).astype(bool)
-    assert boxes_of(masks).tolist() == [[4, 0, 8, 6], [0, 0, 0, 0], [0, 0, 8, 6]]
-    assert boxes_of(masks[:0]).shape == (0, 4)
+    assert boxes_around(masks).tolist() == [[4, 0, 8, 6], [0, 0, 0, 0], [0, 0, 8, 6]]
+    assert boxes_around(masks[:0]).shape == (0, 4)
 
 
 def test_things_without_masks_have_their_photos_size():

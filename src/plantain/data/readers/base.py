@@ -20,6 +20,7 @@ from plantain._shapes import Bool, Float, Shaped
 from plantain.data.base import Example
 from plantain.data.excerpts import polygon_masks
 from plantain.errors import PhotoError, UnknownName
+from plantain.predictions.boxes import boxes_around
 from plantain.predictions.types import Alpha, Instances
 
 
@@ -131,21 +132,6 @@ def mask_alpha(mask: Bool[np.ndarray, "h w"], name: str) -> Alpha:
     return Alpha(alpha=mask[None].astype(np.float32), names=(name,), confidence=certain(*mask.shape))
 
 
-def boxes_of(masks: Bool[np.ndarray, "n h w"]) -> Float[np.ndarray, "n 4"]:
-    """The box x0 y0 x1 y1 of each mask in pixels, 0 0 0 0 of an empty one.
-
-    >>> boxes_of(np.array([[[False, True], [False, True]]])).tolist()
-    [[1.0, 0.0, 2.0, 2.0]]
-    """
-    sides = []
-    for axis in (1, 2):  # columns, then rows
-        on = np.asarray(masks.any(axis))
-        first, last = on.argmax(1), on.shape[1] - on[:, ::-1].argmax(1)
-        sides.append(np.where(on.any(1), [first, last], 0))
-    (x0, x1), (y0, y1) = sides
-    return np.stack([x0, y0, x1, y1], 1).astype(np.float32)
-
-
 def instances_of(
     masks: Bool[np.ndarray, "n h w"] | None,
     labels: Sequence[int],
@@ -155,7 +141,7 @@ def instances_of(
 ) -> Instances:
     """True things of a photo of `size` (width, height) as a kind; boxes are those of the masks unless given."""
     if boxes is None:
-        boxes = np.zeros((0, 4)) if masks is None else boxes_of(masks)
+        boxes = np.zeros((0, 4)) if masks is None else boxes_around(masks)
     return Instances(
         masks=masks,
         boxes=boxes.astype(np.float32),

@@ -13,8 +13,10 @@ from plantain.data.base import Example
 from plantain.data.excerpts import png
 from plantain.eval.adapters.base import Belief, Rng
 from plantain.eval.metrics.concepts import Annotated, Claimed
-from plantain.eval.metrics.detection import Found, Truths, box_overlaps, mask_overlaps
+from plantain.eval.metrics.detection import Found, Truths
 from plantain.eval.metrics.panoptic import Segments
+from plantain.predictions.boxes import box_iou
+from plantain.predictions.masks import mask_iou
 from plantain.predictions.types import Panoptic
 from plantain.tasks import Task
 
@@ -37,10 +39,7 @@ class Things:
         if chosen is not None and self.name in chosen.classes:
             keep = np.flatnonzero(chosen.labels == chosen.classes.index(self.name))
         source = every if chosen is None else chosen
-        return replace(
-            source, masks=source.masks[keep], boxes=source.boxes[keep], labels=np.zeros(len(keep), np.int64),
-            scores=source.scores[keep], classes=(self.name,),
-        )  # fmt: skip
+        return replace(source[keep], labels=np.zeros(len(keep), np.int64), classes=(self.name,))
 
     def truth(self, example: Example, asked: Sequence[Task]) -> Truths:
         things, crowds = self._true(example, "instances"), self._true(example, "crowds")
@@ -74,7 +73,7 @@ class Things:
 
     def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
         found, true = self.answer(answers, example, asked), self.truth(example, asked)
-        near = box_overlaps(found.boxes, true.boxes, true.crowds).max(1, initial=0.0)
+        near = box_iou(found.boxes, true.boxes, true.crowds).max(1, initial=0.0)
         return Belief(found.scores, near > 0.5, 1 - near)
 
 
@@ -150,7 +149,7 @@ class Concepts:
 
     def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
         seen, true = self.answer(answers, example, asked), self.truth(example, asked)[0].shapes
-        near = mask_overlaps(seen.shapes, true, np.zeros(len(true), bool)).max(1, initial=0.0)
+        near = mask_iou(seen.shapes, true).max(1, initial=0.0)
         return Belief(seen.scores, near > 0.5, 1 - near)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from plantain import tasks
 from plantain.data.base import Example
 from plantain.eval.adapters.base import Belief, Rng
-from plantain.predictions.types import Alpha, bounds
+from plantain.predictions.boxes import box_around
+from plantain.predictions.types import Alpha
 from plantain.tasks import Task
 
 
@@ -111,4 +112,4 @@ def box_of(answer: Any) -> list[float]:
     on = answer.masks[0]
     if not on.any() or presence_of(answer, answer.names[0]) < 0.5:
         return [np.nan] * 4
-    return list(map(float, bounds(on)))
+    return list(map(float, box_around(on)))

@@ -10,6 +10,7 @@ import numpy as np
 from plantain._shapes import Float
 from plantain.eval.metrics.base import Row, Scores, check_size
 from plantain.eval.metrics.labels import mean
+from plantain.predictions.boxes import box_iou
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,5 @@ class Grounding:
 
 def overlaps(pred: Float[np.ndarray, "n 4"], truth: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n"]:
     """IoU row by row; 1 where both have no box, 0 where only one has."""
-    low, high = np.maximum(pred[:, :2], truth[:, :2]), np.minimum(pred[:, 2:], truth[:, 2:])
-    common = (high - low).clip(0).prod(1)
-    union = sum((b[:, 2:] - b[:, :2]).prod(1) for b in (pred, truth)) - common
     nothing = np.isnan(pred[:, 0]) & np.isnan(truth[:, 0])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(nothing, 1.0, np.nan_to_num(common / union))
+    return np.where(nothing, 1.0, np.nan_to_num(np.diagonal(box_iou(pred, truth))))

@@ -11,8 +11,9 @@ import numpy as np
 from plantain._shapes import Bool, Float
 from plantain.eval.metrics.assignment import assign
 from plantain.eval.metrics.base import Row, Scores, total
-from plantain.eval.metrics.detection import box_overlaps, mask_overlaps
 from plantain.eval.metrics.matching import LEVELS
+from plantain.predictions.boxes import box_iou
+from plantain.predictions.masks import mask_iou
 
 KEPT = 0.5  # answers below this score do not count
 EPS, EPS_PRESENCE = 1e-4, 1e-6  # in denominators of the official figures
@@ -50,8 +51,7 @@ class Concepts:
         claimed, there = len(shapes), len(one.shapes)
         tp = np.zeros(len(LEVELS))
         if claimed and there:
-            nobody = np.zeros(there, bool)
-            overlap = (mask_overlaps if shapes.ndim == 3 else box_overlaps)(shapes, one.shapes, nobody)
+            overlap = (mask_iou if shapes.ndim == 3 else box_iou)(shapes, one.shapes)
             tp = (overlap[assign(overlap)][:, None] >= LEVELS).sum(0).astype(float)
         fp, fn = claimed - tp, there - tp
         f1 = _f1(tp, fp, fn) if claimed or there else np.ones(len(LEVELS))

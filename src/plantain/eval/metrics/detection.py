@@ -12,6 +12,8 @@ from plantain._shapes import Bool, Float, Int
 from plantain.errors import UsageError
 from plantain.eval.metrics.base import Row, Scores
 from plantain.eval.metrics.matching import Curves, Pairs, by_score
+from plantain.predictions.boxes import box_area, box_iou
+from plantain.predictions.masks import mask_area, mask_iou
 
 
 class Found(NamedTuple):
@@ -31,41 +33,6 @@ class Truths(NamedTuple):
     areas: Float[np.ndarray, "n"]
     crowds: Bool[np.ndarray, "n"]
     masks: Bool[np.ndarray, "n h w"] | None = None
-
-
-def box_areas(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n"]:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-
-
-def box_overlaps(
-    found: Float[np.ndarray, "d 4"], true: Float[np.ndarray, "g 4"], crowds: Bool[np.ndarray, "g"]
-) -> Float[np.ndarray, "d g"]:
-    """IoU of boxes; with a crowd, the share of the answer that lies in it. Source: pycocotools, maskApi `bbIou`."""
-    low = np.maximum(found[:, None, :2], true[None, :, :2])
-    high = np.minimum(found[:, None, 2:], true[None, :, 2:])
-    shared = (high - low).clip(0).prod(2)
-    return _overlap(shared, box_areas(found), box_areas(true), crowds)
-
-
-def mask_overlaps(
-    found: Bool[np.ndarray, "d h w"], true: Bool[np.ndarray, "g h w"], crowds: Bool[np.ndarray, "g"]
-) -> Float[np.ndarray, "d g"]:
-    """The same of masks, on packed bits."""
-    a, b = _packed(found), _packed(true)
-    shared = np.array([[np.bitwise_count(x & y).sum(dtype=np.int64) for y in b] for x in a], float)
-    area, true_area = (np.bitwise_count(bits).sum(1, dtype=np.int64).astype(float) for bits in (a, b))
-    return _overlap(shared.reshape(len(a), len(b)), area, true_area, crowds)
-
-
-def _packed(masks: np.ndarray) -> np.ndarray:
-    """Masks as rows of 64-bit words."""
-    bits = np.packbits(masks.reshape(len(masks), int(np.prod(masks.shape[1:]))), axis=1)
-    return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
-
-
-def _overlap(shared: np.ndarray, area: np.ndarray, true_area: np.ndarray, crowds: np.ndarray) -> np.ndarray:
-    union = np.where(crowds[None], area[:, None], area[:, None] + true_area[None] - shared)
-    return shared / np.where(union > 0, union, 1)
 
 
 @dataclass(frozen=True)
@@ -93,13 +60,13 @@ class Detection:
         mine = mine[by_score(pred.scores[mine], 100)]
         crowds = truth.crowds[theirs]
         if self.of == "boxes":
-            overlap = box_overlaps(pred.boxes[mine], truth.boxes[theirs], crowds)
-            area = box_areas(pred.boxes[mine])
+            overlap = box_iou(pred.boxes[mine], truth.boxes[theirs], crowds)
+            area = box_area(pred.boxes[mine])
         else:
             if pred.masks is None or truth.masks is None:
                 raise UsageError("mask AP needs masks, in the answer and in the truth; score boxes instead")
-            overlap = mask_overlaps(pred.masks[mine], truth.masks[theirs], crowds)
-            area = pred.masks[mine].sum((1, 2)).astype(float)
+            overlap = mask_iou(pred.masks[mine], truth.masks[theirs], crowds)
+            area = mask_area(pred.masks[mine]).astype(float)
         return pred.scores[mine], Pairs(overlap, area, truth.areas[theirs], crowds, crowds)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:

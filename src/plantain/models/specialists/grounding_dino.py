@@ -17,7 +17,7 @@ from plantain._shapes import UInt8
 from plantain.models.specialists.outputs import Seen
 from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture, texts_of
 from plantain.models.specialists.sam3 import joined
-from plantain.models.specialists.tensors import without_doubles
+from plantain.predictions.boxes import nms
 
 OVERLAP = 0.7
 
@@ -52,7 +52,7 @@ class GroundingDINO(Pretrained):
         )
         seen = arrays(things)
         boxes = seen["boxes"].reshape(-1, 4)
-        keep = without_doubles(boxes, seen["scores"], np.zeros(len(boxes), int), OVERLAP)[:100]
+        keep = nms(boxes, seen["scores"], max_iou=OVERLAP)[:100]
         return {"boxes": boxes[keep], "scores": seen["scores"][keep]}
 
 

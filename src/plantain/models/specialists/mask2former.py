@@ -15,7 +15,7 @@ import numpy as np
 from plantain._shapes import UInt8
 from plantain.models.specialists.outputs import Classes, Seen, Things
 from plantain.models.specialists.pretrained import SURE, Pretrained, picture
-from plantain.predictions.types import bounds
+from plantain.predictions.boxes import boxes_around
 
 SEMANTIC = ("semantic", "refer")
 
@@ -78,6 +78,6 @@ def things(found: Mapping[str, Any], names: tuple[str, ...], size: tuple[int, in
     own = [drawn[row["id"]] > 0 if drawn.ndim == 3 else drawn == row["id"] for row in rows]
     masks = np.array(own, bool).reshape(-1, *size)
     kept = [i for i, mask in enumerate(masks) if mask.any()]
-    boxes = np.array([bounds(masks[i]) for i in kept], np.float32).reshape(-1, 4)
+    boxes = boxes_around(masks[kept])
     scores = np.array([rows[i]["score"] for i in kept], np.float32)
     return Things(boxes, scores, np.array([rows[i]["label_id"] for i in kept], np.int64), names, size, masks[kept])

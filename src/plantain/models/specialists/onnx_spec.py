@@ -28,7 +28,8 @@ from plantain._shapes import UInt8
 from plantain.errors import PainterError, UnknownName, UsageError
 from plantain.models.specialists.base import Specialist, located
 from plantain.models.specialists.outputs import Classes, Lines, Points, Seen, Slopes, Soft, Surface, Things
-from plantain.models.specialists.tensors import IMAGENET, Feed, Network, without_doubles
+from plantain.models.specialists.tensors import IMAGENET, Feed, Network
+from plantain.predictions.boxes import nms
 from plantain.vocabularies import COCO_17, COCO_THINGS, VOC_21
 
 LIKELY = 0.01  # boxes below this score are not kept: average precision needs the unsure ones too
@@ -218,7 +219,7 @@ def _kept(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.ndarr
     """The hundred surest boxes without doubles."""
     likely = np.flatnonzero(scores > LIKELY)
     likely = likely[np.argsort(-scores[likely], kind="stable")][:1000]
-    return likely[without_doubles(boxes[likely], scores[likely], labels[likely], DOUBLE)[:100]]
+    return likely[nms(boxes[likely], scores[likely], labels[likely], DOUBLE)[:100]]
 
 
 def _things(

@@ -1,4 +1,4 @@
-"""Photos as networks want them, network files, and boxes without doubles."""
+"""Photos as networks want them, and network files."""
 
 from __future__ import annotations
 
@@ -148,22 +148,3 @@ class _tflite:
         values = np.array(self.interpreter.get_tensor(detail["index"]))
         scale, zero = detail["quantization"]
         return (values.astype(np.float32) - zero) * scale if scale and values.dtype.itemsize == 1 else values
-
-
-def without_doubles(
-    boxes: Float[np.ndarray, "n 4"], scores: Float[np.ndarray, "n"], labels: np.ndarray, overlap: float = 0.6
-) -> np.ndarray:
-    """Places of the boxes (xyxy) that stay when, within a class, a surer box rules out what overlaps it more than
-    `overlap` (IoU); surest first. Greedy non-maximum suppression."""
-    order = np.argsort(-scores, kind="stable")
-    shifted = boxes + labels[:, None] * (boxes.max(initial=0.0) + 1)  # classes do not touch
-    area = (shifted[:, 2] - shifted[:, 0]) * (shifted[:, 3] - shifted[:, 1])
-    kept = []
-    while len(order):
-        first, rest = order[0], order[1:]
-        kept.append(first)
-        low = np.maximum(shifted[first, :2], shifted[rest, :2])
-        high = np.minimum(shifted[first, 2:], shifted[rest, 2:])
-        common = (high - low).clip(0).prod(1)
-        order = rest[common <= overlap * (area[first] + area[rest] - common)]
-    return np.array(kept, int)
