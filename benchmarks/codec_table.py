@@ -69,10 +69,10 @@ def exact(task: tasks.Task, truth: Any) -> np.ndarray:
     """The painting before it is rounded, float32 0..1; flat colours are whole levels anyway."""
     if isinstance(task, tasks.MetricDepth):
         return CURVES[task.code or task.default_code].encode_float(np.where(truth.valid, truth.values, np.inf))
-    if isinstance(task, tasks.Normals):
+    if isinstance(task, tasks.SurfaceNormals):
         unit = sphere.encode_float(truth.xyz, task.code or task.default_code)
         return np.where(truth.valid[..., None], unit, np.float32(NO_SURFACE) / 255)
-    if isinstance(task, tasks.Edges | tasks.Matte):
+    if isinstance(task, tasks.EdgeDetection | tasks.Matting):
         return np.repeat(truth.alpha[0][..., None], 3, axis=-1)
     return task.encode(truth).astype(np.float32) / 255
 
@@ -336,14 +336,14 @@ def ade(classes: int) -> Callable[[Any, str], tasks.Task]:
         order = np.lexsort((rng.random(len(share)), -share))  # absent classes in random order
         names = dict.fromkeys(truth.classes[i] for i in order)  # ADE20K has two classes "screen"
         wanted = [name for name in names if name not in ("unlabelled", "background")][:classes]
-        return tasks.Semantic.of(wanted, seed=int(rng.integers(1 << 30)), code=code)
+        return tasks.SemanticSegmentation.of(wanted, seed=int(rng.integers(1 << 30)), code=code)
 
     return ask
 
 
 def panoptic_task(truth: Any, code: str) -> tasks.Task:
     names = [truth.classes[k] for k in dict.fromkeys(truth.segment_labels.tolist())]
-    return tasks.Panoptic([c for c in truth.classes if c not in names], tuple(names), code=code)
+    return tasks.PanopticSegmentation([c for c in truth.classes if c not in names], tuple(names), code=code)
 
 
 def plain(cls: Any) -> Callable[[Any, str], tasks.Task]:
@@ -361,18 +361,39 @@ SHEETS = (
     Sheet("metric-depth", "Metric depth, indoors (NYU)", nyu_depth, plain(tasks.MetricDepth), depth_error, DEPTH),
     Sheet("metric-depth", "Metric depth, streets (KITTI)", kitti_depth, plain(tasks.MetricDepth), depth_error, DEPTH),
     Sheet("relative-depth", "Relative depth (NYU)", nyu_depth, plain(tasks.RelativeDepth), relative_error, DEPTH),
-    Sheet("normals", "Normals (NYU)", nyu_normals, plain(tasks.Normals), angle, {"mean angle, degrees": ".2f"}),
+    Sheet("normals", "Normals (NYU)", nyu_normals, plain(tasks.SurfaceNormals), angle, {"mean angle, degrees": ".2f"}),
     *(
         Sheet("semantic", f"Legend of {k} (ADE20K)", ade20k, ade(k), overlap, {"mIoU": ".3f", "accuracy": ".3f"})
         for k in (8, 20, 64)
     ),
-    Sheet("instances", "Instances (COCO)", crowds, lambda t, c: tasks.Instances(t.classes[0], code=c), counted, COUNT),
-    Sheet("detect", "Boxes (COCO)", crowds, lambda t, c: tasks.Detect(t.classes[0], code=c), boxed, COUNT),
-    Sheet("refer", "One mask (ECSSD)", salient, lambda t, c: tasks.Refer(t.names, code=c), planes, {"IoU": ".3f"}),
-    Sheet("refer", "Three masks (COCO)", referents, lambda t, c: tasks.Refer(t.names, code=c), planes, {"IoU": ".3f"}),
-    Sheet("keypoints", "Keypoints (LSP)", joints, lambda t, c: tasks.Keypoints(t.names, code=c), found, POINTS),
-    Sheet("edges", "Edges (BSDS)", bsds, plain(tasks.Edges), mean_error, {"MAE": ".4f"}),
-    Sheet("matte", "Mattes", mattes, plain(tasks.Matte), mean_error, {"MAE": ".4f"}),
+    Sheet(
+        "instances",
+        "Instances (COCO)",
+        crowds,
+        lambda t, c: tasks.InstanceSegmentation(t.classes[0], code=c),
+        counted,
+        COUNT,
+    ),
+    Sheet("detect", "Boxes (COCO)", crowds, lambda t, c: tasks.ObjectDetection(t.classes[0], code=c), boxed, COUNT),
+    Sheet(
+        "refer",
+        "One mask (ECSSD)",
+        salient,
+        lambda t, c: tasks.ReferringSegmentation(t.names, code=c),
+        planes,
+        {"IoU": ".3f"},
+    ),
+    Sheet(
+        "refer",
+        "Three masks (COCO)",
+        referents,
+        lambda t, c: tasks.ReferringSegmentation(t.names, code=c),
+        planes,
+        {"IoU": ".3f"},
+    ),
+    Sheet("keypoints", "Keypoints (LSP)", joints, lambda t, c: tasks.KeypointDetection(t.names, code=c), found, POINTS),
+    Sheet("edges", "Edges (BSDS)", bsds, plain(tasks.EdgeDetection), mean_error, {"MAE": ".4f"}),
+    Sheet("matte", "Mattes", mattes, plain(tasks.Matting), mean_error, {"MAE": ".4f"}),
     Sheet("panoptic", "Panoptic (COCO)", panoptics, panoptic_task, quality, {"PQ": ".3f"}),
 )
 

@@ -74,12 +74,12 @@ def read_pair(root: Path, pair: Mapping[str, Any]) -> Reading:
 
 def asked(task: tasks.Task) -> dict[str, tuple[int, int, int]]:
     """The colours that a parsed prompt names."""
-    if isinstance(task, tasks.Semantic):
+    if isinstance(task, tasks.SemanticSegmentation):
         named = dict(task.entries)
         return named if task.background is None else named | {"background": task.background}
-    if isinstance(task, tasks.Refer):
+    if isinstance(task, tasks.ReferringSegmentation):
         return dict(task.targets) | {"background": task.background}
-    return {"background": task.background} if isinstance(task, tasks.Instances) else {}
+    return {"background": task.background} if isinstance(task, tasks.InstanceSegmentation) else {}
 
 
 def compared(task: tasks.Task, listed: Mapping[str, Any] | None) -> str:
@@ -105,8 +105,8 @@ def legend_figures(task: tasks.Task, answer: Any, rgb: np.ndarray, name: str) ->
     colours = [*asked(task).values(), *([] if "background" in asked(task) else [BLACK])]
     own = palette.refine(rgb, np.array(colours, np.uint8))
     shift = int(np.abs(own.astype(int) - np.array(colours)).max())
-    planes = answer.masks if isinstance(task, tasks.Refer) else [answer.mask(c) for c in answer.classes]
-    names = answer.names if isinstance(task, tasks.Refer) else answer.classes
+    planes = answer.masks if isinstance(task, tasks.ReferringSegmentation) else [answer.mask(c) for c in answer.classes]
+    names = answer.names if isinstance(task, tasks.ReferringSegmentation) else answer.classes
     shares = ", ".join(f"{n} {plane.mean():.1%}" for n, plane in zip(names, planes, strict=True))
     pure = f"purity {purity(rgb, colours):.2%} as asked, {purity(rgb, own):.2%} by own colours (off by up to {shift})"
     return f"{pure}; {shares}"
@@ -145,11 +145,11 @@ def normal_figures(task: Any, answer: Any, rgb: np.ndarray, name: str) -> str:
 
 
 FIGURES: dict[type[tasks.Task], Any] = {
-    tasks.Semantic: legend_figures,
-    tasks.Refer: legend_figures,
-    tasks.Instances: instance_figures,
+    tasks.SemanticSegmentation: legend_figures,
+    tasks.ReferringSegmentation: legend_figures,
+    tasks.InstanceSegmentation: instance_figures,
     tasks.MetricDepth: depth_figures,
-    tasks.Normals: normal_figures,
+    tasks.SurfaceNormals: normal_figures,
 }
 
 

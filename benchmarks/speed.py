@@ -97,14 +97,14 @@ ROWS = (
 _NAMES = tuple(f"class {i}" for i in range(len(LEGEND)))
 _TASKS: dict[str, tuple[tasks.Task, str]] = {
     "metric depth": (tasks.MetricDepth(), "depth"),
-    "normals": (tasks.Normals(), "normals"),
+    "normals": (tasks.SurfaceNormals(), "normals"),
     "semantic, 20 classes": (
-        tasks.Semantic(tuple(zip(_NAMES, map(tuple, LEGEND.tolist()), strict=True)), (0, 0, 0)), "legend"
+        tasks.SemanticSegmentation(tuple(zip(_NAMES, map(tuple, LEGEND.tolist()), strict=True)), (0, 0, 0)), "legend"
     ),
-    "instances": (tasks.Instances("thing"), "things"),
-    "instances by location colours": (tasks.Instances("thing", code="centers"), "centres"),
-    "boxes": (tasks.Detect("thing"), "centres"),
-    "segment, one thing": (tasks.Refer("the thing"), "things"),
+    "instances": (tasks.InstanceSegmentation("thing"), "things"),
+    "instances by location colours": (tasks.InstanceSegmentation("thing", code="centers"), "centres"),
+    "boxes": (tasks.ObjectDetection("thing"), "centres"),
+    "segment, one thing": (tasks.ReferringSegmentation("the thing"), "things"),
 }  # fmt: skip
 WHOLE = tuple(Row(f"`decode` of {name}", picture, task.decode) for name, (task, picture) in _TASKS.items())
 

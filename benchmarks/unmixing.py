@@ -119,7 +119,7 @@ def camvid(root: Path, limit: int) -> tuple[int, Iterator[tuple[np.ndarray, Any]
     from plantain.models import load
     from plantain.models.painting import Painting, Request
     from plantain.predictions.resample import Grid
-    from plantain.tasks import Semantic
+    from plantain.tasks import SemanticSegmentation
 
     examples = read(root, "camvid", "test_dev")
     chosen = [examples[i] for i in np.random.default_rng(0).permutation(len(examples))[:limit]]
@@ -138,7 +138,7 @@ def camvid(root: Path, limit: int) -> tuple[int, Iterator[tuple[np.ndarray, Any]
             ids = table[Grid(placement(where.canvas, true.ids.shape[::-1])).nearest(true.ids)]
 
             def paint(colours: np.ndarray, number: int, shown: np.ndarray = shown) -> np.ndarray:
-                task = Semantic(dict(zip(names, map(tuple, colours.tolist()), strict=True)))
+                task = SemanticSegmentation(dict(zip(names, map(tuple, colours.tolist()), strict=True)))
                 (made,) = painter.paint([Request(task.prompt(), shown, shown.shape[1::-1], seed=number)])
                 if not isinstance(made, Painting):
                     raise made

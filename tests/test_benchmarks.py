@@ -194,7 +194,7 @@ def test_purity_counts_pixels_near_the_legend() -> None:
 
 
 def test_parsed_colours_are_compared_with_the_page() -> None:
-    task = tasks.Refer("the cat", "cyan")
+    task = tasks.ReferringSegmentation("the cat", "cyan")
     assert official_pairs.compared(task, {"the cat": "cyan", "background": "black"}) == "2 of 2"
     assert official_pairs.compared(task, {"the cat": [255, 0, 0]}) == "0 of 1, wrong: the cat"
 

@@ -25,7 +25,7 @@ from plantain.cli.photos import find, is_photo
 from plantain.errors import PainterError
 from plantain.models import MODELS
 from plantain.models.painting import Painting
-from plantain.tasks import MetricDepth, Semantic
+from plantain.tasks import MetricDepth, SemanticSegmentation
 from plantain.tasks.language.parsing import parse
 
 KEYS = ["image", "task", "prompt", "model", "painting", "arrays", "overlay", "confidence", "presence", "seconds"]
@@ -54,7 +54,7 @@ class Tiny:
             rows = np.repeat(np.linspace(0, 1, height, dtype=np.float32)[:, None], width, axis=1)
             if isinstance(task, MetricDepth):
                 rgb = task.encode(1 + 8 * rows)
-            elif isinstance(task, Semantic):
+            elif isinstance(task, SemanticSegmentation):
                 count = len(task.legend)
                 rgb = task.encode(np.minimum(rows * count, count - 1).astype(np.int16))
             else:

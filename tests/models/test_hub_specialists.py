@@ -64,26 +64,26 @@ def test_a_metric_checkpoint_claims_metres(tiny, photo, tmp_path):
 def test_sam3(tiny, torchvision, photo, tmp_path):
     tiny.sam3(tmp_path)
     model = plantain.load("sam3", weights=tmp_path)
-    found = model.predict(photo, tasks.Instances("cat"))
+    found = model.predict(photo, tasks.InstanceSegmentation("cat"))
     things(found, "cat")
     assert len(found) == 7 and 0 < found.scores.max() < 1
-    both = model.predict(photo, tasks.Refer(("cat", "dog")))
+    both = model.predict(photo, tasks.ReferringSegmentation(("cat", "dog")))
     assert both.names == ("cat", "dog") and both.presence["cat"] == pytest.approx(float(found.scores.max()), abs=1e-5)
 
 
 def test_grounding_dino(tiny, photo, tmp_path):
     tiny.grounding_dino(tmp_path / "boxes")
     model = plantain.load("grounding-dino", weights=tmp_path / "boxes")
-    things(model.predict(photo, tasks.Detect("cat")), "cat")
+    things(model.predict(photo, tasks.ObjectDetection("cat")), "cat")
     with pytest.raises(UsageError, match="answers detect, not instances"):
-        model.predict(photo, tasks.Instances("cat"))
+        model.predict(photo, tasks.InstanceSegmentation("cat"))
 
 
 def test_sam2_behind_grounding_dino(tiny, torchvision, photo, tmp_path):
     tiny.grounding_dino(tmp_path / "boxes")
     tiny.sam2(tmp_path / "masks")
     model = plantain.load("grounded-sam2", weights=tmp_path / "boxes", masks=tmp_path / "masks")
-    found = model.predict(photo, tasks.Instances("cat"))
+    found = model.predict(photo, tasks.InstanceSegmentation("cat"))
     things(found, "cat")
     inside = model.specialist.inside(photo, np.array([[5.0, 5, 30, 30], [0, 0, 59, 39]]))
     assert inside.shape == (2, HIGH, WIDE) and inside.dtype == bool
@@ -95,11 +95,11 @@ def test_universal_segmentation(name, tiny, photo, tmp_path):
         pytest.importorskip("torchvision")
     getattr(tiny, name)(tmp_path)
     model = plantain.load(name, weights=tmp_path)
-    labels = model.predict(photo, tasks.Semantic.of(["sky", "people", "wall"]))
+    labels = model.predict(photo, tasks.SemanticSegmentation.of(["sky", "people", "wall"]))
     assert labels.ids.shape == (HIGH, WIDE) and set(np.unique(labels.ids)) <= {-1, 0, 1}
-    things(model.predict(photo, tasks.Instances("person")), "person")
+    things(model.predict(photo, tasks.InstanceSegmentation("person")), "person")
     with pytest.raises(UsageError, match="does not know 'the dog'"):
-        model.predict(photo, tasks.Refer("the dog"))
+        model.predict(photo, tasks.ReferringSegmentation("the dog"))
 
 
 @pytest.mark.parametrize(("name", "pipeline"), [("marigold-depth", "MarigoldDepthPipeline"),
@@ -108,7 +108,7 @@ def test_marigold(name, pipeline, tiny, photo, tmp_path):
     pytest.importorskip("diffusers")
     tiny.marigold(tmp_path, pipeline)
     model = plantain.load(name, weights=tmp_path, steps=1)
-    task = tasks.Normals() if "normals" in name else tasks.RelativeDepth()
+    task = tasks.SurfaceNormals() if "normals" in name else tasks.RelativeDepth()
     answer = model.predict(photo, task)
     again = plantain.load(name, weights=tmp_path, steps=1).predict(photo, task)
     assert answer.size == (WIDE, HIGH)
@@ -236,7 +236,7 @@ def test_yolo(monkeypatch, photo):
             return [SimpleNamespace(names={0: "cat", 1: "person"}, boxes=boxes, masks=masks)]
 
     stand_in(monkeypatch, ultralytics={"YOLO": YOLO})
-    found = plantain.load("yolo").predict(photo, tasks.Instances("people"))
+    found = plantain.load("yolo").predict(photo, tasks.InstanceSegmentation("people"))
     assert found.scores.tolist() == pytest.approx([0.7]) and found.masks.all()
 
 

@@ -17,7 +17,7 @@ from plantain.models.painters.function import Function
 from plantain.models.painters.oracle import Oracle, fitted
 from plantain.models.painting import Painting, Request
 from plantain.predictions.types import Depth
-from plantain.tasks import MetricDepth, Normals
+from plantain.tasks import MetricDepth, SurfaceNormals
 
 SIZE = (40, 30)
 SLOPE = np.repeat(np.linspace(1, 9, 30, dtype=np.float32)[:, None], 40, 1)
@@ -91,7 +91,7 @@ def test_the_oracle_paints_the_truth_in_the_code_that_is_asked_for() -> None:
 
 
 def test_a_truth_of_another_kind_is_an_error_of_that_request() -> None:
-    (error,) = Oracle(TRUTH).paint([ask(Normals().prompt())])
+    (error,) = Oracle(TRUTH).paint([ask(SurfaceNormals().prompt())])
     assert isinstance(error, PainterError)
     assert "oracle" in str(error)
 
@@ -217,7 +217,7 @@ def test_a_damaged_file_is_painted_again_and_failures_are_not_kept(tmp_path) -> 
     cached.path(ask()).write_bytes(b"junk")
     assert isinstance(cached.paint([ask()])[0], Painting)
     assert painter.calls == 2
-    wrong = ask(Normals().prompt())
+    wrong = ask(SurfaceNormals().prompt())
     assert isinstance(cached.paint([wrong])[0], PainterError)
     assert not cached.path(wrong).exists()
 

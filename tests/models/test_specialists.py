@@ -180,8 +180,8 @@ def test_yolo_rows_become_boxes_and_masks():
     assert isinstance(seen, Things) and seen.scores.tolist() == pytest.approx([0.9])
     assert seen.boxes[0].tolist() == pytest.approx([32, 16, 96, 48])
     assert seen.masks[0, 20:44, 34:60].all() and not seen.masks[0, :, 68:].any() and not seen.masks[0, :15].any()
-    assert len(seen.answer(tasks.Instances("people")).scores) == 1
-    assert len(seen.answer(tasks.Detect("cat")).scores) == 0
+    assert len(seen.answer(tasks.InstanceSegmentation("people")).scores) == 1
+    assert len(seen.answer(tasks.ObjectDetection("cat")).scores) == 0
 
 
 def test_nanodet_distances_are_expectations():
@@ -209,14 +209,18 @@ def test_names_as_people_say_them():
 def test_classes_answer_in_the_questions_order():
     ids = np.array([[0, 1], [2, -1]])
     seen = Classes(ids, ("background", "person", "cat"))
-    labels = seen.answer(tasks.Semantic.of(["cat", "sky", "people"]))
+    labels = seen.answer(tasks.SemanticSegmentation.of(["cat", "sky", "people"]))
     assert labels.ids.tolist() == [[-1, 2], [0, -1]]
-    assert seen.answer(tasks.Refer(("cat", "person"))).masks.tolist() == [[[0, 0], [1, 0]], [[0, 1], [0, 0]]]
+    named = seen.answer(tasks.ReferringSegmentation(("cat", "person")))
+    assert named.masks.tolist() == [
+        [[0, 0], [1, 0]],
+        [[0, 1], [0, 0]],
+    ]
 
 
 def test_points_that_a_network_does_not_know_are_not_there():
     seen = Points(np.array([[1.0, 2], [3, 4]]), np.array([0.5, 0.6]), ("nose", "left knee"), (8, 8))
-    answer = seen.answer(tasks.Keypoints(["left knee", "head top"]))
+    answer = seen.answer(tasks.KeypointDetection(["left knee", "head top"]))
     assert answer.xy[0].tolist() == [3, 4] and np.isnan(answer.xy[1]).all() and answer.visible.tolist() == [True, False]
 
 
@@ -227,9 +231,9 @@ def test_relative_depth_is_never_metres():
 
 def test_a_soft_mask_knows_one_thing():
     seen = Soft(np.array([[0.2, 0.9]]), "person")
-    assert seen.answer(tasks.Refer("the man")).masks.tolist() == [[[False, True]]]
+    assert seen.answer(tasks.ReferringSegmentation("the man")).masks.tolist() == [[[False, True]]]
     with pytest.raises(UsageError, match="does not know 'dog'"):
-        seen.answer(tasks.Matte("dog"))
+        seen.answer(tasks.Matting("dog"))
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
@@ -247,13 +251,13 @@ def test_published_networks_answer_all_that_they_claim(name, excerpts):
         pytest.importorskip("ai_edge_litert")
     model = plantain.load(name, weights=weights)
     asked = {
-        "semantic": "segment person, car", "refer": "segment the person", "detect": tasks.Detect("person"),
+        "semantic": "segment person, car", "refer": "segment the person", "detect": tasks.ObjectDetection("person"),
         "edges": "edges", "instances": "count the people", "keypoints": "keypoints of the person",
-        "matte": tasks.Matte("person"),
+        "matte": tasks.Matting("person"),
         "metric-depth": "metric depth", "relative-depth": "relative depth",
     }  # fmt: skip
     if name == "u2netp":
-        asked |= {"refer": tasks.Refer("main object"), "matte": tasks.Matte()}
+        asked |= {"refer": tasks.ReferringSegmentation("main object"), "matte": tasks.Matting()}
     photo = plantain.__path__[0] + "/samples/astronaut.jpg"
     for task in model.claims:
         answer = model.predict(photo, asked[task])

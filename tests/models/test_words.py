@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plantain.errors import PainterError
 from plantain.models.painters.grids import GRIDS, PATCH, grid
 from plantain.models.painters.words import MOST_COLOURS, MOST_WORDS, TABLE, Words, kept, owner, trigrams
-from plantain.tasks import Refer, Semantic
+from plantain.tasks import ReferringSegmentation, SemanticSegmentation
 from plantain.tasks.base import STYLES
 
 LEGEND = {"road": (128, 64, 128), "traffic light": (250, 170, 30), "sky": (70, 130, 180)}
@@ -89,14 +89,14 @@ def test_words_that_mean_alike_lie_close(shipped):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_legends_give_each_colour_its_words(style, shipped):
-    tokens = shipped.read(Semantic(LEGEND, background=None).prompt(style))
+    tokens = shipped.read(SemanticSegmentation(LEGEND, background=None).prompt(style))
     assert dict(zip(tokens.names, levels(tokens), strict=True)) == LEGEND
     np.testing.assert_allclose(tokens.phrases[1], shipped.phrase(["traffic", "light"]), atol=1e-6)
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_referring_phrase_is_kept_with_its_places(style, shipped):
-    task = Refer(("the mug left of the kettle",), ((255, 0, 0),), (0, 0, 0))
+    task = ReferringSegmentation(("the mug left of the kettle",), ((255, 0, 0),), (0, 0, 0))
     tokens = shipped.read(task.prompt(style))
     assert (255, 0, 0) in levels(tokens)
     name = tokens.names[levels(tokens).index((255, 0, 0))]
@@ -138,8 +138,8 @@ def test_words_stay_in_their_order(shipped):
 def test_words_of_long_legends_live_in_their_colours_alone(shipped):
     many = {f"{name} thing": (i, 0, 9) for i, name in enumerate(["red", "blue", "tall", "wide", "old"])}
     few = dict(list(many.items())[:4])
-    assert len(shipped.read(Semantic(many, None).prompt()).words) == 3  # semantic, segmentation, of
-    assert len(shipped.read(Semantic(few, None).prompt()).words) == 3 + 8
+    assert len(shipped.read(SemanticSegmentation(many, None).prompt()).words) == 3  # semantic, segmentation, of
+    assert len(shipped.read(SemanticSegmentation(few, None).prompt()).words) == 3 + 8
 
 
 def test_what_is_kept_is_bounded(shipped):

@@ -87,7 +87,7 @@ def test_by_its_own_presence(stands):
     stands["sure"], stands["unsure"] = Stand(presence=0.8), Stand(presence=0.3)
     assert plantain.load("gated", spec={"model": "sure"}).predict(PHOTO, "segment the cat").masks.all()
     assert not plantain.load("gated", spec={"model": "unsure"}).predict(PHOTO, "segment the cat").masks.any()
-    found = plantain.load("gated", spec={"model": "unsure"}).predict(PHOTO, tasks.Instances("cat"))
+    found = plantain.load("gated", spec={"model": "unsure"}).predict(PHOTO, tasks.InstanceSegmentation("cat"))
     assert len(found) == 0 and found.masks.shape == (0, HIGH, WIDE)
     loose = plantain.load("gated", spec={"model": "unsure", "least": 0.2})
     assert loose.predict(PHOTO, "segment the cat").masks.all()
@@ -98,7 +98,7 @@ def test_by_a_judge_who_is_asked_as_the_paper_asks(stands, server):
     stands["stand"] = Stand(presence=0.1)
     gated = plantain.load("gated", spec={"model": "stand", "judge": {"url": f"{url}/v1", "model": "m"}})
     told[:] = [(200, "(A): Yes"), (200, "(B): No.")]
-    seen = gated.predict(PHOTO, tasks.Refer(("the cat", "a unicorn")))
+    seen = gated.predict(PHOTO, tasks.ReferringSegmentation(("the cat", "a unicorn")))
     assert seen.masks[0].all() and not seen.masks[1].any() and seen.presence == {"the cat": 1.0, "a unicorn": 0.0}
     path, _, body = heard[0]
     assert path == "/v1/chat/completions" and body["model"] == "m" and body["temperature"] == 0
@@ -110,7 +110,9 @@ def test_by_a_judge_who_is_asked_as_the_paper_asks(stands, server):
     )
 
 
-@pytest.mark.parametrize("task", [tasks.Refer("a cat"), tasks.Instances("cat"), tasks.Detect("cat")])
+@pytest.mark.parametrize(
+    "task", [tasks.ReferringSegmentation("a cat"), tasks.InstanceSegmentation("cat"), tasks.ObjectDetection("cat")]
+)
 def test_nobody_is_asked_to_paint_what_is_not_there(stands, server, task):
     url, told, _ = server
     stands["stand"] = Stand()
@@ -130,7 +132,7 @@ def test_a_query_becomes_a_phrase(stands, server):
     stands["stand"] = Stand(presence=0.7)
     told[:] = [(200, '"the red mug on the left".\n')]
     model = plantain.load("rewriting", spec={"model": "stand", "writer": {"url": url, "model": "m"}})
-    seen = model.predict(PHOTO, tasks.Refer("what could one drink from?"))
+    seen = model.predict(PHOTO, tasks.ReferringSegmentation("what could one drink from?"))
     assert stands["stand"].asked[0].text == "the red mug on the left"
     assert seen.names == ("what could one drink from?",) and seen.presence == {"what could one drink from?": 0.7}
     assert "what could one drink from?" in heard[0][2]["messages"][0]["content"][1]["text"]
@@ -142,7 +144,7 @@ def test_an_empty_phrase(stands, server):
     told[:] = [(200, "  \n")]
     with pytest.raises(PainterError, match="without words"):
         plantain.load("rewriting", spec={"model": "stand", "writer": {"url": url, "model": "m"}}).predict(
-            PHOTO, tasks.Refer("x y")
+            PHOTO, tasks.ReferringSegmentation("x y")
         )
 
 
@@ -155,7 +157,7 @@ def test_the_surest_answers(stands):
     routed = plantain.load("routed", spec={"ask": ["a", "b", "c"]})
     assert routed.predict(PHOTO, "metric depth").confidence.max() == pytest.approx(0.8)
     assert not stands["c"].asked
-    assert routed.predict(PHOTO, tasks.Instances("cat")).scores.tolist() == pytest.approx([0.8])
+    assert routed.predict(PHOTO, tasks.InstanceSegmentation("cat")).scores.tolist() == pytest.approx([0.8])
 
 
 def test_enough_is_enough(stands):

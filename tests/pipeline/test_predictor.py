@@ -17,7 +17,7 @@ from plantain.models.painting import Painting
 from plantain.pipeline.predictor import Predictor
 from plantain.pipeline.stream import AHEAD, stream
 from plantain.predictions.types import Depth
-from plantain.tasks import MetricDepth, Semantic
+from plantain.tasks import MetricDepth, SemanticSegmentation
 from plantain.tasks.language.parsing import parse
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
@@ -105,8 +105,8 @@ def test_passes_unmix_what_a_mean_painter_believes() -> None:
 
     model = Predictor(Function(mean_painter))
     names = [f"class {i}" for i in range(5)]
-    one = model.predict(PHOTO, Semantic.of(names, None))
-    four = model.predict(PHOTO, Semantic.of(names, None), passes=4)
+    one = model.predict(PHOTO, SemanticSegmentation.of(names, None))
+    four = model.predict(PHOTO, SemanticSegmentation.of(names, None), passes=4)
     assert (four.ids == belief.argmax(-1)).mean() > 0.97 > (one.ids == belief.argmax(-1)).mean()
     assert np.abs(four.probabilities - belief).mean() < 0.02
 
@@ -115,7 +115,7 @@ def test_more_classes_than_a_painting_holds_are_asked_in_groups() -> None:
     names = [f"class {i}" for i in range(70)]
     truth = np.random.default_rng(0).integers(0, 70, (60, 80))
     labels = plantain.Labels(ids=truth, classes=tuple(names), confidence=np.ones(truth.shape, np.float32))
-    answer = Predictor(Oracle(labels)).predict(PHOTO, Semantic.of(names))
+    answer = Predictor(Oracle(labels)).predict(PHOTO, SemanticSegmentation.of(names))
     assert answer.classes == tuple(names)
     assert (answer.ids == truth).all()
 

@@ -7,25 +7,50 @@ from hypothesis import strategies as st
 
 from plantain.tasks import (
     TASKS,
-    Detect,
-    Edges,
-    Instances,
-    Keypoints,
-    Matte,
+    EdgeDetection,
+    InstanceSegmentation,
+    KeypointDetection,
+    Matting,
     MetricDepth,
-    Normals,
-    Panoptic,
-    Refer,
+    ObjectDetection,
+    PanopticSegmentation,
+    ReferringSegmentation,
     RelativeDepth,
-    Semantic,
+    SemanticSegmentation,
+    SurfaceNormals,
     Task,
 )
 
 AWKWARD = [
-    "road", "traffic light", "a, b", 'the "red" one', "x is (1, 2, 3)", "{legend}", "[0, 0, 0]", "a; b: <1, 2, 3>", "'",
-    "two\nlines", "犬", "naïve café", "it's", "and", "is", "background ", "everything else", "none", "\\", '"', "{",
-    "}", "back\\slash", "wall: <0, 0, 0>", "cup in a colour of its own", "m. Colours: x.", "\u2028", "a" * 200,
-]  # fmt: skip
+    "road",
+    "traffic light",
+    "a, b",
+    'the "red" one',
+    "x is (1, 2, 3)",
+    "{legend}",
+    "[0, 0, 0]",
+    "a; b: <1, 2, 3>",
+    "'",
+    "two\nlines",
+    "犬",
+    "naïve café",
+    "it's",
+    "and",
+    "is",
+    "background ",
+    "everything else",
+    "none",
+    "\\",
+    '"',
+    "{",
+    "}",
+    "back\\slash",
+    "wall: <0, 0, 0>",
+    "cup in a colour of its own",
+    "m. Colours: x.",
+    "\u2028",
+    "a" * 200,
+]
 names = st.one_of(st.sampled_from(AWKWARD), st.text(min_size=1, max_size=30)).filter(lambda s: bool(s.strip()))
 class_names = names.filter(lambda s: s != "background")
 levels = st.integers(0, 255)
@@ -52,49 +77,51 @@ def metric_depths(draw: Callable) -> MetricDepth:
 
 
 @st.composite
-def semantics(draw: Callable) -> Semantic:
+def semantics(draw: Callable) -> SemanticSegmentation:
     legend, background = draw(legends())
-    return Semantic(legend, background, code=draw(codes(Semantic)))
+    return SemanticSegmentation(legend, background, code=draw(codes(SemanticSegmentation)))
 
 
 @st.composite
-def instances(draw: Callable) -> Instances:
-    code = draw(codes(Instances))
-    return Instances(draw(names), (0, 0, 0) if code == "centers" else draw(colours), code=code)
+def instances(draw: Callable) -> InstanceSegmentation:
+    code = draw(codes(InstanceSegmentation))
+    return InstanceSegmentation(draw(names), (0, 0, 0) if code == "centers" else draw(colours), code=code)
 
 
 @st.composite
-def refers(draw: Callable) -> Refer:
+def refers(draw: Callable) -> ReferringSegmentation:
     legend, background = draw(legends(background=False))
-    return Refer(tuple(legend), tuple(legend.values()), background, code=draw(codes(Refer)))
+    return ReferringSegmentation(
+        tuple(legend), tuple(legend.values()), background, code=draw(codes(ReferringSegmentation))
+    )
 
 
 @st.composite
-def keypoints(draw: Callable) -> Keypoints:
+def keypoints(draw: Callable) -> KeypointDetection:
     legend, _ = draw(legends(background=False))
     legend = {name: colour for name, colour in legend.items() if colour != (0, 0, 0)} or {"tip": (9, 9, 9)}
-    code = draw(codes(Keypoints))
-    return Keypoints(tuple(legend)[:3] if code == "channels" else legend, draw(names), code=code)
+    code = draw(codes(KeypointDetection))
+    return KeypointDetection(tuple(legend)[:3] if code == "channels" else legend, draw(names), code=code)
 
 
 @st.composite
-def panoptics(draw: Callable) -> Panoptic:
+def panoptics(draw: Callable) -> PanopticSegmentation:
     wanted = draw(st.lists(names, min_size=1, max_size=6, unique=True))
     cut = draw(st.integers(0, len(wanted)))
-    return Panoptic(tuple(wanted[:cut]), tuple(wanted[cut:]), code=draw(codes(Panoptic)))
+    return PanopticSegmentation(tuple(wanted[:cut]), tuple(wanted[cut:]), code=draw(codes(PanopticSegmentation)))
 
 
 BY_NAME: dict[str, st.SearchStrategy[Task]] = {
     "metric-depth": metric_depths(),
     "relative-depth": st.builds(RelativeDepth, st.sampled_from(["bright", "dark"]), code=codes(RelativeDepth)),
-    "normals": st.builds(Normals, code=codes(Normals)),
+    "normals": st.builds(SurfaceNormals, code=codes(SurfaceNormals)),
     "semantic": semantics(),
     "instances": instances(),
     "refer": refers(),
-    "detect": st.builds(Detect, names, code=codes(Detect)),
+    "detect": st.builds(ObjectDetection, names, code=codes(ObjectDetection)),
     "keypoints": keypoints(),
-    "edges": st.builds(Edges, code=codes(Edges)),
-    "matte": st.builds(Matte, names, code=codes(Matte)),
+    "edges": st.builds(EdgeDetection, code=codes(EdgeDetection)),
+    "matte": st.builds(Matting, names, code=codes(Matting)),
     "panoptic": panoptics(),
 }
 assert BY_NAME.keys() == TASKS.keys()

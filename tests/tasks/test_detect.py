@@ -4,26 +4,29 @@ import numpy as np
 import pytest
 
 from plantain.errors import TruthError, UsageError
-from plantain.predictions.types import Instances as Answer
-from plantain.tasks import Detect
+from plantain.predictions.types import Instances
+from plantain.tasks import ObjectDetection
 
 
-def truth(boxes, size=(160, 120)) -> Answer:
+def truth(boxes, size=(160, 120)) -> Instances:
     count = len(boxes)
-    return Answer(
-        boxes=np.array(boxes, np.float32).reshape(-1, 4), labels=np.zeros(count, int), classes=("cup",),
-        scores=np.ones(count, np.float32), confidence=np.ones((size[1], size[0]), np.float32),
-    )  # fmt: skip
+    return Instances(
+        boxes=np.array(boxes, np.float32).reshape(-1, 4),
+        labels=np.zeros(count, int),
+        classes=("cup",),
+        scores=np.ones(count, np.float32),
+        confidence=np.ones((size[1], size[0]), np.float32),
+    )
 
 
 def match(found: np.ndarray, box) -> float:
     return float(np.abs(found - np.array(box)).max(axis=1).min())
 
 
-@pytest.mark.parametrize("code", [None, *Detect.codes])
+@pytest.mark.parametrize("code", [None, *ObjectDetection.codes])
 def test_decode_inverts_encode(code) -> None:
     boxes = [(10, 10, 50, 60), (70, 20, 110, 60), (20, 80, 140, 115)]
-    task = Detect("cup", code=code)
+    task = ObjectDetection("cup", code=code)
     read = task.decode(task.encode(truth(boxes)))
     assert len(read) == 3
     assert max(match(read.boxes, b) for b in boxes) <= 1.5
@@ -34,30 +37,30 @@ def test_decode_inverts_encode(code) -> None:
 
 def test_a_half_hidden_box_is_made_whole() -> None:
     big, small = (20, 20, 120, 100), (70, 10, 130, 110)
-    task = Detect("cup")
+    task = ObjectDetection("cup")
     truths = truth([big, (80, 15, 125, 105)])
     read = task.decode(task.encode(truths))
     assert match(read.boxes, big) <= 3, small
 
 
-@pytest.mark.parametrize("code", list(Detect.codes))
+@pytest.mark.parametrize("code", list(ObjectDetection.codes))
 def test_no_box(code) -> None:
-    task = Detect("cup", code=code)
+    task = ObjectDetection("cup", code=code)
     read = task.decode(task.encode(truth([])))
     assert read.boxes.shape == (0, 4)
     assert read.presence == {"cup": 0.0}
 
 
 def test_colours_are_the_centres() -> None:
-    painted = Detect("cup").encode(truth([(40, 30, 120, 90)]))  # centre of the picture
+    painted = ObjectDetection("cup").encode(truth([(40, 30, 120, 90)]))  # centre of the picture
     assert painted[60, 80].tolist() == [128, 128, 255]
     assert painted[0, 0].tolist() == [0, 0, 0]
 
 
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="non-empty"):
-        Detect("")
+        ObjectDetection("")
     with pytest.raises(TruthError, match="Instances"):
-        Detect("cup").encode(np.zeros((2, 4)))
+        ObjectDetection("cup").encode(np.zeros((2, 4)))
     with pytest.raises(TruthError, match="right >= left"):
-        Detect("cup").encode(truth([(5, 5, 1, 9)]))
+        ObjectDetection("cup").encode(truth([(5, 5, 1, 9)]))

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from plantain.errors import TruthError, UsageError
-from plantain.tasks import Edges, Matte
+from plantain.tasks import EdgeDetection, Matting
 
 planes = arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.floats(0, 1, width=32))
 
 
-@pytest.mark.parametrize("task", [Edges(), Matte(), Matte("the cat", code="alpha")])
+@pytest.mark.parametrize("task", [EdgeDetection(), Matting(), Matting("the cat", code="alpha")])
 @settings(max_examples=20)
 @given(values=planes)
 def test_decode_inverts_encode(task, values) -> None:
@@ -24,23 +24,23 @@ def test_decode_inverts_encode(task, values) -> None:
 def test_colour_is_doubted() -> None:
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
-    for task in (Edges(), Matte()):
+    for task in (EdgeDetection(), Matting()):
         assert task.decode(red).confidence.max() < 0.05
 
 
 def test_matte_knows_whether_the_thing_is_there() -> None:
-    full = Matte("cat").decode(np.full((8, 8, 3), 255, np.uint8))
-    none = Matte("cat").decode(np.zeros((8, 8, 3), np.uint8))
+    full = Matting("cat").decode(np.full((8, 8, 3), 255, np.uint8))
+    none = Matting("cat").decode(np.zeros((8, 8, 3), np.uint8))
     assert full.presence == {"cat": pytest.approx(1.0)}
     assert none.presence == {"cat": pytest.approx(0.0)}
 
 
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="non-empty"):
-        Matte(" ")
+        Matting(" ")
     with pytest.raises(TruthError, match="one plane"):
-        Edges().encode(np.zeros((2, 3, 3)))
+        EdgeDetection().encode(np.zeros((2, 3, 3)))
     with pytest.raises(TruthError, match=r"0\.\.1"):
-        Matte().encode(np.full((3, 3), -0.5))
+        Matting().encode(np.full((3, 3), -0.5))
     with pytest.raises(TruthError, match="shape"):
-        Edges().encode(np.zeros(3))
+        EdgeDetection().encode(np.zeros(3))

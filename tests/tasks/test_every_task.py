@@ -10,15 +10,23 @@ from hypothesis.extra.numpy import arrays
 
 from plantain.errors import UnknownName, UsageError
 from plantain.predictions.types import KINDS
-from plantain.tasks import TASKS, Detect, Instances, Keypoints, Panoptic, Refer, Semantic
+from plantain.tasks import (
+    TASKS,
+    InstanceSegmentation,
+    KeypointDetection,
+    ObjectDetection,
+    PanopticSegmentation,
+    ReferringSegmentation,
+    SemanticSegmentation,
+)
 
 PLAIN = {
-    "semantic": Semantic.of(["road", "sky", "car"]),
-    "instances": Instances("cup"),
-    "refer": Refer(("the cup", "the plate")),
-    "detect": Detect("cup"),
-    "keypoints": Keypoints(("nose", "left eye", "right eye")),
-    "panoptic": Panoptic(("road", "sky"), ("car", "person")),
+    "semantic": SemanticSegmentation.of(["road", "sky", "car"]),
+    "instances": InstanceSegmentation("cup"),
+    "refer": ReferringSegmentation(("the cup", "the plate")),
+    "detect": ObjectDetection("cup"),
+    "keypoints": KeypointDetection(("nose", "left eye", "right eye")),
+    "panoptic": PanopticSegmentation(("road", "sky"), ("car", "person")),
 }
 QUESTIONS = [
     dataclasses.replace(PLAIN[name] if name in PLAIN else cls(), code=code)

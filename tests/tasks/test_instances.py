@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from plantain.errors import TruthError, UsageError
-from plantain.predictions.types import Instances as Answer
-from plantain.tasks import Instances
+from plantain.predictions.types import Instances
+from plantain.tasks import InstanceSegmentation
 
 BOXES = [(10, 10, 40, 40), (60, 15, 100, 50), (20, 60, 50, 100), (90, 70, 130, 110)]
 
@@ -21,9 +21,9 @@ def best_ious(found: np.ndarray, masks: np.ndarray) -> list[float]:
     return [max(((m & f).sum() / (m | f).sum() for f in found), default=0.0) for m in masks]
 
 
-@pytest.mark.parametrize("code", [None, *Instances.codes])
+@pytest.mark.parametrize("code", [None, *InstanceSegmentation.codes])
 def test_decode_inverts_encode(code) -> None:
-    task = Instances("box", code=code)
+    task = InstanceSegmentation("box", code=code)
     read = task.decode(task.encode(squares()))
     assert len(read) == 4
     assert min(best_ious(read.masks, squares())) > 0.97
@@ -35,9 +35,9 @@ def test_decode_inverts_encode(code) -> None:
         assert min(np.abs(read.boxes - box).max(axis=1)) <= 1
 
 
-@pytest.mark.parametrize("code", list(Instances.codes))
+@pytest.mark.parametrize("code", list(InstanceSegmentation.codes))
 def test_nothing_there_is_no_instance(code) -> None:
-    task = Instances("box", code=code)
+    task = InstanceSegmentation("box", code=code)
     read = task.decode(task.encode(np.zeros((0, 30, 40), bool)))
     assert len(read) == 0
     assert read.boxes.shape == (0, 4)
@@ -48,7 +48,7 @@ def test_nothing_there_is_no_instance(code) -> None:
 
 @pytest.mark.parametrize("code", ["blobs", "blobs-vb"])
 def test_a_coloured_background_is_kept(code) -> None:
-    task = Instances("box", (88, 50, 82), code=code)
+    task = InstanceSegmentation("box", (88, 50, 82), code=code)
     painted = task.encode(squares())
     assert painted[0, 0].tolist() == [88, 50, 82]
     assert len(task.decode(painted)) == 4
@@ -56,37 +56,41 @@ def test_a_coloured_background_is_kept(code) -> None:
 
 def test_only_the_class_that_is_asked_for_is_painted() -> None:
     masks = squares()
-    truth = Answer(
-        masks=masks, boxes=np.array(BOXES, float), labels=np.array([0, 1, 1, 0]), classes=("cup", "plate"),
-        scores=np.ones(4), confidence=np.ones(masks.shape[1:]),
-    )  # fmt: skip
-    painted = Instances("plate").encode(truth)
+    truth = Instances(
+        masks=masks,
+        boxes=np.array(BOXES, float),
+        labels=np.array([0, 1, 1, 0]),
+        classes=("cup", "plate"),
+        scores=np.ones(4),
+        confidence=np.ones(masks.shape[1:]),
+    )
+    painted = InstanceSegmentation("plate").encode(truth)
     assert np.array_equal(painted.any(-1), masks[1] | masks[2])
 
 
 def test_an_ordinary_picture_is_doubted() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    for code in Instances.codes:
-        assert Instances("cup", code=code).decode(noise).confidence.mean() < 0.6
+    for code in InstanceSegmentation.codes:
+        assert InstanceSegmentation("cup", code=code).decode(noise).confidence.mean() < 0.6
 
 
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="non-empty"):
-        Instances("")
+        InstanceSegmentation("")
     with pytest.raises(UsageError, match="black background"):
-        Instances("cup", (1, 2, 3), code="centers")
+        InstanceSegmentation("cup", (1, 2, 3), code="centers")
     with pytest.raises(TruthError, match="true or false"):
-        Instances("cup").encode(np.full((1, 2, 2), 3))
+        InstanceSegmentation("cup").encode(np.full((1, 2, 2), 3))
     with pytest.raises(TruthError, match="shape"):
-        Instances("cup").encode(np.zeros((2, 2), bool))
-    no_masks = Answer(
+        InstanceSegmentation("cup").encode(np.zeros((2, 2), bool))
+    no_masks = Instances(
         boxes=np.zeros((1, 4)), labels=np.zeros(1, int), classes=("cup",), scores=np.ones(1), confidence=np.ones((3, 3))
     )
     with pytest.raises(TruthError, match="no masks"):
-        Instances("cup").encode(no_masks)
+        InstanceSegmentation("cup").encode(no_masks)
 
 
 def test_a_coloured_background_refuses_the_favourite_that_cannot_have_one() -> None:
     favourites = {"instances": "centers"}
-    assert Instances("cup").resolve(favourites).code == "centers"
-    assert Instances("cup", (9, 9, 9)).resolve(favourites).code == "blobs"
+    assert InstanceSegmentation("cup").resolve(favourites).code == "centers"
+    assert InstanceSegmentation("cup", (9, 9, 9)).resolve(favourites).code == "blobs"

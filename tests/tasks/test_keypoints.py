@@ -6,18 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantain.errors import TruthError, UsageError
-from plantain.predictions.types import Keypoints as Answer
-from plantain.tasks import COCO_17, Keypoints
+from plantain.predictions.types import Keypoints
+from plantain.tasks import COCO_17, KeypointDetection
 from plantain.tasks.keypoints import bright_colours
 
 
-def truth(points: dict[str, tuple[float, float]], size: tuple[int, int] = (160, 120)) -> Answer:
+def truth(points: dict[str, tuple[float, float]], size: tuple[int, int] = (160, 120)) -> Keypoints:
     width, height = size
     names = tuple(points)
     xy = np.array([points[n] for n in names], np.float32).reshape(-1, 2)
     seen = np.ones(len(names), bool)
     sure = np.ones((height, width), np.float32)
-    return Answer(xy=xy, visible=seen, names=names, scores=seen.astype(np.float32), confidence=sure)
+    return Keypoints(xy=xy, visible=seen, names=names, scores=seen.astype(np.float32), confidence=sure)
 
 
 def blur(rgb: np.ndarray, radius: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def blur(rgb: np.ndarray, radius: int) -> np.ndarray:
 @settings(max_examples=25)
 @given(x=st.floats(12, 148), y=st.floats(12, 108), radius=st.sampled_from([0, 2, 4]))
 def test_a_lone_point_comes_back_within_half_a_pixel(x, y, radius) -> None:
-    task = Keypoints({"nose": (255, 0, 0), "tail": (0, 0, 255)})
+    task = KeypointDetection({"nose": (255, 0, 0), "tail": (0, 0, 255)})
     read = task.decode(blur(task.encode(truth({"nose": (x, y)})), radius))
     assert np.abs(read.xy[0] - (x, y)).max() < 0.6
     assert read.visible.tolist() == [True, False]
@@ -44,7 +44,7 @@ def test_a_whole_body_comes_back() -> None:
     rng = np.random.default_rng(3)
     grid = [(20.0 + 40 * i, 20.0 + 40 * j) for i in range(5) for j in range(4)]
     spots = [(x + rng.uniform(-5, 5), y + rng.uniform(-5, 5)) for x, y in grid][:17]
-    task = Keypoints()
+    task = KeypointDetection()
     read = task.decode(task.encode(truth(dict(zip(COCO_17, spots, strict=True)), (240, 180))))
     assert read.visible.all()
     assert np.abs(read.xy - np.array(spots)).max() < 0.6
@@ -53,7 +53,7 @@ def test_a_whole_body_comes_back() -> None:
 
 
 def test_faint_discs_score_less() -> None:
-    task = Keypoints({"nose": (255, 0, 0)})
+    task = KeypointDetection({"nose": (255, 0, 0)})
     painted = task.encode(truth({"nose": (80, 60)}))
     scores = [float(task.decode((painted * share).astype(np.uint8)).scores[0]) for share in (1.0, 0.6, 0.3, 0.05)]
     assert scores == sorted(scores, reverse=True)
@@ -66,14 +66,14 @@ def test_faint_discs_score_less() -> None:
 
 
 def test_a_stray_pixel_does_not_pull_the_point() -> None:
-    task = Keypoints({"nose": (255, 0, 0)})
+    task = KeypointDetection({"nose": (255, 0, 0)})
     painted = task.encode(truth({"nose": (40, 40)}))
     painted[100:102, 150:152] = (255, 0, 0)
     assert np.abs(task.decode(painted).xy[0] - 40).max() < 0.6
 
 
 def test_overlapping_discs_are_both_seen() -> None:
-    task = Keypoints({"left eye": (255, 0, 0), "right eye": (0, 0, 255)})
+    task = KeypointDetection({"left eye": (255, 0, 0), "right eye": (0, 0, 255)})
     read = task.decode(task.encode(truth({"left eye": (60, 60), "right eye": (64, 60)})))
     assert read.visible.all()
     assert np.abs(read.xy - [(60, 60), (64, 60)]).max() < 2.5
@@ -87,7 +87,7 @@ def test_default_colours_differ_in_direction() -> None:
 
 
 def test_many_points_go_in_groups() -> None:
-    task = Keypoints([f"face point {i}" for i in range(1, 69)], "face")
+    task = KeypointDetection([f"face point {i}" for i in range(1, 69)], "face")
     parts = task.parts()
     assert [len(p.names) for p in parts] == [64, 4]
     assert all(p.thing == "face" for p in parts)
@@ -96,7 +96,7 @@ def test_many_points_go_in_groups() -> None:
 
 
 def test_channels_hold_three_points_however_unsure() -> None:
-    task = Keypoints(("a", "b", "c"), code="channels")
+    task = KeypointDetection(("a", "b", "c"), code="channels")
     where = {"a": (60, 60), "b": (62, 60), "c": (120, 30)}
     painted = task.encode(truth(where))
     assert (painted == (255, 255, 0)).all(-1).any(), "discs add up"
@@ -107,23 +107,23 @@ def test_channels_hold_three_points_however_unsure() -> None:
 
 
 def test_channels_are_asked_three_at_a_time() -> None:
-    task = Keypoints().resolve({"keypoints": "channels"})
+    task = KeypointDetection().resolve({"keypoints": "channels"})
     assert [len(p.names) for p in task.parts()] == [3, 3, 3, 3, 3, 2]
     assert task.parts()[-1].legend == (("left ankle", (255, 0, 0)), ("right ankle", (0, 255, 0)))
-    chosen = Keypoints({"nose": (9, 9, 255)})
+    chosen = KeypointDetection({"nose": (9, 9, 255)})
     assert chosen.resolve({"keypoints": "channels"}).code == "discs", "who gives colours gets them"
     with pytest.raises(UsageError, match="colours out"):
-        Keypoints({"nose": (9, 9, 255)}, code="channels")
+        KeypointDetection({"nose": (9, 9, 255)}, code="channels")
 
 
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="2 points"):
-        Keypoints(("a", "b"), colours=((1, 2, 3),))
+        KeypointDetection(("a", "b"), colours=((1, 2, 3),))
     with pytest.raises(UsageError, match="same colour"):
-        Keypoints({"a": (0, 0, 0)})
+        KeypointDetection({"a": (0, 0, 0)})
     with pytest.raises(UsageError, match="twice"):
-        Keypoints(("a", "a"))
+        KeypointDetection(("a", "a"))
     with pytest.raises(TruthError, match="Keypoints"):
-        Keypoints().encode(np.zeros((3, 2)))
+        KeypointDetection().encode(np.zeros((3, 2)))
     with pytest.raises(TruthError, match="finite"):
-        Keypoints().encode(truth({"nose": (np.nan, 3)}))
+        KeypointDetection().encode(truth({"nose": (np.nan, 3)}))

@@ -15,17 +15,17 @@ from plantain.errors import UnknownName, UsageError
 from plantain.tasks import (
     STYLES,
     TASKS,
-    Detect,
-    Edges,
-    Instances,
-    Keypoints,
-    Matte,
+    EdgeDetection,
+    InstanceSegmentation,
+    KeypointDetection,
+    Matting,
     MetricDepth,
-    Normals,
-    Panoptic,
-    Refer,
+    ObjectDetection,
+    PanopticSegmentation,
+    ReferringSegmentation,
     RelativeDepth,
-    Semantic,
+    SemanticSegmentation,
+    SurfaceNormals,
     Task,
 )
 from plantain.tasks.language.parsing import interpret, parse
@@ -83,7 +83,7 @@ SAID = {
 
 @pytest.mark.parametrize("style", SAID)
 def test_wording_of_one_referent(style: str) -> None:
-    assert Refer("the red mug").prompt(style).startswith(SAID[style])
+    assert ReferringSegmentation("the red mug").prompt(style).startswith(SAID[style])
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -100,14 +100,17 @@ def test_every_prompt_names_its_task_and_its_code(name: str, style: str) -> None
 
 def _plain(name: str):
     made = {
-        "semantic": Semantic({"road": (128, 64, 128)}, (0, 0, 0)), "instances": Instances("cup"),
-        "refer": Refer("the cup"), "detect": Detect("cup"), "panoptic": Panoptic(("sky",), ("car",)),
-    }  # fmt: skip
+        "semantic": SemanticSegmentation({"road": (128, 64, 128)}, (0, 0, 0)),
+        "instances": InstanceSegmentation("cup"),
+        "refer": ReferringSegmentation("the cup"),
+        "detect": ObjectDetection("cup"),
+        "panoptic": PanopticSegmentation(("sky",), ("car",)),
+    }
     return made[name] if name in made else TASKS[name]()
 
 
 def test_colours_come_after_their_names() -> None:
-    task = Semantic({"road": (128, 64, 128), "sky": (70, 130, 180)}, background=(0, 0, 0))
+    task = SemanticSegmentation({"road": (128, 64, 128), "sky": (70, 130, 180)}, background=(0, 0, 0))
     assert "road is (128, 64, 128), sky is (70, 130, 180)" in task.prompt()
     assert "the background, is (0, 0, 0)" in task.prompt()
     assert '"road": [128, 64, 128]' in task.prompt("json")
@@ -115,50 +118,58 @@ def test_colours_come_after_their_names() -> None:
 
 
 def test_absence_is_said() -> None:
-    for task in (Refer("a cat", background=(1, 2, 3)), Instances("cat", (1, 2, 3))):
+    for task in (ReferringSegmentation("a cat", background=(1, 2, 3)), InstanceSegmentation("cat", (1, 2, 3))):
         assert "if there is none, paint everything (1, 2, 3)" in task.prompt()
 
 
 def test_unknown_style_says_the_styles() -> None:
     with pytest.raises(UnknownName, match="imperative"):
-        Edges().prompt("poem")
+        EdgeDetection().prompt("poem")
 
 
 R, G, B, W, K = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 OTHERS = {  # made prompts in the shapes that published ones have
     "A per-pixel class map of the input. The pears are represented by (255, 0, 0). The jugs are shown in (0, 255, 0)."
-    "": Semantic({"pears": R, "jugs": G}, K),
-    "Make a semantic segmentation. The lamp is #ff0000. The stain on the table is #40FFC"
-    "": Semantic({"lamp": R, "stain on the table": (64, 255, 192)}, K),
+    "": SemanticSegmentation({"pears": R, "jugs": G}, K),
+    "Make a semantic segmentation. The lamp is #ff0000. The stain on the table is #40FFC": SemanticSegmentation(
+        {"lamp": R, "stain on the table": (64, 255, 192)}, K
+    ),
     'Semantic segmentation with this mapping: {"dog tail": <255, 0, 0>, "bus": <0, 0, 255>, "background": <9, 0, 9>}'
-    "": Semantic({"dog tail": R, "bus": B}, (9, 0, 9)),
-    "Make an instance segmentation of this photo. Each slice of pie is colored differently."
-    "": Instances("slice of pie"),
+    "": SemanticSegmentation({"dog tail": R, "bus": B}, (9, 0, 9)),
+    "Make an instance segmentation of this photo. Each slice of pie is colored differently.": InstanceSegmentation(
+        "slice of pie"
+    ),
     'Segmentation of the input. The "moon"-shaped biscuit instances are each represented by a unique, solid color. '
-    "Background is RGB(8, 50, 82).": Instances('"moon"-shaped biscuit', (8, 50, 82)),
+    "Background is RGB(8, 50, 82).": InstanceSegmentation('"moon"-shaped biscuit', (8, 50, 82)),
     "This shows segmentation masks for the marbles from the input. The background is set to #10aa05. Each marble "
-    "instance is a round mask, and a different color is used for each mask.": Instances("marble", (16, 170, 5)),
+    "instance is a round mask, and a different color is used for each mask.": InstanceSegmentation(
+        "marble", (16, 170, 5)
+    ),
     "This shows segmentation masks for the eggs. The background is set to white color. Each egg is represented by a "
-    "different color.": Instances("egg", W),
-    "Segment the jars, with different colors for different makers. The background will be black.": Instances("jar"),
+    "different color.": InstanceSegmentation("egg", W),
+    "Segment the jars, with different colors for different makers. The background will be black.": InstanceSegmentation(
+        "jar"
+    ),
     "Segmentation masks of the image. The background is black color. The judge's marks in red and blue ink are "
-    "rendered as cyan color.": Refer("judge's marks in red and blue ink", (0, 255, 255)),
+    "rendered as cyan color.": ReferringSegmentation("judge's marks in red and blue ink", (0, 255, 255)),
     "A segmentation map. The jumping dog is rendered in red, the dog that is drinking is in blue."
-    "": Refer(("jumping dog", "dog that is drinking"), (R, B)),
+    "": ReferringSegmentation(("jumping dog", "dog that is drinking"), (R, B)),
     "Masks from the image. The background is black color. The old radio is represented by a solid yellow."
-    "": Refer("old radio", (255, 255, 0)),
+    "": ReferringSegmentation("old radio", (255, 255, 0)),
     "The metric depth of this place in the rainbow (black-red-yellow-green-cyan-blue-violet-white) color palette."
     "": MetricDepth(code="cube"),
     "The metric depth as an image. Visualized in the rainbow colormap.": MetricDepth(code="cube"),
     "Make a metric depth map of the given image.": MetricDepth(),
     "A depth map in plasma colors.": MetricDepth(code="plasma"),
     "A relative depth map; near pixels are dark.": RelativeDepth("dark"),
-    "Make a surface normal map of the given image.": Normals(),
-    "segment wall: red, floor = #0000ff": Semantic({"wall": R, "floor": B}, K),
-    "segment the person (255, 0, 0) and the dog (0, 0, 255), background white": Refer(("person", "dog"), (R, B), W),
-    "road (255,0,0), sky (0,0,255)": Semantic({"road": R, "sky": B}, K),
-    "Semantic segmentation: the ink is black, the paper is white.": Semantic({"ink": K, "paper": W}),
-}  # fmt: skip
+    "Make a surface normal map of the given image.": SurfaceNormals(),
+    "segment wall: red, floor = #0000ff": SemanticSegmentation({"wall": R, "floor": B}, K),
+    "segment the person (255, 0, 0) and the dog (0, 0, 255), background white": ReferringSegmentation(
+        ("person", "dog"), (R, B), W
+    ),
+    "road (255,0,0), sky (0,0,255)": SemanticSegmentation({"road": R, "sky": B}, K),
+    "Semantic segmentation: the ink is black, the paper is white.": SemanticSegmentation({"ink": K, "paper": W}),
+}
 
 
 @pytest.mark.parametrize("text", OTHERS)
@@ -175,38 +186,38 @@ TYPED = {
     "depth up to 10 metres": MetricDepth(far_m=10),
     "relative depth": RelativeDepth(),
     "what is closer?": RelativeDepth(),
-    "normals please": Normals(),
-    "Show me the surface normals of this photo, please.": Normals(),
-    "segment wall, floor, bed": Semantic.of(["wall", "floor", "bed"]),
-    'segment "wall, old" and floor': Semantic.of(["wall, old", "floor"]),
-    "semantic segmentation of road, sky and car": Semantic.of(["road", "sky", "car"]),
-    "label wall, floor": Semantic.of(["wall", "floor"]),
-    "segment the person": Refer("the person"),
-    "segment the main object": Refer("main object"),
-    "mask of the dog": Refer("the dog"),
-    "segment the red mug and the plate": Refer(("the red mug", "the plate")),
-    "segment the black and white cat": Refer("the black and white cat"),
-    "Segment the man in black.": Refer("the man in black"),
-    "where is the dog?": Refer("the dog"),
-    "find the cups": Instances("cup"),
-    "where are the cups": Instances("cup"),
-    "count the people": Instances("person"),
-    "how many sheep are there in this picture?": Instances("sheep"),
-    "segment every apple": Instances("apple"),
-    "segment all the boxes individually": Instances("box"),
-    "instances of chairs": Instances("chair"),
-    "detect cars": Detect("car"),
-    "draw boxes around the bottles": Detect("bottle"),
-    "edges": Edges(),
-    "find the edges": Edges(),
-    "keypoints of the person": Keypoints(),
-    "pose": Keypoints(),
-    "keypoints of the dog: nose, tail": Keypoints(("nose", "tail"), "dog"),
-    "matte": Matte(),
-    "remove the background": Matte(),
-    "alpha matte of the cat": Matte("cat"),
-    "cut out the dog": Matte("dog"),
-    "panoptic: road, sky; people, cars": Panoptic(("road", "sky"), ("person", "car")),
+    "normals please": SurfaceNormals(),
+    "Show me the surface normals of this photo, please.": SurfaceNormals(),
+    "segment wall, floor, bed": SemanticSegmentation.of(["wall", "floor", "bed"]),
+    'segment "wall, old" and floor': SemanticSegmentation.of(["wall, old", "floor"]),
+    "semantic segmentation of road, sky and car": SemanticSegmentation.of(["road", "sky", "car"]),
+    "label wall, floor": SemanticSegmentation.of(["wall", "floor"]),
+    "segment the person": ReferringSegmentation("the person"),
+    "segment the main object": ReferringSegmentation("main object"),
+    "mask of the dog": ReferringSegmentation("the dog"),
+    "segment the red mug and the plate": ReferringSegmentation(("the red mug", "the plate")),
+    "segment the black and white cat": ReferringSegmentation("the black and white cat"),
+    "Segment the man in black.": ReferringSegmentation("the man in black"),
+    "where is the dog?": ReferringSegmentation("the dog"),
+    "find the cups": InstanceSegmentation("cup"),
+    "where are the cups": InstanceSegmentation("cup"),
+    "count the people": InstanceSegmentation("person"),
+    "how many sheep are there in this picture?": InstanceSegmentation("sheep"),
+    "segment every apple": InstanceSegmentation("apple"),
+    "segment all the boxes individually": InstanceSegmentation("box"),
+    "instances of chairs": InstanceSegmentation("chair"),
+    "detect cars": ObjectDetection("car"),
+    "draw boxes around the bottles": ObjectDetection("bottle"),
+    "edges": EdgeDetection(),
+    "find the edges": EdgeDetection(),
+    "keypoints of the person": KeypointDetection(),
+    "pose": KeypointDetection(),
+    "keypoints of the dog: nose, tail": KeypointDetection(("nose", "tail"), "dog"),
+    "matte": Matting(),
+    "remove the background": Matting(),
+    "alpha matte of the cat": Matting("cat"),
+    "cut out the dog": Matting("dog"),
+    "panoptic: road, sky; people, cars": PanopticSegmentation(("road", "sky"), ("person", "car")),
 }
 
 
@@ -250,9 +261,12 @@ def test_the_published_prompts_are_read() -> None:
     if not root or not (Path(root) / "vision-banana-page" / "pairs.json").exists():
         pytest.skip("set PLANTAIN_DATA to the folder that holds vision-banana-page/pairs.json")
     wanted = {
-        "semantic_segmentation": Semantic, "instance_segmentation": Instances, "referring_segmentation": Refer,
-        "metric_depth": MetricDepth, "surface_normals": Normals,
-    }  # fmt: skip
+        "semantic_segmentation": SemanticSegmentation,
+        "instance_segmentation": InstanceSegmentation,
+        "referring_segmentation": ReferringSegmentation,
+        "metric_depth": MetricDepth,
+        "surface_normals": SurfaceNormals,
+    }
     rows = json.loads((Path(root) / "vision-banana-page" / "pairs.json").read_text())["pairs"]
     read = [(row, parse(row["prompt"])) for row in rows if row["prompt"]]
     assert len(read) >= 23
@@ -263,7 +277,7 @@ def test_the_published_prompts_are_read() -> None:
 
 
 def _painted(task) -> dict:
-    pairs = dict(task.entries) if isinstance(task, Semantic) else dict(getattr(task, "targets", ()))
+    pairs = dict(task.entries) if isinstance(task, SemanticSegmentation) else dict(getattr(task, "targets", ()))
     return {**pairs, "background": task.background}
 
 

@@ -8,10 +8,18 @@ import pytest
 from plantain.errors import UsageError
 from plantain.models.painting import Painting
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals
-from plantain.tasks import Detect, Edges, MetricDepth, Panoptic, Refer, RelativeDepth, Semantic
-from plantain.tasks import Instances as FindInstances
-from plantain.tasks import Keypoints as FindKeypoints
-from plantain.tasks import Normals as FindNormals
+from plantain.tasks import (
+    EdgeDetection,
+    InstanceSegmentation,
+    KeypointDetection,
+    MetricDepth,
+    ObjectDetection,
+    PanopticSegmentation,
+    ReferringSegmentation,
+    RelativeDepth,
+    SemanticSegmentation,
+    SurfaceNormals,
+)
 from plantain.tasks.merge import merge
 
 from .test_panoptic import scene
@@ -58,10 +66,10 @@ def normal(*vector) -> Normals:
 
 
 def test_normals_are_averaged() -> None:
-    merged = merge(FindNormals(), [normal(1, 0, 1), normal(-1, 0, 1)])
+    merged = merge(SurfaceNormals(), [normal(1, 0, 1), normal(-1, 0, 1)])
     assert np.allclose(merged.xyz, (0, 0, 1), atol=1e-6)
     assert merged.confidence == pytest.approx(np.sqrt(0.5), abs=1e-3)
-    same = merge(FindNormals(), [normal(1, 0, 1)] * 3)
+    same = merge(SurfaceNormals(), [normal(1, 0, 1)] * 3)
     assert same.confidence == pytest.approx(1)
 
 
@@ -71,14 +79,14 @@ def labels(ids, classes=("a", "b"), sure=1.0, colors=()) -> Labels:
 
 
 def test_labels_of_one_legend_are_voted_on() -> None:
-    task = Semantic.of(["a", "b"])
+    task = SemanticSegmentation.of(["a", "b"])
     merged = merge(task, [labels([[0, 1, -1]]), labels([[0, 0, -1]]), labels([[0, 1, 1]])])
     assert merged.ids.tolist() == [[0, 1, -1]]
     assert merged.confidence[0] == pytest.approx([1, 2 / 3, 2 / 3])
 
 
 def test_groups_of_classes_are_joined() -> None:
-    task = Semantic.of([f"class {i}" for i in range(70)])
+    task = SemanticSegmentation.of([f"class {i}" for i in range(70)])
     parts = task.parts()
     truth = np.random.default_rng(0).integers(-1, 70, (12, 15))
     whole = Labels(ids=truth, classes=task.classes, confidence=np.ones(truth.shape, np.float32))
@@ -90,7 +98,8 @@ def test_groups_of_classes_are_joined() -> None:
 
 def test_groups_that_both_claim_a_pixel_are_doubted() -> None:
     merged = merge(
-        [Semantic.of(["a"]), Semantic.of(["b"])], [labels([[0, 0]], ("a",), 0.9), labels([[0, -1]], ("b",), 0.6)]
+        [SemanticSegmentation.of(["a"]), SemanticSegmentation.of(["b"])],
+        [labels([[0, 0]], ("a",), 0.9), labels([[0, -1]], ("b",), 0.6)],
     )
     assert merged.ids.tolist() == [[0, 0]]
     assert merged.confidence[0, 0] < merged.confidence[0, 1]
@@ -99,7 +108,7 @@ def test_groups_that_both_claim_a_pixel_are_doubted() -> None:
 @pytest.mark.parametrize("background", [None, (0, 0, 0)])
 def test_paintings_under_several_legends_are_unmixed(background) -> None:
     """A net that paints the mean of its belief: one painting may look like a third class, two passes tell."""
-    task = Semantic.of([f"class {i}" for i in range(5)], background)
+    task = SemanticSegmentation.of([f"class {i}" for i in range(5)], background)
     truth = np.random.default_rng(1).dirichlet(np.ones(5) * 0.3, (10, 12)).astype(np.float32)
     passes = task.passes(3, seed=2)
     answers = []
@@ -118,10 +127,14 @@ def things(boxes, scores, masks=True, size=(120, 160)) -> Instances:
     for mask, (left, top, right, bottom) in zip(stack, boxes, strict=True):
         mask[top:bottom, left:right] = True
     return Instances(
-        masks=stack if masks else None, boxes=np.array(boxes, np.float32).reshape(-1, 4),
-        labels=np.zeros(len(boxes), np.int64), classes=("cup",), scores=np.array(scores, np.float32),
-        confidence=np.ones(size, np.float32), presence={"cup": max(scores, default=0.0)},
-    )  # fmt: skip
+        masks=stack if masks else None,
+        boxes=np.array(boxes, np.float32).reshape(-1, 4),
+        labels=np.zeros(len(boxes), np.int64),
+        classes=("cup",),
+        scores=np.array(scores, np.float32),
+        confidence=np.ones(size, np.float32),
+        presence={"cup": max(scores, default=0.0)},
+    )
 
 
 @pytest.mark.parametrize("masks", [True, False])
@@ -131,7 +144,7 @@ def test_instances_are_matched_and_averaged(masks) -> None:
         things([(12, 10, 52, 50)], [0.9], masks),
         things([(11, 10, 51, 50), (82, 20, 122, 60), (130, 90, 150, 110)], [0.9, 0.7, 0.4], masks),
     ]
-    merged = merge(FindInstances("cup"), answers)
+    merged = merge(InstanceSegmentation("cup"), answers)
     assert len(merged) == 2  # the third thing is in one of three only
     assert np.allclose(merged.boxes[0], (11, 10, 51, 50), atol=0.2)
     assert merged.scores == pytest.approx([0.9, 0.5])
@@ -141,7 +154,7 @@ def test_instances_are_matched_and_averaged(masks) -> None:
 
 
 def test_no_instances_merge_to_none() -> None:
-    merged = merge(Detect("cup"), [things([], [], masks=False)] * 2)
+    merged = merge(ObjectDetection("cup"), [things([], [], masks=False)] * 2)
     assert len(merged) == 0
     assert merged.boxes.shape == (0, 4)
 
@@ -149,7 +162,7 @@ def test_no_instances_merge_to_none() -> None:
 def test_answers_about_other_things_are_joined() -> None:
     cups = things([(10, 10, 50, 50)], [0.9])
     plates = dataclasses.replace(things([(60, 10, 90, 50)], [0.8]), classes=("plate",), presence={"plate": 0.8})
-    merged = merge([FindInstances("cup"), FindInstances("plate")], [cups, plates])
+    merged = merge([InstanceSegmentation("cup"), InstanceSegmentation("plate")], [cups, plates])
     assert merged.classes == ("cup", "plate")
     assert merged.labels.tolist() == [0, 1]
     assert merged.presence == pytest.approx({"cup": 0.9, "plate": 0.8})
@@ -161,12 +174,12 @@ def alpha(value, names=("mug",)) -> Alpha:
 
 
 def test_alpha_is_averaged() -> None:
-    merged = merge(Refer("mug"), [alpha(1.0), alpha(0.0)])
+    merged = merge(ReferringSegmentation("mug"), [alpha(1.0), alpha(0.0)])
     assert merged.alpha == pytest.approx(0.5)
     assert merged.confidence.max() < 0.3
     assert merged.presence == {"mug": 0.5}
-    assert merge(Edges(), [alpha(0.4)] * 3).confidence == pytest.approx(1)
-    joined = merge([Refer("mug"), Refer("jug")], [alpha(1.0), alpha(0.0, ("jug",))])
+    assert merge(EdgeDetection(), [alpha(0.4)] * 3).confidence == pytest.approx(1)
+    joined = merge([ReferringSegmentation("mug"), ReferringSegmentation("jug")], [alpha(1.0), alpha(0.0, ("jug",))])
     assert joined.names == ("mug", "jug")
     assert joined.alpha[:, 0, 0].tolist() == [1, 0]
 
@@ -179,25 +192,27 @@ def points(xy, scores, names=("nose", "tail")) -> Keypoints:
 def test_keypoints_are_averaged() -> None:
     lost = (np.nan, np.nan)
     merged = merge(
-        FindKeypoints(("nose", "tail")), [points([(10, 10), lost], [1, 0]), points([(12, 10), (80, 80)], [1, 1])]
+        KeypointDetection(("nose", "tail")), [points([(10, 10), lost], [1, 0]), points([(12, 10), (80, 80)], [1, 1])]
     )
     assert np.allclose(merged.xy[0], (11, 10))
     assert np.allclose(merged.xy[1], (80, 80))
     assert merged.scores[0] > 0.9
     assert merged.scores[1] == pytest.approx(0.5)
-    apart = merge(FindKeypoints(("nose", "tail")), [points([(10, 10), lost], [1, 0]), points([(90, 10), lost], [1, 0])])
+    apart = merge(
+        KeypointDetection(("nose", "tail")), [points([(10, 10), lost], [1, 0]), points([(90, 10), lost], [1, 0])]
+    )
     assert not apart.visible.any()
-    joined = merge(FindKeypoints(), [points([(10, 10)], [1], ("a",)), points([(20, 20)], [1], ("b",))])
+    joined = merge(KeypointDetection(), [points([(10, 10)], [1], ("a",)), points([(20, 20)], [1], ("b",))])
     assert joined.names == ("a", "b")
 
 
 def test_panoptic_answers_are_merged() -> None:
-    task = Panoptic(("sky", "grass"), ("car", "person"))
+    task = PanopticSegmentation(("sky", "grass"), ("car", "person"))
     read = task.decode(task.encode(scene()))
     merged = merge(task, [read, read])
     assert np.array_equal(merged.ids, read.ids)
     assert sorted(merged.segment_labels.tolist()) == [2, 2, 3]
-    halves = (Panoptic(("sky", "grass"), ("person",)), Panoptic((), ("car",)))
+    halves = (PanopticSegmentation(("sky", "grass"), ("person",)), PanopticSegmentation((), ("car",)))
     joined = merge(halves, [h.decode(h.encode(scene())) for h in halves])
     assert joined.classes == ("sky", "grass", "person", "car")
     assert sorted(joined.segment_labels.tolist()) == [2, 3, 3]

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantain.errors import TruthError
-from plantain.predictions.types import Normals as Answer
-from plantain.tasks import Normals
+from plantain.predictions.types import Normals
+from plantain.tasks import SurfaceNormals
 
 
 @pytest.mark.parametrize("code", [None, "vb", "gl"])
@@ -15,7 +15,7 @@ from plantain.tasks import Normals
 @given(vector=st.tuples(*[st.floats(-1, 1)] * 2, st.floats(0.05, 1)))
 def test_decode_inverts_encode(code, vector) -> None:
     unit = np.array(vector) / np.linalg.norm(vector)
-    task = Normals(code=code)
+    task = SurfaceNormals(code=code)
     read = task.decode(task.encode(np.broadcast_to(unit, (3, 4, 3))))
     angle = np.degrees(np.arccos(np.clip(read.xyz @ unit, -1, 1)))
     assert angle.max() < 0.6
@@ -25,26 +25,26 @@ def test_decode_inverts_encode(code, vector) -> None:
 
 def test_published_colours() -> None:
     # Vision Banana v3: to the left pinkish red, up light green, to the camera light blue
-    left, up, viewer = Normals().encode(np.array([[[-1, 0, 0], [0, 1, 0], [0, 0, 1]]], np.float32))[0].tolist()
+    left, up, viewer = SurfaceNormals().encode(np.array([[[-1, 0, 0], [0, 1, 0], [0, 0, 1]]], np.float32))[0].tolist()
     assert (left, up, viewer) == ([255, 128, 128], [128, 255, 128], [128, 128, 255])
-    assert Normals(code="gl").encode(np.array([[[1, 0, 0]]], np.float32))[0, 0].tolist() == [255, 128, 128]
+    assert SurfaceNormals(code="gl").encode(np.array([[[1, 0, 0]]], np.float32))[0, 0].tolist() == [255, 128, 128]
 
 
 def test_no_surface_is_magenta_and_not_valid() -> None:
     xyz = np.zeros((2, 2, 3), np.float32)
-    painted = Normals().encode(xyz)
+    painted = SurfaceNormals().encode(xyz)
     assert (painted == (255, 0, 255)).all()
-    read = Normals().decode(painted)
+    read = SurfaceNormals().decode(painted)
     assert not read.valid.any()
     assert not read.confidence.any()
 
 
 def test_lengths_are_brought_to_one_and_nan_refused() -> None:
-    assert Normals().encode(np.full((1, 1, 3), [0, 0, 7.0])).tolist() == [[[128, 128, 255]]]
+    assert SurfaceNormals().encode(np.full((1, 1, 3), [0, 0, 7.0])).tolist() == [[[128, 128, 255]]]
     with pytest.raises(TruthError, match="finite"):
-        Normals().encode(np.full((2, 2, 3), np.nan))
+        SurfaceNormals().encode(np.full((2, 2, 3), np.nan))
     with pytest.raises(TruthError, match="shape"):
-        Normals().encode(np.ones((2, 2)))
-    still = Answer(xyz=np.zeros((2, 2, 3)), valid=np.ones((2, 2), bool), confidence=np.ones((2, 2)))
+        SurfaceNormals().encode(np.ones((2, 2)))
+    still = Normals(xyz=np.zeros((2, 2, 3)), valid=np.ones((2, 2), bool), confidence=np.ones((2, 2)))
     with pytest.raises(TruthError, match="length 0"):
-        Normals().encode(still)
+        SurfaceNormals().encode(still)

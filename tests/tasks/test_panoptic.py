@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from plantain.errors import TruthError, UsageError
-from plantain.predictions.types import Panoptic as Answer
-from plantain.tasks import Panoptic
+from plantain.predictions.types import Panoptic
+from plantain.tasks import PanopticSegmentation
 from plantain.tasks.panoptic import MOST_THINGS, STUFF_COLOURS
 
 
-def scene() -> Answer:
+def scene() -> Panoptic:
     """Sky over grass, two cars and a person."""
     ids = np.zeros((90, 120), np.int16)
     ids[45:] = 1
@@ -18,14 +18,18 @@ def scene() -> Answer:
         left, top, right, bottom = box
         ids[top:bottom, left:right] = label
         segments[top:bottom, left:right] = number
-    return Answer(
-        ids=ids, classes=("sky", "grass", "car", "person"), segments=segments, segment_labels=np.array([2, 2, 3]),
-        segment_scores=np.ones(3, np.float32), confidence=np.ones(ids.shape, np.float32),
-    )  # fmt: skip
+    return Panoptic(
+        ids=ids,
+        classes=("sky", "grass", "car", "person"),
+        segments=segments,
+        segment_labels=np.array([2, 2, 3]),
+        segment_scores=np.ones(3, np.float32),
+        confidence=np.ones(ids.shape, np.float32),
+    )
 
 
 def test_decode_inverts_encode() -> None:
-    task = Panoptic(("sky", "grass"), ("car", "person"))
+    task = PanopticSegmentation(("sky", "grass"), ("car", "person"))
     read = task.decode(task.encode(scene()))
     assert read.classes == ("sky", "grass", "car", "person")
     assert (read.ids == scene().ids).mean() > 0.995
@@ -38,10 +42,10 @@ def test_decode_inverts_encode() -> None:
 
 
 def test_only_things_or_only_stuff() -> None:
-    things = Panoptic((), ("car",))
+    things = PanopticSegmentation((), ("car",))
     read = things.decode(things.encode(scene()))
     assert read.segment_labels.tolist() == [0, 0]
-    stuff = Panoptic({"grass": (0, 255, 0)})
+    stuff = PanopticSegmentation({"grass": (0, 255, 0)})
     read = stuff.decode(stuff.encode(scene()))
     assert (read.ids[scene().ids == 1] == 0).all()
     assert (read.ids[scene().ids == 0] == -1).all()
@@ -58,7 +62,7 @@ def test_stuff_colours_are_far_apart_and_from_things() -> None:
 def test_many_classes_go_in_groups() -> None:
     stuff = [f"stuff {i}" for i in range(40)]
     things = [f"thing {i}" for i in range(20)]
-    task = Panoptic(tuple(stuff), tuple(things))
+    task = PanopticSegmentation(tuple(stuff), tuple(things))
     parts = task.parts()
     assert len(parts) == 3
     assert [n for p in parts for n, _ in p.entries] == stuff
@@ -70,10 +74,10 @@ def test_many_classes_go_in_groups() -> None:
 
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="blue"):
-        Panoptic({"sky": (0, 0, 255)})
+        PanopticSegmentation({"sky": (0, 0, 255)})
     with pytest.raises(UsageError, match="twice"):
-        Panoptic(("sky",), ("sky",))
+        PanopticSegmentation(("sky",), ("sky",))
     with pytest.raises(UsageError, match="at least one"):
-        Panoptic()
+        PanopticSegmentation()
     with pytest.raises(TruthError, match="Panoptic"):
-        Panoptic(("sky",)).encode(np.zeros((3, 3), int))
+        PanopticSegmentation(("sky",)).encode(np.zeros((3, 3), int))

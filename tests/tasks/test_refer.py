@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from plantain.errors import TruthError, UsageError
 from plantain.predictions.types import Alpha
-from plantain.tasks import Refer
+from plantain.tasks import ReferringSegmentation
 
 from . import strategies
 
@@ -23,7 +23,7 @@ def half(value: float = 1.0) -> np.ndarray:
 def test_soft_masks_come_back(colour, background, value) -> None:
     if np.linalg.norm(np.subtract(colour, background)) < 60:
         return
-    task = Refer("the mug", colour, background)
+    task = ReferringSegmentation("the mug", colour, background)
     read = task.decode(task.encode(half(value)))
     assert read.names == ("the mug",)
     assert read.colours == (colour,)
@@ -31,7 +31,7 @@ def test_soft_masks_come_back(colour, background, value) -> None:
 
 
 def test_several_referents_keep_apart() -> None:
-    task = Refer(("left mug", "right mug", "plate"))
+    task = ReferringSegmentation(("left mug", "right mug", "plate"))
     masks = np.stack([half(), 1 - half(), np.zeros((20, 30))])
     read = task.decode(task.encode(masks))
     assert np.abs(read.alpha - masks).max() < 0.01
@@ -41,7 +41,7 @@ def test_several_referents_keep_apart() -> None:
 
 
 def test_gray_and_white_are_not_mixed_up() -> None:
-    task = Refer(("stone", "snow"), ((128, 128, 128), (255, 255, 255)))
+    task = ReferringSegmentation(("stone", "snow"), ((128, 128, 128), (255, 255, 255)))
     masks = np.stack([half(), 1 - half()])
     assert np.abs(task.decode(task.encode(masks)).alpha - masks).max() < 0.01
 
@@ -49,12 +49,12 @@ def test_gray_and_white_are_not_mixed_up() -> None:
 def test_truth_is_matched_by_name() -> None:
     alpha = np.stack([half(), 1 - half()])
     truth = Alpha(alpha=alpha, names=("plate", "mug"), confidence=half())
-    read = Refer(("mug", "spoon")).decode(Refer(("mug", "spoon")).encode(truth))
+    read = ReferringSegmentation(("mug", "spoon")).decode(ReferringSegmentation(("mug", "spoon")).encode(truth))
     assert np.abs(read.alpha - np.stack([1 - half(), 0 * half()])).max() < 0.01
 
 
 def test_faint_and_odd_paintings_are_doubted() -> None:
-    task = Refer("the mug")
+    task = ReferringSegmentation("the mug")
     pure, faint = task.decode(task.encode(half())), task.decode(task.encode(half(0.5)))
     assert pure.confidence.mean() > 0.95
     assert faint.confidence[:, :15].mean() < 0.6
@@ -78,25 +78,25 @@ def test_faint_and_odd_paintings_are_doubted() -> None:
 )
 def test_wrong_questions_are_refused(arguments, words) -> None:
     with pytest.raises(UsageError, match=words):
-        Refer(**arguments)
+        ReferringSegmentation(**arguments)
 
 
 def test_white_background_gets_another_colour() -> None:
-    assert Refer("a", background=(255, 255, 255)).colour != (255, 255, 255)
+    assert ReferringSegmentation("a", background=(255, 255, 255)).colour != (255, 255, 255)
 
 
 def test_wrong_truths_are_refused() -> None:
     with pytest.raises(TruthError, match=r"0\.\.1"):
-        Refer("a").encode(half(1.5))
+        ReferringSegmentation("a").encode(half(1.5))
     with pytest.raises(TruthError, match=r"0\.\.1"):
-        Refer("a").encode(half(np.nan))
+        ReferringSegmentation("a").encode(half(np.nan))
     with pytest.raises(TruthError, match="2 masks"):
-        Refer("a").encode(np.stack([half(), half()]))
+        ReferringSegmentation("a").encode(np.stack([half(), half()]))
 
 
 def test_a_purer_colour_than_asked_is_forgiven() -> None:
     """Published paintings asked for green (0, 128, 0) came out lime."""
-    task = Refer("the cat", "green")
+    task = ReferringSegmentation("the cat", "green")
     lime = np.zeros((20, 30, 3), np.uint8)
     lime[:, :15] = (10, 245, 12)
     read = task.decode(lime)

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from plantain.errors import TruthError, UsageError
 from plantain.predictions.types import Labels
-from plantain.tasks import Semantic
+from plantain.tasks import SemanticSegmentation
 
 NAMES = ("wall", "floor", "bed", "lamp")
 
@@ -20,7 +20,7 @@ NAMES = ("wall", "floor", "bed", "lamp")
     background=st.sampled_from([(0, 0, 0), (255, 255, 255), (10, 120, 90)]),
 )
 def test_decode_inverts_encode(ids, seed, background) -> None:
-    task = Semantic.of(NAMES, background, seed)
+    task = SemanticSegmentation.of(NAMES, background, seed)
     read = task.decode(task.encode(ids))
     assert np.array_equal(read.ids, ids)
     assert read.classes == NAMES
@@ -28,20 +28,20 @@ def test_decode_inverts_encode(ids, seed, background) -> None:
 
 
 def test_without_a_background_every_pixel_has_a_class() -> None:
-    task = Semantic.of(NAMES, background=None)
+    task = SemanticSegmentation.of(NAMES, background=None)
     read = task.decode(np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8))
     assert read.ids.min() >= 0
 
 
 def test_truth_is_matched_by_class_name() -> None:
     truth = Labels(ids=np.array([[0, 1, 2, -1]]), classes=("sea", "bed", "wall"), confidence=np.ones((1, 4)))
-    painted = Semantic.of(NAMES).encode(truth)
-    wall, bed = Semantic.of(NAMES).colours[0], Semantic.of(NAMES).colours[2]
+    painted = SemanticSegmentation.of(NAMES).encode(truth)
+    wall, bed = SemanticSegmentation.of(NAMES).colours[0], SemanticSegmentation.of(NAMES).colours[2]
     assert [tuple(c) for c in painted[0].tolist()] == [(0, 0, 0), bed, wall, (0, 0, 0)]
 
 
 def test_drifted_colours_are_still_read_and_mixtures_doubted() -> None:
-    task = Semantic({"sky": (0, 0, 255), "sea": (0, 255, 0)}, background=(0, 0, 0))
+    task = SemanticSegmentation({"sky": (0, 0, 255), "sea": (0, 255, 0)}, background=(0, 0, 0))
     painted = np.zeros((40, 40, 3), np.uint8)
     painted[:20] = (12, 9, 240)
     painted[20:] = (0, 127, 127)
@@ -54,7 +54,7 @@ def test_drifted_colours_are_still_read_and_mixtures_doubted() -> None:
 
 
 def test_absent_classes_have_no_presence() -> None:
-    task = Semantic.of(NAMES)
+    task = SemanticSegmentation.of(NAMES)
     read = task.decode(task.encode(np.zeros((30, 30), int)))
     assert read.presence["wall"] > 0.9
     assert read.presence["lamp"] == 0
@@ -63,7 +63,7 @@ def test_absent_classes_have_no_presence() -> None:
 @pytest.mark.parametrize("background", [None, (0, 0, 0)])
 def test_many_classes_go_in_groups(background) -> None:
     names = [f"class {i}" for i in range(150)]
-    task = Semantic.of(names, background)
+    task = SemanticSegmentation.of(names, background)
     parts = task.parts()
     assert [len(p.classes) for p in parts] == [64, 64, 22]
     assert [n for p in parts for n in p.classes] == names
@@ -75,13 +75,13 @@ def test_many_classes_go_in_groups(background) -> None:
 
 
 def test_few_classes_are_one_part() -> None:
-    task = Semantic.of(NAMES)
+    task = SemanticSegmentation.of(NAMES)
     assert task.parts() == (task,)
     assert task.passes(1, 0) == (task,)
 
 
 def test_passes_ask_the_same_classes_in_other_colours() -> None:
-    task = Semantic.of(NAMES)
+    task = SemanticSegmentation.of(NAMES)
     passes = task.passes(3, seed=4)
     assert len({p.colours for p in passes}) == 3
     assert all(p.classes == NAMES and p.background == task.background for p in passes)
@@ -108,18 +108,18 @@ def test_passes_ask_the_same_classes_in_other_colours() -> None:
 )
 def test_wrong_legends_are_refused(legend, background, words) -> None:
     with pytest.raises(UsageError, match=words):
-        Semantic(legend, background)
+        SemanticSegmentation(legend, background)
 
 
 def test_a_background_entry_is_the_background() -> None:
-    task = Semantic({"cat": "orange", "background": "#7d007d"})
+    task = SemanticSegmentation({"cat": "orange", "background": "#7d007d"})
     assert (task.classes, task.background) == (("cat",), (125, 0, 125))
 
 
 def test_wrong_truths_are_refused() -> None:
     with pytest.raises(TruthError, match="whole numbers"):
-        Semantic.of(NAMES).encode(np.zeros((2, 2)))
+        SemanticSegmentation.of(NAMES).encode(np.zeros((2, 2)))
     with pytest.raises(TruthError, match="4 classes"):
-        Semantic.of(NAMES).encode(np.full((2, 2), 4))
+        SemanticSegmentation.of(NAMES).encode(np.full((2, 2), 4))
     with pytest.raises(TruthError, match="shape"):
-        Semantic.of(NAMES).encode(np.zeros(3, int))
+        SemanticSegmentation.of(NAMES).encode(np.zeros(3, int))

@@ -67,10 +67,15 @@ def test_a_control_in_miniature(name, excerpts, tmp_path):
     model = plantain.load("unet", weights=folder)
     assert model.name == ("unet-reader" if "reader" in name else "unet")
     asked = {
-        "metric-depth": "metric depth", "relative-depth": tasks.RelativeDepth(), "normals": "normals",
-        "semantic": tasks.Semantic.of(["road", "car"]), "refer": tasks.Refer("person"), "matte": tasks.Matte(),
-        "edges": "edges", "keypoints": tasks.Keypoints(names=HEADS["joints"].names),
-    }  # fmt: skip
+        "metric-depth": "metric depth",
+        "relative-depth": tasks.RelativeDepth(),
+        "normals": "normals",
+        "semantic": tasks.SemanticSegmentation.of(["road", "car"]),
+        "refer": tasks.ReferringSegmentation("person"),
+        "matte": tasks.Matting(),
+        "edges": "edges",
+        "keypoints": tasks.KeypointDetection(names=HEADS["joints"].names),
+    }
     photo = np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
     for task in model.claims:
         answer = model.predict(photo, asked[task])

@@ -18,10 +18,19 @@ from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.views import View
 from plantain.predictions.types import Alpha, Depth, Instances, Labels, Normals, Panoptic
-from plantain.tasks import Detect, Edges, Matte, MetricDepth, Refer, RelativeDepth, Semantic, Task
-from plantain.tasks import Instances as FindInstances
-from plantain.tasks import Keypoints as FindKeypoints
-from plantain.tasks import Normals as FindNormals
+from plantain.tasks import (
+    EdgeDetection,
+    InstanceSegmentation,
+    KeypointDetection,
+    Matting,
+    MetricDepth,
+    ObjectDetection,
+    ReferringSegmentation,
+    RelativeDepth,
+    SemanticSegmentation,
+    SurfaceNormals,
+    Task,
+)
 from plantain.tasks.base import STYLES
 
 Rng = np.random.Generator
@@ -87,7 +96,7 @@ def normals(example: Example, view: View, rng: Rng) -> Sample:
     seen: Any = view.truth(example.truth("normals"))
     xyz = np.where(seen.valid[..., None], seen.xyz, np.array([0, 0, 1], np.float32))
     truth = Normals(xyz=xyz, valid=seen.valid, confidence=seen.confidence)
-    return sample(FindNormals(code=str(rng.choice(["vb", "gl"], p=[0.92, 0.08]))), truth, seen.valid, rng, "l1", 5.0)
+    return sample(SurfaceNormals(code=str(rng.choice(["vb", "gl"], p=[0.92, 0.08]))), truth, seen.valid, rng, "l1", 5.0)
 
 
 def semantic(truth: str = "labels", fewest: int = 2, most: int = 14, keep_background: float = 0.3) -> Recipe:
@@ -99,7 +108,7 @@ def semantic(truth: str = "labels", fewest: int = 2, most: int = 14, keep_backgr
         if len(legend) < fewest:
             return None
         chosen = _background(rng) if background else None
-        task = Semantic.of(legend, background=chosen, seed=int(rng.integers(1 << 30)))
+        task = SemanticSegmentation.of(legend, background=chosen, seed=int(rng.integers(1 << 30)))
         known = seen.ids >= 0
         if not background:
             known = np.isin(seen.ids, [i for i, n in enumerate(seen.classes) if n in legend])
@@ -147,7 +156,7 @@ def refer_mask(names: Mapping[str, Sequence[str]]) -> Recipe:
         text = str(rng.choice(names[seen.names[0]]))
         if rng.random() < ABSENT / 2:
             text, seen = str(rng.choice(ELSEWHERE)), replace(seen, alpha=np.zeros_like(seen.alpha))
-        task = Refer(_article(text, rng), **_pair(rng))
+        task = ReferringSegmentation(_article(text, rng), **_pair(rng))
         return sample(task, seen.alpha, everywhere(view), rng, scale=1.0)
 
     return ask
@@ -178,7 +187,7 @@ def refer_class(truth: str = "labels") -> Recipe:
             return None
         chosen = str(rng.choice(away if absent else here))
         alpha = np.isin(seen.ids, rows[chosen])[None].astype(np.float32)
-        return sample(Refer(_article(chosen, rng), **_pair(rng)), alpha, seen.ids >= 0, rng)
+        return sample(ReferringSegmentation(_article(chosen, rng), **_pair(rng)), alpha, seen.ids >= 0, rng)
 
     return ask
 
@@ -209,7 +218,9 @@ def refer_place(example: Example, view: View, rng: Rng) -> Sample | None:
         text = phrase.format(name)
     else:
         mask, text = seen.masks[mine].any(0), _article(name, rng)
-    return sample(Refer(text, **_pair(rng)), mask[None].astype(np.float32), counted(example, view, name), rng)
+    return sample(
+        ReferringSegmentation(text, **_pair(rng)), mask[None].astype(np.float32), counted(example, view, name), rng
+    )
 
 
 def _one_class(example: Example, seen: Instances, rng: Rng) -> tuple[str, Instances]:
@@ -230,13 +241,13 @@ def _only(seen: Instances, keep: np.ndarray) -> Instances:
 def instances(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
     name, mine = _one_class(example, seen, rng)
-    return sample(FindInstances(name, code="centers"), mine, counted(example, view, name), rng, "l2", 6.0)
+    return sample(InstanceSegmentation(name, code="centers"), mine, counted(example, view, name), rng, "l2", 6.0)
 
 
 def detect(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
     name, mine = _one_class(example, seen, rng)
-    return sample(Detect(name, code="boxes"), mine, counted(example, view, name), rng, "l2", 6.0)
+    return sample(ObjectDetection(name, code="boxes"), mine, counted(example, view, name), rng, "l2", 6.0)
 
 
 def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
@@ -245,15 +256,15 @@ def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("keypoints"))
     names = list(seen.names)
     if rng.random() < 0.6:
-        parts = FindKeypoints(names, code="channels").parts()
-        one = FindKeypoints([str(n) for n in rng.choice(names, 3, replace=False)], code="channels")
+        parts = KeypointDetection(names, code="channels").parts()
+        one = KeypointDetection([str(n) for n in rng.choice(names, 3, replace=False)], code="channels")
         task = one if rng.random() < 0.4 else parts[int(rng.integers(len(parts)))]
     else:
         if rng.random() < 0.3:
             names = [str(n) for n in rng.choice(names, max(3, len(names) // 2), replace=False)]
         colours = pick(len(names), background=(0, 0, 0), seed=int(rng.integers(1 << 30)))
         legend = {n: tuple(map(int, c)) for n, c in zip(names, colours, strict=True)}
-        task = FindKeypoints(legend)
+        task = KeypointDetection(legend)
     made = sample(task, seen, everywhere(view), rng)
     drawn = (made.target.max(-1) > 0).astype(np.float32)
     share = float(drawn.mean())
@@ -268,7 +279,7 @@ def edges(example: Example, view: View, rng: Rng) -> Sample:
     thick = np.max([np.roll(padded, s, a) for s, a in ((0, 0), (1, 0), (-1, 0), (1, 1), (-1, 1))], axis=0)
     seen: Any = view.truth(replace(drawn, alpha=thick[None, 1:-1, 1:-1]))
     weight = 1 + 3 * (seen.alpha[0] > 0.1)
-    return sample(Edges(), seen, weight / weight.mean(), rng, "l2", 6.0)
+    return sample(EdgeDetection(), seen, weight / weight.mean(), rng, "l2", 6.0)
 
 
 def matte(example: Example, view: View, rng: Rng) -> Sample:
@@ -276,11 +287,11 @@ def matte(example: Example, view: View, rng: Rng) -> Sample:
     seen: Any = view.truth(example.truth("mask"))
     name = "main object" if seen.names[0] == "main object" else str(rng.choice(["person", "main object"]))
     soft = Alpha(alpha=seen.alpha, names=(name,), confidence=seen.confidence)
-    return sample(Matte(name), soft, everywhere(view), rng, scale=1.0)
+    return sample(Matting(name), soft, everywhere(view), rng, scale=1.0)
 
 
 def panoptic(example: Example, view: View, rng: Rng) -> Sample | None:
-    from plantain.tasks import Panoptic as FindPanoptic
+    from plantain.tasks import PanopticSegmentation
 
     labels: Any = view.truth(example.truth("labels"))
     things: Any = view.truth(example.truth("instances"))
@@ -299,7 +310,7 @@ def panoptic(example: Example, view: View, rng: Rng) -> Sample | None:
         segment_labels=np.array(segment_labels, np.int64), segment_scores=np.ones(len(segment_labels), np.float32),
     )  # fmt: skip
     known = (labels.ids >= 0) * counted(example, view, *kinds)
-    return sample(FindPanoptic(tuple(stuff), tuple(kinds)), truth, known, rng, "l2", 3.0)
+    return sample(PanopticSegmentation(tuple(stuff), tuple(kinds)), truth, known, rng, "l2", 3.0)
 
 
 RECIPES: dict[str, tuple[tuple[float, Recipe], ...]] = {

@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 from plantain.tasks.base import STYLES, Task
-from plantain.tasks.detect import Detect
-from plantain.tasks.edges import Edges
-from plantain.tasks.instances import Instances
-from plantain.tasks.keypoints import Keypoints
-from plantain.tasks.matte import Matte
+from plantain.tasks.detect import ObjectDetection
+from plantain.tasks.edges import EdgeDetection
+from plantain.tasks.instances import InstanceSegmentation
+from plantain.tasks.keypoints import KeypointDetection
+from plantain.tasks.matte import Matting
 from plantain.tasks.metric_depth import MetricDepth
-from plantain.tasks.normals import Normals
-from plantain.tasks.panoptic import Panoptic
-from plantain.tasks.refer import Refer
+from plantain.tasks.normals import SurfaceNormals
+from plantain.tasks.panoptic import PanopticSegmentation
+from plantain.tasks.refer import ReferringSegmentation
 from plantain.tasks.relative_depth import RelativeDepth
-from plantain.tasks.semantic import Semantic
+from plantain.tasks.semantic import SemanticSegmentation
 from plantain.vocabularies import COCO_17
 
 TASKS: dict[str, type[Task]] = {
     "metric-depth": MetricDepth,
     "relative-depth": RelativeDepth,
-    "normals": Normals,
-    "semantic": Semantic,
-    "instances": Instances,
-    "refer": Refer,
-    "detect": Detect,
-    "keypoints": Keypoints,
-    "edges": Edges,
-    "matte": Matte,
-    "panoptic": Panoptic,
+    "normals": SurfaceNormals,
+    "semantic": SemanticSegmentation,
+    "instances": InstanceSegmentation,
+    "refer": ReferringSegmentation,
+    "detect": ObjectDetection,
+    "keypoints": KeypointDetection,
+    "edges": EdgeDetection,
+    "matte": Matting,
+    "panoptic": PanopticSegmentation,
 }
 
 __all__ = [
     "COCO_17",
     "STYLES",
     "TASKS",
-    "Detect",
-    "Edges",
-    "Instances",
-    "Keypoints",
-    "Matte",
+    "EdgeDetection",
+    "InstanceSegmentation",
+    "KeypointDetection",
+    "Matting",
     "MetricDepth",
-    "Normals",
-    "Panoptic",
-    "Refer",
+    "ObjectDetection",
+    "PanopticSegmentation",
+    "ReferringSegmentation",
     "RelativeDepth",
-    "Semantic",
+    "SemanticSegmentation",
+    "SurfaceNormals",
     "Task",
 ]

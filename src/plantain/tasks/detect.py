@@ -20,7 +20,7 @@ _PLACE = "the colour of its centre (red = horizontal place, green = vertical pla
 
 
 @dataclass(frozen=True)
-class Detect(Task):
+class ObjectDetection(Task):
     """Boxes with scores of each `thing`; the background is black."""
 
     thing: str

@@ -17,7 +17,7 @@ from plantain.tasks.legend import BLACK, WHITE, only_white
 
 
 @dataclass(frozen=True)
-class Edges(Task):
+class EdgeDetection(Task):
     """The strength of the edge (0..1) at every pixel, white on black."""
 
     name: ClassVar[str] = "edges"

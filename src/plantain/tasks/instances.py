@@ -12,7 +12,7 @@ from plantain._shapes import Shaped, UInt8
 from plantain.codecs import blobs, palette
 from plantain.errors import TruthError, UsageError
 from plantain.predictions.boxes import boxes_around
-from plantain.predictions.types import Instances as InstancesAnswer
+from plantain.predictions.types import Instances
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
@@ -20,7 +20,7 @@ from plantain.tasks.legend import BLACK, name_of, rgb_of
 
 
 @dataclass(frozen=True)
-class Instances(Task):
+class InstanceSegmentation(Task):
     """A mask for each `thing` in the photo, with box and score; one class a question."""
 
     thing: str
@@ -28,7 +28,7 @@ class Instances(Task):
 
     name: ClassVar[str] = "instances"
     title: ClassVar[str] = "instance segmentation"
-    kind: ClassVar[type[InstancesAnswer]] = InstancesAnswer
+    kind: ClassVar[type[Instances]] = Instances
     default_code: ClassVar[str] = "blobs"
     codes: ClassVar[Mapping[str, str]] = {"blobs": "blobs/1", "blobs-vb": "blobs-vb/1", "centers": "centers/1"}
     phrases: ClassVar[Mapping[str, str]] = {
@@ -68,14 +68,14 @@ class Instances(Task):
             raise TruthError(f"{len(masks)} things are more than the palette holds; use code 'centers'")
         return blobs.encode(masks, palette.pick(len(masks), background=self.background), self.background)
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> InstancesAnswer:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Instances:
         if self.code == "centers":
             found = blobs.decode_centres(rgb)
         elif self.code == "blobs-vb":
             found = blobs.decode_paper(rgb, self.background)
         else:
             found = blobs.decode(rgb, self.background)
-        return InstancesAnswer(
+        return Instances(
             masks=found.masks,
             boxes=boxes_around(found.masks),
             labels=np.zeros(len(found.masks), np.int64),

@@ -11,7 +11,7 @@ import numpy as np
 
 from plantain._shapes import Float, Shaped, UInt8
 from plantain.errors import UsageError
-from plantain.predictions.types import Keypoints as KeypointsAnswer
+from plantain.predictions.types import Keypoints
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
@@ -26,7 +26,7 @@ CHANNELS: tuple[RGB, ...] = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
 
 @dataclass(frozen=True)
-class Keypoints(Task):
+class KeypointDetection(Task):
     """A disc for each named point (COCO's 17 of a person when not said), in its own colour on black.
 
     Code "channels" asks for three points at a time, red, green and blue: a painter that is unsure paints the mean of
@@ -42,7 +42,7 @@ class Keypoints(Task):
 
     name: ClassVar[str] = "keypoints"
     title: ClassVar[str] = "keypoints"
-    kind: ClassVar[type[KeypointsAnswer]] = KeypointsAnswer
+    kind: ClassVar[type[Keypoints]] = Keypoints
     default_code: ClassVar[str] = "discs"
     codes: ClassVar[Mapping[str, str]] = {"discs": "discs/1", "channels": "channels/1"}
     phrases: ClassVar[Mapping[str, str]] = {
@@ -118,7 +118,7 @@ class Keypoints(Task):
                 nearest[closer] = away[closer]
         return rgb
 
-    def _encode_channels(self, found: KeypointsAnswer, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
+    def _encode_channels(self, found: Keypoints, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
         rgb = np.zeros((*size, 3), np.uint8)
         ys, xs = np.mgrid[: size[0], : size[1]].astype(np.float32) + 0.5
         for name, (x, y), visible in zip(found.names, found.xy, found.visible, strict=True):
@@ -127,7 +127,7 @@ class Keypoints(Task):
                 rgb[near, self.points.index(name)] = 255
         return rgb
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> KeypointsAnswer:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Keypoints:
         self._refuse_groups()
         if self.code == "channels":
             return self._decode_channels(rgb)
@@ -145,7 +145,7 @@ class Keypoints(Task):
         confidence[ys, xs] = decode_utils.fit(off) * decode_utils.sure(place)
         return self._answer(found, confidence)
 
-    def _decode_channels(self, rgb: Shaped[np.ndarray, "h w 3"]) -> KeypointsAnswer:
+    def _decode_channels(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Keypoints:
         """Each channel is the probability of one point."""
         height, width = rgb.shape[:2]
         planes = np.moveaxis(decode_utils.levels(rgb)[..., : len(self.names)], -1, 0) / np.float32(255)
@@ -156,12 +156,10 @@ class Keypoints(Task):
             found.append(_find(xs + 0.5, ys + 0.5, plane[ys, xs], radius, (height, width)))
         return self._answer(found, np.asarray(decode_utils.sure(planes).min(0)))
 
-    def _answer(
-        self, found: Sequence[tuple[float, float, float]], confidence: Float[np.ndarray, "h w"]
-    ) -> KeypointsAnswer:
+    def _answer(self, found: Sequence[tuple[float, float, float]], confidence: Float[np.ndarray, "h w"]) -> Keypoints:
         """From x, y and score of every point."""
         table = np.array(found, np.float32).reshape(-1, 3)
-        return KeypointsAnswer(
+        return Keypoints(
             xy=table[:, :2],
             visible=table[:, 2] >= SEEN,
             names=self.points,
@@ -174,12 +172,12 @@ class Keypoints(Task):
         if len(self.names) > self.group:
             raise UsageError(f"{len(self.names)} points do not fit one painting of {self.group}; paint its .parts()")
 
-    def parts(self) -> Sequence[Keypoints]:
+    def parts(self) -> Sequence[KeypointDetection]:
         """Groups of as many points as one painting holds, for `merge` to join."""
         spans = [slice(start, start + self.group) for start in range(0, len(self.names), self.group)]
         if len(spans) == 1:
             return (self,)
-        return tuple(Keypoints(self.points[s], self.thing, self.colours[s], code=self.code) for s in spans)
+        return tuple(KeypointDetection(self.points[s], self.thing, self.colours[s], code=self.code) for s in spans)
 
 
 def _find(

@@ -17,7 +17,7 @@ from plantain.tasks.legend import BLACK, WHITE, name_of, only_white
 
 
 @dataclass(frozen=True)
-class Matte(Task):
+class Matting(Task):
     """Opacity (0..1) of what `text` says, hair and glass included: gray on black."""
 
     text: str = "main object"

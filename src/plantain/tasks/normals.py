@@ -11,7 +11,7 @@ import numpy as np
 from plantain._shapes import Shaped, UInt8
 from plantain.codecs import sphere
 from plantain.errors import TruthError
-from plantain.predictions.types import Normals as NormalsAnswer
+from plantain.predictions.types import Normals
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 
@@ -21,12 +21,12 @@ NO_SURFACE = (255, 0, 255)  # what the paper's model paints on sky: no unit vect
 
 
 @dataclass(frozen=True)
-class Normals(Task):
+class SurfaceNormals(Task):
     """Unit normals in camera space: +x right, +y up, +z to the viewer."""
 
     name: ClassVar[str] = "normals"
     title: ClassVar[str] = "surface normals"
-    kind: ClassVar[type[NormalsAnswer]] = NormalsAnswer
+    kind: ClassVar[type[Normals]] = Normals
     default_code: ClassVar[str] = "vb"
     codes: ClassVar[Mapping[str, str]] = {"vb": "normals-vb/1", "gl": "normals-gl/1"}
     phrases: ClassVar[Mapping[str, str]] = {
@@ -42,7 +42,7 @@ class Normals(Task):
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Normals or an array h w 3, lengths brought to 1; magenta where invalid or a zero vector."""
         xyz = targets.plane(targets.field(truth, "xyz"), "normals", 3, 3)
-        known = np.asarray(truth.valid) if isinstance(truth, NormalsAnswer) else (xyz != 0).any(-1)
+        known = np.asarray(truth.valid) if isinstance(truth, Normals) else (xyz != 0).any(-1)
         if not np.isfinite(xyz[known]).all():
             raise TruthError("normals must be finite; use (0, 0, 0) or valid = False where there is no surface")
         length = np.linalg.norm(np.where(known[..., None], xyz, 1), axis=-1, keepdims=True)
@@ -52,10 +52,10 @@ class Normals(Task):
         rgb = sphere.encode(unit, self.code or self.default_code)
         return np.where(known[..., None], rgb, np.array(NO_SURFACE, np.uint8))
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> NormalsAnswer:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Normals:
         xyz, length = sphere.decode(rgb, self.code or self.default_code)
         valid = (length > SHORTEST) & (length < LONGEST)
         confidence = decode_utils.fit(length - 1, OFF_SPHERE) * np.where(
             xyz[..., 2] < -0.2, np.float32(0.3), np.float32(1)
         )
-        return NormalsAnswer(xyz=xyz, valid=valid, confidence=np.where(valid, confidence, np.float32(0)))
+        return Normals(xyz=xyz, valid=valid, confidence=np.where(valid, confidence, np.float32(0)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from plantain._shapes import Bool, Float, Int, Shaped, UInt8
 from plantain.codecs import blobs
 from plantain.codecs.palette import nearest
 from plantain.errors import TruthError, UsageError
-from plantain.predictions.types import Panoptic as PanopticAnswer
+from plantain.predictions.types import Panoptic
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
@@ -27,7 +28,7 @@ STUFF_COLOURS = tuple(
 
 
 @dataclass(frozen=True)
-class Panoptic(Task):
+class PanopticSegmentation(Task):
     """Stuff in its legend's flat colours (blue at most 80); each thing in the colour of its centre, blue for its kind.
 
     `stuff` is a legend, or names that get colours; at most 31 kinds of stuff and 8 of things are asked in one painting,
@@ -39,7 +40,7 @@ class Panoptic(Task):
 
     name: ClassVar[str] = "panoptic"
     title: ClassVar[str] = "panoptic segmentation"
-    kind: ClassVar[type[PanopticAnswer]] = PanopticAnswer
+    kind: ClassVar[type[Panoptic]] = Panoptic
     default_code: ClassVar[str] = "panoptic"
     codes: ClassVar[Mapping[str, str]] = {"panoptic": "panoptic/1"}
     phrases: ClassVar[Mapping[str, str]] = {
@@ -84,7 +85,7 @@ class Panoptic(Task):
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Panoptic, matched by class name; classes that were not asked for are black."""
         self._refuse_groups()
-        if not isinstance(truth, PanopticAnswer):
+        if not isinstance(truth, Panoptic):
             raise TruthError(f"panoptic paintings are made from Panoptic, got {type(truth).__name__}")
         ids = targets.ids_of(truth, self.classes)
         rgb = np.array([*(c for _, c in self.entries), *(BLACK for _ in self.things), BLACK], np.uint8)[ids]
@@ -96,7 +97,7 @@ class Panoptic(Task):
                 rgb[on] = (*_centre(on), blues[self.things.index(name)])
         return rgb
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> PanopticAnswer:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Panoptic:
         self._refuse_groups()
         seen = decode_utils.levels(rgb)
         flat = np.array([*(c for _, c in self.entries), BLACK], np.uint8)
@@ -118,7 +119,7 @@ class Panoptic(Task):
             blue_off = np.abs(seen[..., 2] - blues[kind])
             off = np.where(is_thing, np.where(segments > 0, blue_off, np.float32(2 * decode_utils.TOLERANCE)), off)
         confidence = decode_utils.fit(off) * (np.float32(0.4) + np.float32(0.6) * decode_utils.agreement(ids))
-        return PanopticAnswer(
+        return Panoptic(
             ids=ids,
             classes=self.classes,
             colors=(*(c for _, c in self.entries), *((0, 0, int(b)) for b in blues)),
@@ -136,14 +137,12 @@ class Panoptic(Task):
                 f"{len(STUFF_COLOURS)} and {MOST_THINGS}; paint its .parts()"
             )
 
-    def parts(self) -> Sequence[Panoptic]:
+    def parts(self) -> Sequence[PanopticSegmentation]:
         """Groups that fit one painting each, for `merge` to join."""
         stuff = _groups(self.entries, len(STUFF_COLOURS))
         things = _groups(self.things, MOST_THINGS)
-        return tuple(
-            Panoptic(stuff[i] if i < len(stuff) else (), things[i] if i < len(things) else (), code=self.code)
-            for i in range(max(len(stuff), len(things), 1))
-        )
+        pairs = list(zip_longest(stuff, things, fillvalue=())) or [((), ())]
+        return tuple(PanopticSegmentation(own, kinds, code=self.code) for own, kinds in pairs)
 
 
 def thing_blues(count: int) -> Int[np.ndarray, "k"]:

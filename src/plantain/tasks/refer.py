@@ -19,10 +19,10 @@ from plantain.tasks.legend import BLACK, WHITE, Legend, checked, draw, names_of,
 
 
 @dataclass(frozen=True)
-class Refer(Task):
+class ReferringSegmentation(Task):
     """The mask (0..1) of what `text` says; several texts get several colours and several masks.
 
-    >>> Refer("the red mug").targets
+    >>> ReferringSegmentation("the red mug").targets
     (('the red mug', (255, 255, 255)),)
     """
 

@@ -22,13 +22,13 @@ GROUP = 64  # classes in one painting
 
 
 @dataclass(frozen=True)
-class Semantic(Task):
+class SemanticSegmentation(Task):
     """A class a pixel by a legend of colours.
 
     With a `background` what is none of the classes has that colour and gets -1; without one every pixel belongs to a
-    class. A legend entry called "background" is the background. `Semantic.of(names)` picks the colours.
+    class. A legend entry called "background" is the background. `SemanticSegmentation.of(names)` picks the colours.
 
-    >>> Semantic({"road": (128, 64, 128), "sky": "#4682b4"}).classes
+    >>> SemanticSegmentation({"road": (128, 64, 128), "sky": "#4682b4"}).classes
     ('road', 'sky')
     """
 
@@ -117,16 +117,16 @@ class Semantic(Task):
         if len(self.entries) > GROUP:
             raise UsageError(f"{len(self.entries)} classes do not fit one painting of {GROUP}; paint its .parts()")
 
-    def parts(self) -> Sequence[Semantic]:
+    def parts(self) -> Sequence[SemanticSegmentation]:
         """Groups of at most 64 classes, each on a background, for `merge` to join."""
         if len(self.entries) <= GROUP:
             return (self,)
-        return tuple(Semantic(group, self.background or BLACK, code=self.code) for group in self._groups())
+        return tuple(SemanticSegmentation(group, self.background or BLACK, code=self.code) for group in self._groups())
 
     def _groups(self) -> list[Legend]:
         return [self.entries[start : start + GROUP] for start in range(0, len(self.entries), GROUP)]
 
-    def passes(self, count: int, seed: int) -> Sequence[Semantic]:
+    def passes(self, count: int, seed: int) -> Sequence[SemanticSegmentation]:
         """The question under `count` legends that unmix well; one pass is the question itself."""
         if count <= 1:
             return (self,)
@@ -134,7 +134,7 @@ class Semantic(Task):
         drawn = [legends(len(g), count, background=ground, seed=seed).tolist() for g in self._groups()]
         colours = [[rgb_of(c) for group in drawn for c in group[i]] for i in range(count)]
         recoloured = [tuple(zip(self.classes, own, strict=True)) for own in colours]
-        return tuple(Semantic(legend, self.background, code=self.code) for legend in recoloured)
+        return tuple(SemanticSegmentation(legend, self.background, code=self.code) for legend in recoloured)
 
 
 def _one_background(entry: Any, given: Any) -> RGB:

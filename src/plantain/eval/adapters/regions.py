@@ -32,7 +32,9 @@ class Classes:
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         names = [n for n in (self._own(example) if self.own else self.classes) if n != self.rest]
         ground = (0, 0, 0) if self.rest else None
-        return [tasks.Semantic.of(names, background=ground, seed=int(rng.integers(1 << 30)))] if names else []
+        return (
+            [tasks.SemanticSegmentation.of(names, background=ground, seed=int(rng.integers(1 << 30)))] if names else []
+        )
 
     def _own(self, example: Example) -> list[str]:
         true = self._ids(example)
@@ -81,7 +83,7 @@ class Mask:
     label: str = "mask"
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.Refer(self.text)]
+        return [tasks.ReferringSegmentation(self.text)]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
         true: Any = example.truth(self.label)
@@ -109,7 +111,7 @@ class Phrase(Mask):
     text: str = ""
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.Refer(example.facts["expression"])]
+        return [tasks.ReferringSegmentation(example.facts["expression"])]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
         on = super().truth(example, asked)
@@ -136,7 +138,7 @@ class Matte:
     text: str = "main object"
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.Matte(self.text)]
+        return [tasks.Matting(self.text)]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> tuple[np.ndarray, np.ndarray]:
         true: Any = example.truth("alpha")
@@ -163,7 +165,7 @@ class Boundaries:
     """Edges, as several annotators drew them."""
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.Edges()]
+        return [tasks.EdgeDetection()]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
         if "annotators" in example.truths:

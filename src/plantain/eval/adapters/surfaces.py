@@ -75,7 +75,7 @@ class Normals:
     inside: tuple[slice, slice] = (slice(None), slice(None))
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.Normals()]
+        return [tasks.SurfaceNormals()]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> tuple[np.ndarray, np.ndarray]:
         known: Any = example.truth("normals")

@@ -29,7 +29,7 @@ class Things:
     masks: bool = False
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.Instances(self.name) if self.masks else tasks.Detect(self.name)]
+        return [tasks.InstanceSegmentation(self.name) if self.masks else tasks.ObjectDetection(self.name)]
 
     def _true(self, example: Example, which: str) -> Any:
         """Instances of the class, or none."""
@@ -92,7 +92,7 @@ class Joints:
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         true = self._true(example)
-        return [tasks.Keypoints(names=true.names, thing=self.thing)] if true.visible.any() else []
+        return [tasks.KeypointDetection(names=true.names, thing=self.thing)] if true.visible.any() else []
 
     def truth(self, example: Example, asked: Sequence[Task]) -> tuple[np.ndarray, np.ndarray, float]:
         true = self._true(example)
@@ -125,7 +125,7 @@ class Concepts:
     """Every instance of the photo's own phrase, against one annotator or several."""
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.Instances(example.facts["phrase"])]
+        return [tasks.InstanceSegmentation(example.facts["phrase"])]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> list[Annotated]:
         books: list[Any] = [example.truth(name) for name in example.facts["annotators"]]
@@ -175,7 +175,7 @@ class Segmented:
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         names = list(dict.fromkeys(example.facts["names"]))
         stuff = [name for name in names if name in self.stuff]
-        return [tasks.Panoptic(stuff, tuple(name for name in names if name in self.things))]
+        return [tasks.PanopticSegmentation(stuff, tuple(name for name in names if name in self.things))]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> Segments:
         rows, numbers = self._rows(example), png(example.facts["path"]).astype(np.int64)

@@ -30,7 +30,7 @@ class Presence:
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         there = self._there(example)
         groups = [[n for n in self.names if n in there], [n for n in self.names if n not in there]]
-        return [tasks.Refer(group[int(rng.integers(len(group)))]) for group in groups if group]
+        return [tasks.ReferringSegmentation(group[int(rng.integers(len(group)))]) for group in groups if group]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
         there = self._there(example)
@@ -63,7 +63,7 @@ class Referred:
     """Boxes of what expressions mean, read off their masks; an expression that fits nothing wants an empty answer."""
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.Refer(row["text"]) for row in example.facts["expressions"]]
+        return [tasks.ReferringSegmentation(row["text"]) for row in example.facts["expressions"]]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
         """n x 4, NaN where nothing fits."""

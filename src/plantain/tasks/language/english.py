@@ -6,10 +6,25 @@ import re
 
 ARTICLE = re.compile(r"^(?:the|a|an|all|every|each|this|that|these|those|my|your|our)\s+", re.I)
 PLURALS = {
-    "people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose",
-    "feet": "foot", "teeth": "tooth", "knives": "knife", "leaves": "leaf", "wolves": "wolf", "shelves": "shelf",
-    "loaves": "loaf", "buses": "bus", "tomatoes": "tomato", "potatoes": "potato", "skis": "skis", "gas": "gas",
-}  # fmt: skip
+    "people": "person",
+    "men": "man",
+    "women": "woman",
+    "children": "child",
+    "mice": "mouse",
+    "geese": "goose",
+    "feet": "foot",
+    "teeth": "tooth",
+    "knives": "knife",
+    "leaves": "leaf",
+    "wolves": "wolf",
+    "shelves": "shelf",
+    "loaves": "loaf",
+    "buses": "bus",
+    "tomatoes": "tomato",
+    "potatoes": "potato",
+    "skis": "skis",
+    "gas": "gas",
+}
 
 
 def bare(name: str) -> str:

@@ -18,15 +18,15 @@ from typing import Literal
 
 from plantain.errors import UsageError
 from plantain.tasks.base import Task
-from plantain.tasks.instances import Instances
+from plantain.tasks.instances import InstanceSegmentation
 from plantain.tasks.language.english import ARTICLE, bare, singular
 from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, WHITE
 from plantain.tasks.metric_depth import MetricDepth
-from plantain.tasks.normals import Normals
-from plantain.tasks.refer import Refer
+from plantain.tasks.normals import SurfaceNormals
+from plantain.tasks.refer import ReferringSegmentation
 from plantain.tasks.relative_depth import RelativeDepth
-from plantain.tasks.semantic import Semantic
+from plantain.tasks.semantic import SemanticSegmentation
 
 TRIPLE = r"(?:rgb\s*)?[(<\[]\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*[)>\]]|#(?:[0-9a-f]{5,6}|[0-9a-f]{3})\b"
 SHADE = r"(?:(?:very\s+)?(?:light|dark|pale|bright|deep|medium|hot|neon)[\s-]+)?"
@@ -108,24 +108,26 @@ def read(text: str) -> Task | None:
     named = [(name, colour) for name, colour in said if not is_rest(name)]
     background = rest[-1] if rest else None
     if not named and APART.search(text):
-        return Instances(_thing(text), BLACK if background is None else background)
+        return InstanceSegmentation(_thing(text), BLACK if background is None else background)
     if named:
         return legend_task(named, background, bool(CLASSES.search(text)))
     if any(word in text.lower() for word in DEPTHS):
         return depth(text)
-    return Normals() if NORMALS.search(text) else None
+    return SurfaceNormals() if NORMALS.search(text) else None
 
 
 def legend_task(named: list[tuple[str, RGB]], background: RGB | None, classes: bool) -> Task:
-    """Semantic where classes are spoken of or several bare names listed, else Refer; black unless black is taken."""
+    """Classes where they are spoken of or several bare names listed, else masks; black unless black is taken."""
     taken = [colour for _, colour in named]
     several = len(named) > 1 and not any(ARTICLE.match(name) for name, _ in named)
     if classes or several:
         free = None if BLACK in taken else BLACK
         legend = tuple((bare(name), colour) for name, colour in named)
-        return Semantic(legend, free if background is None else background)
+        return SemanticSegmentation(legend, free if background is None else background)
     free = WHITE if BLACK in taken else BLACK
-    return Refer(tuple(bare(n) for n, _ in named), tuple(taken), free if background is None else background)
+    return ReferringSegmentation(
+        tuple(bare(n) for n, _ in named), tuple(taken), free if background is None else background
+    )
 
 
 def depth(text: str) -> Task:

@@ -17,8 +17,8 @@ def parse(prompt: str) -> Task:
 
     Prompts in other people's words are read where they name a task or a legend. Raises UsageError where they do not.
 
-    >>> from plantain.tasks import Semantic
-    >>> task = Semantic({"road, wet": (128, 64, 128), 'a "sign"': (0, 0, 255)})
+    >>> from plantain.tasks import SemanticSegmentation
+    >>> task = SemanticSegmentation({"road, wet": (128, 64, 128), 'a "sign"': (0, 0, 255)})
     >>> all(parse(task.prompt(style)) == task for style in ("imperative", "caption", "json", "terse"))
     True
     """

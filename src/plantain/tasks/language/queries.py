@@ -1,10 +1,10 @@
 """What people type: short orders and questions without colours. One rule a function; the first that reads it wins.
 
 How it decides, where words leave it open:
-- "segment the mug" is one mask (Refer); "segment the mug and the plate" two masks; "segment wall, floor, bed" (bare
-  names) is Semantic; "segment every mug" is Instances.
-- "find the cups", "count the people" are Instances: masks, boxes and scores, all that finding can mean; "find the dog"
-  (one definite thing) is Refer; "detect ..." and "boxes around ..." are Detect.
+- "segment the mug" asks for one mask (refer); "segment the mug and the plate" for two; "segment wall, floor, bed" (bare
+  names) for a class a pixel (semantic); "segment every mug" for instances.
+- "find the cups", "count the people" ask for instances: masks, boxes and scores, all that finding can mean; "find the
+  dog" (one definite thing) for its mask (refer); "detect ..." and "boxes around ..." for boxes (detect).
 - a colour in words belongs to the thing ("the man in black") unless it is said to be painted;
 - depth is metric unless the word "relative" (or nearer, closer) is there.
 """
@@ -16,19 +16,19 @@ import re
 from collections.abc import Callable
 
 from plantain.tasks.base import Task
-from plantain.tasks.detect import Detect
-from plantain.tasks.edges import Edges
-from plantain.tasks.instances import Instances
-from plantain.tasks.keypoints import Keypoints
+from plantain.tasks.detect import ObjectDetection
+from plantain.tasks.edges import EdgeDetection
+from plantain.tasks.instances import InstanceSegmentation
+from plantain.tasks.keypoints import KeypointDetection
 from plantain.tasks.language.english import ARTICLE, bare, is_plural, listed, singular
 from plantain.tasks.language.external import code_of
-from plantain.tasks.matte import Matte
+from plantain.tasks.matte import Matting
 from plantain.tasks.metric_depth import MetricDepth
-from plantain.tasks.normals import Normals
-from plantain.tasks.panoptic import Panoptic
-from plantain.tasks.refer import Refer
+from plantain.tasks.normals import SurfaceNormals
+from plantain.tasks.panoptic import PanopticSegmentation
+from plantain.tasks.refer import ReferringSegmentation
 from plantain.tasks.relative_depth import RelativeDepth
-from plantain.tasks.semantic import Semantic
+from plantain.tasks.semantic import SemanticSegmentation
 
 STUFF = ("wall", "floor", "ceiling", "sky", "building", "road", "grass", "tree", "water", "ground", "mountain")
 THINGS = ("person", "animal", "car", "chair", "table", "bed", "plant", "food")
@@ -97,11 +97,11 @@ NORMAL = re.compile(
 
 
 def normals(text: str) -> Task | None:
-    return Normals() if NORMAL.search(text) else None
+    return SurfaceNormals() if NORMAL.search(text) else None
 
 
 def edges(text: str) -> Task | None:
-    return Edges() if re.search(r"\b(?:edges?|contours?|boundar(?:y|ies)|line\s+art)\b", text, re.I) else None
+    return EdgeDetection() if re.search(r"\b(?:edges?|contours?|boundar(?:y|ies)|line\s+art)\b", text, re.I) else None
 
 
 def keypoints(text: str) -> Task | None:
@@ -111,7 +111,7 @@ def keypoints(text: str) -> Task | None:
     of = re.search(r"\b(?:of|for)\s+([^:,]+)", text, re.I)
     thing = singular(bare(of[1].strip())) if of else "person"
     names = [bare(name) for name in listed(text.partition(":")[2])]
-    return Keypoints(tuple(names), thing) if names else Keypoints(thing=thing)
+    return KeypointDetection(tuple(names), thing) if names else KeypointDetection(thing=thing)
 
 
 NO_BACKGROUND = r"\bremov\w*\s+(?:the\s+)?background|\bbackground\s+removal|\bwithout\s+(?:a\s+|the\s+)?background"
@@ -120,12 +120,12 @@ MATTE = rf"\b(?:alpha\s+)?(?:matte|matting|mattes|alpha)\b(?:{OF}(?P<a>.+))?|\bc
 
 def matte(text: str) -> Task | None:
     if re.search(NO_BACKGROUND, text, re.I):
-        return Matte()
+        return Matting()
     asked = re.search(MATTE, text, re.I)
     if not asked:
         return None
     thing = bare((asked["a"] or asked["b"] or "").strip())
-    return Matte(thing) if thing else Matte()
+    return Matting(thing) if thing else Matting()
 
 
 PANOPTIC = r"\bpanoptic\b|^segment(?:ation\s+of)?\s+(?:everything|all\s+(?:things|objects))$"
@@ -136,27 +136,31 @@ def panoptic(text: str) -> Task | None:
         return None
     said = re.search(r"(?::|\s(?:of|for|with))\s*(.+)$", text)
     if not said or re.fullmatch(r"everything|all\s+\w+", said[1], re.I):
-        return Panoptic(STUFF, THINGS)
+        return PanopticSegmentation(STUFF, THINGS)
     stuff, _, things = said[1].partition(";")
     if things:
-        return Panoptic(tuple(map(bare, listed(stuff))), tuple(singular(bare(n)) for n in listed(things)))
+        return PanopticSegmentation(tuple(map(bare, listed(stuff))), tuple(singular(bare(n)) for n in listed(things)))
     names = [bare(name) for name in listed(stuff)]
-    return Panoptic(tuple(n for n in names if n in STUFF), tuple(singular(n) for n in names if n not in STUFF))
+    return PanopticSegmentation(
+        tuple(n for n in names if n in STUFF), tuple(singular(n) for n in names if n not in STUFF)
+    )
 
 
 def detect(text: str) -> Task | None:
     asked = re.search(rf"^detect(?:ion)?(?:{OF}|\s+)?(?P<a>.*)$|\b(?:bounding\s+)?box(?:es)?{OF}(?P<b>.+)$", text, re.I)
     if asked:
-        return Detect(_thing(asked["a"] or asked["b"] or ""))
-    return Detect("object") if re.fullmatch(r"(?:object\s+detection|(?:bounding\s+)?boxes)", text, re.I) else None
+        return ObjectDetection(_thing(asked["a"] or asked["b"] or ""))
+    return (
+        ObjectDetection("object") if re.fullmatch(r"(?:object\s+detection|(?:bounding\s+)?boxes)", text, re.I) else None
+    )
 
 
 def instances(text: str) -> Task | None:
     if counted := COUNT.match(text):
         there = r"\s+(?:are|is|do|does|can)\b.*$"
-        return Instances(_thing(re.sub(there, "", text[counted.end() :], flags=re.I)))
+        return InstanceSegmentation(_thing(re.sub(there, "", text[counted.end() :], flags=re.I)))
     asked = re.search(rf"^instances?(?:\s+segmentation)?(?:\s+(?:map|masks?))?(?:{OF}|\s+)?(?P<a>.*)$", text, re.I)
-    return Instances(_thing(asked["a"])) if asked else None
+    return InstanceSegmentation(_thing(asked["a"])) if asked else None
 
 
 def _thing(name: str) -> str:
@@ -169,9 +173,9 @@ def find(text: str) -> Task | None:
         return None
     names = listed(text[asked.end() :])
     if len(names) != 1:
-        return Refer(tuple(names)) if names else None
+        return ReferringSegmentation(tuple(names)) if names else None
     one = re.match(r"(?:the|my|this|that)\s", names[0], re.I) and not is_plural(names[0])
-    return Refer(names[0]) if one else Instances(_thing(names[0]))
+    return ReferringSegmentation(names[0]) if one else InstanceSegmentation(_thing(names[0]))
 
 
 SEMANTIC = re.compile(
@@ -186,7 +190,7 @@ def semantic(text: str) -> Task | None:
     if not found:
         return None
     names = [bare(name) for name in listed(text[found.end() :])]
-    return Semantic.of(names or (*STUFF, *THINGS))
+    return SemanticSegmentation.of(names or (*STUFF, *THINGS))
 
 
 def segment(text: str) -> Task | None:
@@ -196,20 +200,28 @@ def segment(text: str) -> Task | None:
     rest = text[asked.end() :]
     every = EVERY.match(rest) or ONE_BY_ONE.search(rest)
     if every:
-        return Instances(_thing(ONE_BY_ONE.sub("", rest)))
+        return InstanceSegmentation(_thing(ONE_BY_ONE.sub("", rest)))
     names = listed(rest)
     if len(names) > 1 and not any(ARTICLE.match(name) for name in names):
-        return Semantic.of(names)
-    return Refer(tuple(names)) if names else Refer("main object")
+        return SemanticSegmentation.of(names)
+    return ReferringSegmentation(tuple(names)) if names else ReferringSegmentation("main object")
 
 
-WHOLE = {
-    "refer": Refer("main object"), "referring segmentation": Refer("main object"), "mask": Refer("main object"),
-    "saliency": Refer("main object"), "foreground": Refer("main object"), "main object": Refer("main object"),
-    "edges": Edges(), "contours": Edges(), "boundaries": Edges(), "outlines": Edges(),
-    "keypoints": Keypoints(), "pose": Keypoints(), "poses": Keypoints(), "joints": Keypoints(), "skeleton": Keypoints(),
-    "depth": MetricDepth(), "distances": MetricDepth(), "normals": Normals(),
-}  # fmt: skip
+ALONE: dict[Task, tuple[str, ...]] = {  # the words that are a whole order
+    ReferringSegmentation("main object"): (
+        "refer",
+        "referring segmentation",
+        "mask",
+        "saliency",
+        "foreground",
+        "main object",
+    ),
+    EdgeDetection(): ("edges", "contours", "boundaries", "outlines"),
+    KeypointDetection(): ("keypoints", "pose", "poses", "joints", "skeleton"),
+    MetricDepth(): ("depth", "distances"),
+    SurfaceNormals(): ("normals",),
+}
+WHOLE = {word: task for task, words in ALONE.items() for word in words}
 
 
 def whole(text: str) -> Task | None:
@@ -219,8 +231,9 @@ def whole(text: str) -> Task | None:
 
 
 RULES: tuple[Callable[[str], Task | None], ...] = (
-    whole, panoptic, instances, detect, semantic, segment, find, matte, keypoints, depth, normals, edges,
-)  # fmt: skip
+    *(whole, panoptic, instances, detect, semantic, segment),
+    *(find, matte, keypoints, depth, normals, edges),
+)
 
 
 def read(text: str) -> Task | None:
