@@ -1,13 +1,14 @@
 # make setup   a virtual environment in .venv, with the versions of constraints.txt
 # make demo    paints and reads three real photographs; answers and a sheet go to out/demo
 # make test    style, types, doctests and tests (EXTRAS=dev leaves torch, and so the tests of training, out)
+# make extras  proves that the versions of constraints.txt and every extra go together (downloads, installs nothing)
 # make wheel   builds the wheel, installs it in an empty environment and answers offline
 PYTHON ?= python3
 EXTRAS ?= dev,train
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test wheel clean
+.PHONY: setup demo test extras wheel clean
 
 setup: .venv/base
 
@@ -28,6 +29,10 @@ test: .venv/extras
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --doctest-modules --doctest-ignore-import-errors tests src/plantain
+
+extras: .venv/base
+	$(PIP) install --quiet --dry-run --constraint constraints.txt --requirement constraints.txt --editable '.[all,dev]'
+	@echo "every extra installs with the versions of constraints.txt"
 
 wheel: .venv/base
 	rm -rf dist .venv/empty

@@ -1,4 +1,4 @@
-"""Is all well? Versions, extras, threads, accelerators, the embedded generator, and how exactly a painter keeps place.
+"""Checks the installation: versions, extras, accelerators, the embedded generator, how exactly a painter keeps place.
 
 `for check in examine("embedded"): print(check.name, check.state, check.found)`
 """
@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from plantain.errors import PlantainError
+from plantain.extras import extras, lacking, package, pip_command, version
 
 if TYPE_CHECKING:
     from plantain.models.base import Painter
 
-DISTRIBUTION = "plantain-vision"
 BASE = ("numpy", "pillow", "onnxruntime", "cyclopts", "rich")
 SAMPLE = Path(__file__).parent / "samples" / "astronaut.jpg"
 SANE_M = (0.2, 20.0)  # the median depth of a portrait lies in here
@@ -60,46 +59,16 @@ def versions() -> Check:
     return Check("versions", state, f"{text}; {platform.system()} {platform.machine()}", found)
 
 
-def version(package: str) -> str | None:
-    """The installed version of a distribution, or None."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 # ---- extras ----
-
-
-def extras() -> list[str]:
-    """The extras that the installed distribution declares for users."""
-    try:
-        declared = metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
-    except metadata.PackageNotFoundError:
-        return []
-    return [name for name in declared if name not in ("all", "dev")]
-
-
-def lacking(name: str | None) -> list[str]:
-    """Packages of an extra that are not installed; none for no extra."""
-    try:
-        required = metadata.requires(DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:
-        return []
-    ours = [line for line in required if re.search(rf"extra\s*==\s*['\"]{re.escape(name or '-')}['\"]", line)]
-    packages = [match[0] for line in ours if (match := re.match(r"[\w.-]+", line))]
-    return [package for package in packages if version(package) is None]
-
-
-def pip_command(name: str | None) -> str:
-    return f"pip install '{DISTRIBUTION}[{name}]'"
 
 
 def extra(name: str) -> Check:
     missing = lacking(name)
-    facts = {"installed": not missing, "missing": missing}
+    facts = {"installed": not missing, "missing": [package(one) for one in missing]}
     if missing:
-        return Check(f"extra {name}", "note", f"lacks {', '.join(missing)}; {pip_command(name)}", facts)
+        return Check(
+            f"extra {name}", "note", f"lacks {', '.join(map(package, missing))}; {pip_command(*missing)}", facts
+        )
     return Check(f"extra {name}", "ok", "installed", facts)
 
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from plantain.extras import lacking, pip_command
+
 
 class PlantainError(Exception):
     """Base of every error that Plantain raises on purpose; its text is one line for people."""
@@ -41,16 +43,17 @@ class UnknownName(UsageError):
 
 
 class MissingExtra(UsageError):
-    """A feature needs a package that is not installed.
+    """A feature needs a package that is not installed; says how to install it with all that the extra lacks.
 
-    >>> str(MissingExtra("torch", "train"))
-    "this needs the package 'torch', which is not installed; run: pip install 'plantain-vision[train]'"
+    >>> str(MissingExtra("some-package", ""))
+    "this needs the package 'some-package', which is not installed; run: pip install 'some-package'"
     """
 
     def __init__(self, package: str, extra: str, install: str = "") -> None:
         """`install`: what pip shall install, where no extra has it."""
-        wanted = install or f"plantain-vision[{extra}]"
-        super().__init__(f"this needs the package {package!r}, which is not installed; run: pip install '{wanted}'")
+        wanted = [install] if install else lacking(extra) or [package]
+        said = f"this needs the package {package!r}, which is not installed; run: {pip_command(*wanted)}"
+        super().__init__(said)
 
 
 class CodeMismatch(UsageError):

@@ -31,7 +31,7 @@ def tasks(*, json: Json = False) -> int:
 
 def models(*, json: Json = False) -> int:
     """Lists who can be asked: name, whether it can be loaded now, licence, and what it is."""
-    from plantain.doctor import lacking, pip_command
+    from plantain.extras import lacking, pip_command
     from plantain.models import rows as known
 
     rows = [
@@ -39,7 +39,7 @@ def models(*, json: Json = False) -> int:
             "model": row.name,
             "kind": row.kind,
             "answers": " ".join(row.claims) or ("every task" if row.kind == "painter" else "as its spec says"),
-            "ready": "yes" if not lacking(row.extra) else pip_command(row.extra),
+            "ready": pip_command(*missing) if (missing := lacking(row.extra)) else "yes",
             "licence": row.licence,
             "about": row.summary,
         }
