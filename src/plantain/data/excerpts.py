@@ -19,6 +19,7 @@ from plantain.data.base import Example
 from plantain.data.planes import normals_from_depth
 from plantain.errors import PhotoError, UnknownName
 from plantain.kinds import Alpha, Depth, Instances, Keypoints, Labels, Normals, bounds
+from plantain.vocabularies import VOC_21
 
 NYU_CAMERA = (259.4289505, 259.7348055, 162.0412245, 126.118083)  # fx fy cx cy at 320 x 240
 NYU_CROP = (slice(23, 235), slice(21, 300))  # the Eigen crop at 320 x 240: outside it depth is invented
@@ -357,6 +358,22 @@ def read_photos(root: Path, split: str) -> Iterator[Example]:
         yield Example("photos", photo.stem, photo, split, {})
 
 
+def read_plain(name: str) -> Callable[[Path, str], Iterator[Example]]:
+    """Photographs without labels of their own."""
+
+    def read_unlabelled(root: Path, split: str) -> Iterator[Example]:
+        for row, photo in _photos(root, name, split):
+            yield Example(name, row["id"], photo.with_suffix(".webp"), split)
+
+    return read_unlabelled
+
+
+def read_voc(root: Path, split: str) -> Iterator[Example]:
+    for row, photo in _photos(root, "voc", split):
+        truth = partial(labels, root / "voc" / "labels" / f"{row['id']}.png", VOC_21, 255)
+        yield Example("voc", row["id"], photo.with_suffix(".webp"), split, {"labels": truth})
+
+
 SETS: dict[str, Callable[[Path, str], Iterator[Example]]] = {
     "nyu": read_nyu,
     "kitti": read_kitti,
@@ -377,6 +394,9 @@ SETS: dict[str, Callable[[Path, str], Iterator[Example]]] = {
     "mattes": read_mattes,
     "captions": read_captions,
     "photos": read_photos,
+    "voc": read_voc,
+    "imagenette": read_plain("imagenette"),
+    "caltech": read_plain("caltech"),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped, UInt8
-from plantain.colour import blobs
+from plantain.colour import blobs, heat
 from plantain.kinds import Instances
 from plantain.tasks import reading
 from plantain.tasks import truth as truths
@@ -30,10 +30,11 @@ class Detect(Task):
     title: ClassVar[str] = "bounding boxes"
     kind: ClassVar[type[Instances]] = Instances
     default_code: ClassVar[str] = "boxes"
-    codes: ClassVar[Mapping[str, str]] = {"boxes": "boxes/1", "outline": "outline/1"}
+    codes: ClassVar[Mapping[str, str]] = {"boxes": "boxes/1", "outline": "outline/1", "heat": "heat/1"}
     phrases: ClassVar[Mapping[str, str]] = {
         "boxes": f"each box filled with {_PLACE}, small boxes on top",
         "outline": f"each box a thin frame in {_PLACE}, small boxes on top",
+        "heat": "a soft red spot at each center, its green = red times the width, its blue = red times the height",
     }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Paint the bounding boxes of every {thing} in this photo; everything else, the background, is "
@@ -57,6 +58,8 @@ class Detect(Task):
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints the boxes of Instances (only those of class `thing`, where that class is known), small ones last."""
         boxes, (height, width) = truths.boxes_of(truths.of_class(truth, self.thing))
+        if self.code == "heat":
+            return heat.encode(boxes, height, width)
         rgb = np.zeros((height, width, 3), np.uint8)
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         frame = 0 if self.code != "outline" else max(2, round(0.01 * max(height, width)))
@@ -65,6 +68,8 @@ class Detect(Task):
         return rgb
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Instances:
+        if self.code == "heat":
+            return self._decode_heat(rgb)
         found = blobs.decode_centres(rgb)
         whole = [_whole_box(mask, colour) for mask, colour in zip(found.masks, found.colours, strict=True)]
         boxes = np.array(whole, np.float32).reshape(-1, 4)
@@ -75,6 +80,17 @@ class Detect(Task):
             scores=np.asarray(found.scores, np.float32),
             confidence=reading.thing_confidence(rgb, found.masks, found.colours, BLACK),
             presence={self.thing: reading.any_of(found.scores)},
+        )
+
+    def _decode_heat(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Instances:
+        found = heat.decode(rgb)
+        return Instances(
+            boxes=found.boxes,
+            labels=np.zeros(len(found.boxes), np.int64),
+            classes=(self.thing,),
+            scores=found.scores,
+            confidence=np.asarray(reading.sure(reading.levels(rgb)[..., 0] / np.float32(255))),
+            presence={self.thing: float(found.scores.max(initial=0.0))},
         )
 
 

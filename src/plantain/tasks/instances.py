@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
-from plantain.colour import blobs, palette
+from plantain.colour import blobs, offsets, palette
 from plantain.errors import TruthError, UsageError
 from plantain.kinds import Instances as InstancesAnswer
 from plantain.tasks import reading
@@ -30,11 +30,13 @@ class Instances(Task):
     title: ClassVar[str] = "instance segmentation"
     kind: ClassVar[type[InstancesAnswer]] = InstancesAnswer
     default_code: ClassVar[str] = "blobs"
-    codes: ClassVar[Mapping[str, str]] = {"blobs": "blobs/1", "blobs-vb": "blobs-vb/1", "centers": "centers/1"}
+    codes: ClassVar[Mapping[str, str]] = {"blobs": "blobs/1", "blobs-vb": "blobs-vb/1", "centers": "centers/1",
+        "offsets": "offsets/1"}
     phrases: ClassVar[Mapping[str, str]] = {
         "blobs": "flat colours of your choice, no two alike",
         "blobs-vb": "flat colours of your choice",
         "centers": truths.CENTRE,
+        "offsets": "blue where a thing is, red = how far to the right and green = how far below its own center is",
     }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Make an instance segmentation of this photo: paint every {thing} in a colour of its own and "
@@ -50,11 +52,11 @@ class Instances(Task):
         name_of(self.thing, "the thing to find")
         object.__setattr__(self, "background", rgb_of(self.background))
         if self.code is not None and not self.can(self.code):
-            raise UsageError(f"code 'centers' has a black background, not {self.background}; leave the background out")
+            raise UsageError(f"code {self.code!r} has a black background, not {self.background}; leave the background out")
 
     def can(self, code: str) -> bool:
-        """Location colours lie on black."""
-        return code != "centers" or self.background == BLACK
+        """Location colours and offsets lie on black."""
+        return code not in ("centers", "offsets") or self.background == BLACK
 
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "background": self.background}
@@ -64,6 +66,8 @@ class Instances(Task):
         masks = truths.masks_of(truths.of_class(truth, self.thing))
         if self.code == "centers":
             return blobs.encode_centres(masks)
+        if self.code == "offsets":
+            return offsets.encode_offsets(masks)
         if len(masks) > len(palette.PALETTE) - 4:
             raise TruthError(f"{len(masks)} things are more than the palette holds; use code 'centers'")
         return blobs.encode(masks, palette.pick(len(masks), background=self.background), self.background)
@@ -71,6 +75,8 @@ class Instances(Task):
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> InstancesAnswer:
         if self.code == "centers":
             found = blobs.decode_centres(rgb)
+        elif self.code == "offsets":
+            found = offsets.decode_offsets(rgb)
         elif self.code == "blobs-vb":
             found = blobs.decode_paper(rgb, self.background)
         else:
