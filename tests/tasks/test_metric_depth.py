@@ -21,6 +21,7 @@ TOLERANCE = {
     "plasma": 0.032,
     "inferno": 0.032,
     "viridis": 0.032,
+    "log-gray-doubt": 0.016,
 }
 
 
@@ -98,3 +99,21 @@ def test_resolve_prefers_own_code_then_favourite_then_default() -> None:
     assert MetricDepth().resolve({"metric-depth": "log-gray"}).code == "log-gray"
     assert MetricDepth().resolve({"metric-depth": "no such code"}).code == "cube"
     assert MetricDepth().code_id == "cube/1"
+
+
+def test_blue_is_the_doubt_that_the_painter_states() -> None:
+    task = MetricDepth(code="log-gray-doubt")
+    painting = task.encode(plain(3.0))
+    assert (painting[..., 2] == 0).all() and (painting[..., 0] == painting[..., 1]).all()
+    painting[2, 3, 2] = 102  # two fifths of 255
+    read = task.decode(painting)
+    assert read.metres[2, 3] == pytest.approx(3.0, rel=0.016)
+    assert read.confidence[2, 3] == pytest.approx(0.6, abs=0.01)
+    assert read.confidence[0, 0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_no_answer_is_white_in_the_code_with_doubt_too() -> None:
+    task = MetricDepth(code="log-gray-doubt")
+    painting = task.encode(np.array([[np.inf, 2.0]], np.float32))
+    assert painting[0, 0].tolist() == [255, 255, 255]
+    assert task.decode(painting).valid.tolist() == [[False, True]]

@@ -220,3 +220,21 @@ def test_a_run_may_begin_with_exported_weights(tmp_path: Path) -> None:
     run.take(wanted)
     for net in (run.net, run.average):
         assert all(torch.equal(value, wanted[name]) for name, value in net.state_dict().items())
+
+
+def test_blue_learns_the_painting_s_own_error_without_teaching_it() -> None:
+    """Red and green are .1 off everywhere: an error of .1 sqrt(2), which full doubt is .14 of: blue is to be 1."""
+    rgb = torch.full((1, 3, 14, 14), 0.5, requires_grad=True)
+    target = torch.full((1, 3, 14, 14), 0.4)
+    target[:, 2] = 0
+    batch = SimpleNamespace(
+        target=target, weight=torch.ones(1, 14, 14), squared=torch.tensor([False]), doubt=torch.tensor([0.14]),
+        t=torch.zeros(1), ids=torch.full((1, 7, 7), -1), scale=torch.ones(1),
+    )  # fmt: skip
+    loss = losses(Painted(rgb, torch.zeros(1, 1, 7, 7)), batch)
+    loss.sum().backward()
+    path = 1.0  # weight of a blank canvas
+    assert loss.item() == pytest.approx(path * (0.1 + 0.1 + (0.5 - 1) ** 2) / 3, rel=1e-4)
+    assert rgb.grad[0, 2].mean() < 0  # blue must rise
+    each = rgb.grad[0, 0, 0, 0].item() * 14 * 14 * 3
+    assert each == pytest.approx(path, rel=1e-4)  # red feels its own error alone

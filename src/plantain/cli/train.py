@@ -24,6 +24,7 @@ def train(
     start: Path | None = None,
     cache: Path | None = None,
     rate: float | None = None,
+    teachers: Path | None = None,
 ) -> int:
     """Trains the embedded generator (needs the extra `train`) and exports it.
 
@@ -46,6 +47,8 @@ def train(
         Where the reader's taps are kept between runs; OUT/taps when not said.
     rate
         The largest learning rate; the preset's own when not said.
+    teachers
+        The folder of what specialists said of the photographs.
     """
     from plantain.train import train as run
 
@@ -60,6 +63,9 @@ def train(
     if start is not None and not start.is_dir():
         raise UsageError(f"no such run: {start}; give the folder of an earlier run with --start")
     tell = partial(print, file=sys.stderr, flush=True)
-    made = run(preset, data, out, minutes=minutes, resume=resume, start=start, cache=cache, rate=rate, say=tell)
+    made = run(
+        preset, data, out, minutes=minutes, resume=resume, start=start, cache=cache, rate=rate, teachers=teachers,
+        say=tell,
+    )  # fmt: skip
     emit({"preset": preset, "out": str(out), "generator": str(made)})
     return 0

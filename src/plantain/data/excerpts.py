@@ -20,6 +20,7 @@ from plantain.data.planes import normals_from_depth
 from plantain.errors import PhotoError, UnknownName
 from plantain.predictions.boxes import boxes_around
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals
+from plantain.vocabularies import VOC_21
 
 NYU_CAMERA = (259.4289505, 259.7348055, 162.0412245, 126.118083)  # fx fy cx cy at 320 x 240
 NYU_CROP = (slice(23, 235), slice(21, 300))  # the Eigen crop at 320 x 240: outside it depth is invented
@@ -194,7 +195,7 @@ def read_kitti(root: Path, split: str) -> Iterator[Example]:
 
 def _photos(root: Path, name: str, split: str) -> Iterator[tuple[dict[str, Any], Path]]:
     for row in _index(root / name, split)[1]:
-        yield row, root / name / "images" / f"{row['id']}.jpg"
+        yield row, root / name / row.get("file", f"images/{row['id']}.jpg")
 
 
 def _label_reader(name: str, ignore: int | None) -> Callable[[Path, str], Iterator[Example]]:
@@ -358,6 +359,22 @@ def read_photos(root: Path, split: str) -> Iterator[Example]:
         yield Example("photos", photo.stem, photo, split, {})
 
 
+def read_plain(name: str) -> Callable[[Path, str], Iterator[Example]]:
+    """Photographs without labels of their own."""
+
+    def read_unlabelled(root: Path, split: str) -> Iterator[Example]:
+        for row, photo in _photos(root, name, split):
+            yield Example(name, row["id"], photo, split)
+
+    return read_unlabelled
+
+
+def read_voc(root: Path, split: str) -> Iterator[Example]:
+    for row, photo in _photos(root, "voc", split):
+        truth = partial(labels, root / "voc" / "labels" / f"{row['id']}.png", VOC_21, 255)
+        yield Example("voc", row["id"], photo, split, {"labels": truth})
+
+
 SETS: dict[str, Callable[[Path, str], Iterator[Example]]] = {
     "nyu": read_nyu,
     "kitti": read_kitti,
@@ -378,6 +395,9 @@ SETS: dict[str, Callable[[Path, str], Iterator[Example]]] = {
     "mattes": read_mattes,
     "captions": read_captions,
     "photos": read_photos,
+    "voc": read_voc,
+    "imagenette": read_plain("imagenette"),
+    "caltech": read_plain("caltech"),
 }
 
 

@@ -17,6 +17,7 @@ from plantain.codecs.palette import pick
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.views import View
+from plantain.predictions.boxes import box_area
 from plantain.predictions.types import Alpha, Depth, Instances, Labels, Normals, Panoptic
 from plantain.tasks import (
     EdgeDetection,
@@ -34,6 +35,7 @@ from plantain.tasks import (
 from plantain.tasks.base import STYLES
 
 Rng = np.random.Generator
+DOUBT = 0.14  # error of red and green together that counts as full doubt: a tenth of the scale in each
 ABSENT = 0.15  # share of questions about one thing that ask for something that is not there
 
 
@@ -47,6 +49,9 @@ class Sample:
     task: str
     loss: str = "l2"
     scale: float = 1.0
+    doubt: float = (
+        0.0  # > 0: blue learns the painting's own error, and this error (of red and green, 0..1) is full blue
+    )
 
 
 Recipe = Callable[[Example, View, Rng], Sample | None]
@@ -77,9 +82,32 @@ def counted(example: Example, view: View, *names: str) -> np.ndarray:
 
 def metric_depth(example: Example, view: View, rng: Rng) -> Sample:
     seen: Any = view.truth(example.truth("depth"))
-    codes = ["log-gray", "inv-gray", "viridis", "cube"]
-    code = str(rng.choice(codes, p=[0.92, 0.03, 0.03, 0.02]))
-    return sample(MetricDepth(code=code), seen, seen.valid, rng, "l1", 12.0)
+    codes = ["log-gray-doubt", "log-gray", "inv-gray", "viridis", "cube"]
+    code = str(rng.choice(codes, p=[0.55, 0.38, 0.02, 0.03, 0.02]))
+    known = seen.valid
+    if example.source == "kitti" and "ade" in example.truths:  # no laser reaches the sky: it is white, as "no answer"
+        known = known | (_sky(example, view) & ~seen.valid)
+    return _depth(MetricDepth(code=code), seen, known, rng)
+
+
+def _depth(task: MetricDepth, seen: Any, known: np.ndarray, rng: Rng) -> Sample:
+    made = sample(task, seen, known, rng, "l1", 12.0)
+    return replace(made, doubt=DOUBT) if task.code == "log-gray-doubt" else made
+
+
+def _sky(example: Example, view: View) -> np.ndarray:
+    told: Any = example.truth("ade")
+    return np.asarray(view.field((told.ids == told.classes.index("sky")) & (told.confidence > 0.8)))
+
+
+def sky_depth(example: Example, view: View, rng: Rng) -> Sample | None:
+    """Of a photo whose depth nobody has measured: that its sky has none."""
+    sky = _sky(example, view)
+    if sky.mean() < 0.05:
+        return None
+    truth = Depth(values=np.full(sky.shape, np.inf, np.float32), valid=~sky, confidence=everywhere(view))
+    code = str(rng.choice(["log-gray-doubt", "log-gray"]))
+    return _depth(MetricDepth(code=code), replace(truth, values=np.ones_like(truth.values)), sky, rng)
 
 
 def relative_depth(example: Example, view: View, rng: Rng) -> Sample:
@@ -241,13 +269,24 @@ def _only(seen: Instances, keep: np.ndarray) -> Instances:
 def instances(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
     name, mine = _one_class(example, seen, rng)
-    return sample(InstanceSegmentation(name, code="centers"), mine, counted(example, view, name), rng, "l2", 6.0)
+    task = InstanceSegmentation(said(name, rng), code="centers")
+    return sample(task, mine, counted(example, view, name), rng, "l2", 6.0)
 
 
 def detect(example: Example, view: View, rng: Rng) -> Sample | None:
     seen: Any = view.truth(example.truth("instances"))
     name, mine = _one_class(example, seen, rng)
-    return sample(ObjectDetection(name, code="boxes"), mine, counted(example, view, name), rng, "l2", 6.0)
+    known = counted(example, view, name)
+    if rng.random() < 0.1:
+        return sample(ObjectDetection(said(name, rng), code="boxes"), mine, known, rng, "l2", 6.0)
+    return _heat(ObjectDetection(said(name, rng), code="heat"), mine, known, rng)
+
+
+def _heat(task: ObjectDetection, truth: Instances, known: np.ndarray, rng: Rng) -> Sample:
+    """Spots are small: they count more than the black around them."""
+    made = sample(task, truth, known, rng, "l2", 6.0)
+    weight = made.weight * (1 + 9 * made.target[..., 0].astype(np.float32) / 255)
+    return replace(made, weight=weight / max(float(weight.mean()), 1e-3) * float(known.mean()))
 
 
 def keypoints(example: Example, view: View, rng: Rng) -> Sample | None:
@@ -324,17 +363,179 @@ RECIPES: dict[str, tuple[tuple[float, Recipe], ...]] = {
     "people": ((0.6, refer_mask(PERSON)), (0.28, semantic()), (0.12, matte)),
     "portraits": ((0.6, refer_mask(PERSON)), (0.4, matte)),
     "salient": ((0.7, refer_mask(SALIENT)), (0.3, matte)),
-    "coco": ((0.35, instances), (0.3, detect), (0.35, refer_place)),
+    "coco": ((0.35, instances), (0.35, detect), (0.3, refer_place)),
     "panoptic": ((0.4, semantic()), (0.2, instances), (0.1, detect), (0.15, refer_place), (0.15, panoptic)),
-    "persons": ((0.3, refer_place), (0.45, keypoints), (0.12, instances), (0.13, detect)),
+    "persons": ((0.25, refer_place), (0.45, keypoints), (0.15, instances), (0.15, detect)),
     "pose": ((1.0, keypoints),),
     "faces": ((1.0, keypoints),),
     "bsds": ((1.0, edges),),
+    "voc": ((0.5, semantic()), (0.5, refer_class())),
 }  # fmt: skip
+
+
+# ---- what specialists said (plantain.data.teachers)
+
+SAYINGS: Mapping[str, tuple[str, ...]] = {
+    "windowpane": ("window",), "traffic": ("traffic light",), "trade": ("shop sign",), "swivel": ("office chair",),
+    "swimming": ("swimming pool",), "bulletin": ("notice board",), "conveyer": ("conveyor belt",),
+    "kitchen": ("kitchen island",), "coffee": ("coffee table",), "case": ("display case",), "palm": ("palm tree",),
+    "chest": ("chest of drawers", "drawers"), "pool": ("pool table",), "arcade": ("arcade machine",),
+    "plaything": ("toy",), "ashcan": ("trash can", "bin"), "apparel": ("clothes",), "television": ("tv",),
+    "sofa": ("couch",), "couch": ("sofa",), "airplane": ("plane", "aeroplane"), "aeroplane": ("airplane", "plane"),
+    "person": ("people", "human", "somebody"), "minibike": ("motorbike",), "motorcycle": ("motorbike",),
+    "motorbike": ("motorcycle",), "tv": ("television",), "tv monitor": ("tv", "monitor"), "cell phone": ("phone",),
+    "grass": ("lawn",), "cabinet": ("cupboard",), "cup": ("mug", "coffee cup"), "rug": ("carpet",), "earth": ("soil",),
+    "painting": ("picture",), "signboard": ("sign",), "sidewalk": ("pavement",), "potted plant": ("plant",),
+    "dining table": ("table",), "bicycle": ("bike",), "automobile": ("car",), "railing": ("handrail",),
+    "blind": ("window blind",), "crt": ("crt screen",), "step": ("stairs",), "washer": ("washing machine",),
+    "sports ball": ("ball",), "refrigerator": ("fridge",), "building": ("buildings",), "house": ("home",),
+}  # fmt: skip
+
+
+def said(name: str, rng: Rng) -> str:
+    """A class as people may call it: another word, or the plural."""
+    if name in SAYINGS and rng.random() < 0.2:
+        return str(rng.choice(SAYINGS[name]))
+    if rng.random() < 0.15 and " " not in name and name.isascii() and not name.endswith("s"):
+        return "people" if name == "person" else name + ("es" if name.endswith(("ch", "sh", "x")) else "s")
+    return name
+
+
+def taught_semantic(truth: str, sayings: float) -> Recipe:
+    """A legend of what a specialist sees; pixels count as much as it is sure of them."""
+
+    def ask(example: Example, view: View, rng: Rng) -> Sample | None:
+        told: Any = example.truth(truth)
+        seen: Any = view.truth(told)
+        sure = view.field(told.confidence)
+        clear = replace(seen, ids=np.where(_common(seen.ids, sure, len(seen.classes)), seen.ids, -1).astype(np.int16))
+        legend, background = draw_legend(clear, rng, 14, 0.3)
+        if len(legend) < 2:
+            return None
+        weight = np.where(sure > 0.35, sure, 0)
+        if not background:
+            weight = weight * np.isin(seen.ids, [i for i, n in enumerate(seen.classes) if n in legend])
+        if weight.mean() < 0.1:
+            return None
+        if rng.random() < sayings:
+            calls = {n: said(n, rng) for n in legend}
+            if len({*calls.values(), *legend}) == len(legend) + sum(k != v for k, v in calls.items()):
+                legend = [calls[n] for n in legend]
+                seen = replace(seen, classes=tuple(calls.get(n, n) for n in seen.classes))
+        task = SemanticSegmentation.of(
+            legend, background=_background(rng) if background else None, seed=int(rng.integers(1 << 30))
+        )
+        return sample(task, seen, weight, rng)
+
+    return ask
+
+
+def _common(ids: np.ndarray, sure: np.ndarray, count: int) -> np.ndarray:
+    """Where classes are that a specialist is sure of on more than 0.4 % of the picture."""
+    size = np.bincount(ids[sure > 0.5].ravel(), minlength=count)
+    return np.asarray(np.isin(ids, np.flatnonzero(size > 0.004 * ids.size)))
+
+
+def taught_class(truth: str) -> Recipe:
+    """The mask of one class, or of one that no pixel shows."""
+
+    def ask(example: Example, view: View, rng: Rng) -> Sample | None:
+        told: Any = example.truth(truth)
+        seen: Any = view.truth(told)
+        sure = view.field(told.confidence)
+        common = {seen.classes[i] for i in np.unique(seen.ids[_common(seen.ids, sure, len(seen.classes))])}
+        here = sorted(common - VAGUE)
+        away = sorted({*told.classes} - {told.classes[i] for i in np.unique(told.ids)} - VAGUE)
+        absent = rng.random() < ABSENT
+        if not (away if absent else here):
+            return None
+        chosen = str(rng.choice(away if absent else here))
+        alpha = _is(seen, chosen)[None].astype(np.float32)
+        weight = np.where(sure > 0.35, sure, 0)
+        return sample(ReferringSegmentation(_article(said(chosen, rng), rng), **_pair(rng)), alpha, weight, rng)
+
+    return ask
+
+
+def _is(seen: Any, name: str) -> np.ndarray:
+    return np.isin(seen.ids, [i for i, n in enumerate(seen.classes) if n == name])
+
+
+def taught_main(example: Example, view: View, rng: Rng) -> Sample | None:
+    """The main object, where a specialist sees one clearly."""
+    told: Any = example.truth("main")
+    alpha = view.soft(told.alpha[0])
+    if np.abs(2 * alpha - 1).mean() < 0.8 or not 0.01 < (alpha > 0.5).mean() < 0.85:
+        return None
+    weight = np.abs(2 * alpha - 1)
+    return sample(
+        ReferringSegmentation(_article(str(rng.choice(SALIENT["main object"])), rng), **_pair(rng)),
+        alpha[None],
+        weight,
+        rng,
+        scale=1.0,
+    )
+
+
+def taught_boxes(example: Example, view: View, rng: Rng) -> Sample | None:
+    """Boxes of one of COCO's classes; where a box is doubtful nothing is taught."""
+    from plantain.data.teachers import FEWEST
+
+    told: Any = example.truth("boxes")
+    (w, h), (x0, y0, x1, y1) = view.size, view.box
+    boxes = (told.boxes - [x0, y0, x0, y0]) / [x1 - x0, y1 - y0, x1 - x0, y1 - y0]
+    if view.mirror:
+        boxes = np.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], 1)
+    inside = boxes.clip(0, 1)
+    share = box_area(inside) / np.maximum(box_area(boxes), 1e-9)
+    in_view = share > 0.2
+    here = np.unique(told.labels[in_view & (told.scores >= FEWEST)])
+    away = np.setdiff1d(np.arange(len(told.classes)), told.labels)
+    absent = rng.random() < ABSENT or not len(here)
+    if absent and rng.random() < 0.6 and not len(here):
+        return None
+    chosen = int(rng.choice(away if absent else here))
+    mine = in_view & (told.labels == chosen)
+    good = mine & (told.scores >= FEWEST) & (share > 0.35)
+    known = everywhere(view)
+    pixels = np.round(inside * [w, h, w, h]).astype(int)
+    for left, top, right, bottom in pixels[mine & ~good]:
+        known[top:bottom, left:right] = 0
+    truth = Instances(
+        boxes=(inside[good] * [w, h, w, h]).astype(np.float32), labels=np.zeros(int(good.sum()), np.int64),
+        classes=(told.classes[chosen],), scores=np.ones(int(good.sum()), np.float32), confidence=everywhere(view),
+    )  # fmt: skip
+    name = said(told.classes[chosen], rng)
+    return _heat(ObjectDetection(name, code="heat"), replace(truth, classes=(name,)), known, rng)
+
+
+TAUGHT: tuple[tuple[float, Recipe], ...] = (
+    (0.40, taught_semantic("ade", 0.3)), (0.11, taught_class("ade")), (0.10, taught_semantic("voc", 0.15)),
+    (0.11, taught_class("voc")), (0.20, taught_boxes), (0.06, taught_main), (0.02, sky_depth),
+)  # fmt: skip
+HEARD: Mapping[str, float] = {  # how often a labelled photo is asked what specialists say of it
+    "nyu": 0.2, "kitti": 0.35, "ade20k": 0.3, "camvid": 0.3, "animals": 0.35, "faceparts": 0.2, "people": 0.35,
+    "portraits": 0.3, "salient": 0.35, "coco": 0.35, "panoptic": 0.3, "persons": 0.3, "pose": 0.2, "faces": 0.2,
+    "bsds": 0.4, "voc": 0.45,
+}  # fmt: skip
+
+
+def taught(example: Example, view: View, rng: Rng) -> Sample | None:
+    """A question that specialists have answered; several are tried, since many photos have no answer to some."""
+    shares = np.array([share for share, _ in TAUGHT])
+    for _ in range(4):
+        made = TAUGHT[rng.choice(len(TAUGHT), p=shares / shares.sum())][1](example, view, rng)
+        if made is not None:
+            return made
+    return None
 
 
 def question(example: Example, view: View, rng: Rng) -> Sample | None:
     """A random question that this example can answer; None when it happens to have nothing to ask for."""
+    if "ade" in example.truths and rng.random() < HEARD.get(example.source, 1.0):
+        return taught(example, view, rng)
+    if example.source not in RECIPES:
+        return None
     rows = [(share, recipe) for share, recipe in RECIPES[example.source] if _answers(example, recipe)]
     shares = np.array([share for share, _ in rows])
     return rows[rng.choice(len(rows), p=shares / shares.sum())][1](example, view, rng)

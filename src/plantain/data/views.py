@@ -25,6 +25,7 @@ class View:
     size: tuple[int, int]
     box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     mirror: bool = False
+    zoom: float | None = None  # what metric depth is multiplied by; the crop's share of the width when not said
 
     def picture(self, photo: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
         """The photo seen so, with antialiasing."""
@@ -68,7 +69,8 @@ class View:
         sure = np.ones(self.size[::-1], np.float32)
         match kind:
             case Depth():
-                zoom = (self.box[2] - self.box[0]) if kind.scale == "metric" else 1.0
+                share = self.box[2] - self.box[0] if self.zoom is None else self.zoom
+                zoom = share if kind.scale == "metric" else 1.0
                 values = self.field(kind.values) * np.float32(zoom)
                 return replace(kind, values=values, valid=self.field(kind.valid), confidence=sure)
             case Normals():

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped, UInt8
-from plantain.codecs import blobs
+from plantain.codecs import blobs, heat
 from plantain.predictions.types import Instances
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
@@ -29,10 +29,11 @@ class ObjectDetection(Task):
     title: ClassVar[str] = "bounding boxes"
     kind: ClassVar[type[Instances]] = Instances
     default_code: ClassVar[str] = "boxes"
-    codes: ClassVar[Mapping[str, str]] = {"boxes": "boxes/1", "outline": "outline/1"}
+    codes: ClassVar[Mapping[str, str]] = {"boxes": "boxes/1", "outline": "outline/1", "heat": "heat/1"}
     phrases: ClassVar[Mapping[str, str]] = {
         "boxes": f"each box filled with {_PLACE}, small boxes on top",
         "outline": f"each box a thin frame in {_PLACE}, small boxes on top",
+        "heat": "a soft red spot at each center, its green = red times the width, its blue = red times the height",
     }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Paint the bounding boxes of every {thing} in this photo; everything else, the background, is "
@@ -56,6 +57,8 @@ class ObjectDetection(Task):
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints the boxes of Instances (only those of class `thing`, where that class is known), small ones last."""
         boxes, (height, width) = targets.boxes_of(targets.of_class(truth, self.thing))
+        if self.code == "heat":
+            return heat.encode(boxes, height, width)
         rgb = np.zeros((height, width, 3), np.uint8)
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         frame = 0 if self.code != "outline" else max(2, round(0.01 * max(height, width)))
@@ -64,6 +67,8 @@ class ObjectDetection(Task):
         return rgb
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Instances:
+        if self.code == "heat":
+            return self._decode_heat(rgb)
         found = blobs.decode_centres(rgb)
         whole = [_whole_box(mask, colour) for mask, colour in zip(found.masks, found.colours, strict=True)]
         boxes = np.array(whole, np.float32).reshape(-1, 4)
@@ -74,6 +79,17 @@ class ObjectDetection(Task):
             scores=np.asarray(found.scores, np.float32),
             confidence=decode_utils.thing_confidence(rgb, found.masks, found.colours, BLACK),
             presence={self.thing: decode_utils.any_of(found.scores)},
+        )
+
+    def _decode_heat(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Instances:
+        found = heat.decode(rgb)
+        return Instances(
+            boxes=found.boxes,
+            labels=np.zeros(len(found.boxes), np.int64),
+            classes=(self.thing,),
+            scores=found.scores,
+            confidence=np.asarray(decode_utils.sure(decode_utils.levels(rgb)[..., 0] / np.float32(255))),
+            presence={self.thing: float(found.scores.max(initial=0.0))},
         )
 
 

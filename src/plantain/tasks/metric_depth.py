@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plantain._shapes import Shaped, UInt8
+from plantain.codecs import doubt
 from plantain.codecs.curve import CURVES, decode_depth
 from plantain.errors import TruthError, UsageError
 from plantain.predictions.types import Depth
@@ -42,6 +43,7 @@ class MetricDepth(Task):
         "plasma": "plasma/1",
         "inferno": "inferno/1",
         "viridis": "viridis/1",
+        "log-gray-doubt": "log-gray-doubt/1",
     }
     phrases: ClassVar[Mapping[str, str]] = {
         "cube": "rainbow (black-red-yellow-green-cyan-blue-violet-white)",
@@ -53,6 +55,7 @@ class MetricDepth(Task):
         "plasma": _MAP.format("plasma"),
         "inferno": _MAP.format("inferno"),
         "viridis": _MAP.format("viridis"),
+        "log-gray-doubt": "red and green " + _LOG.format(0.1, 200) + ", blue the error to be expected",
     }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Predict the metric depth of every pixel of this photo.[ Nothing is nearer than {near_m} m.]"
@@ -81,11 +84,17 @@ class MetricDepth(Task):
         if np.isnan(metres).any() or (metres < 0).any():
             raise TruthError("depth must not be NaN or negative; use inf (or valid = False) where it is not known")
         metres = np.where(metres > self.far_m, np.inf, np.maximum(metres, self.near_m))
+        if self.code == "log-gray-doubt":
+            return doubt.encode(CURVES["log-gray"].encode(metres.astype(np.float32)))
         return CURVES[self.code or self.default_code].encode(metres.astype(np.float32))
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Depth:
-        curve = CURVES[self.code or self.default_code]
-        metres, valid, confidence = decode_depth(rgb, curve, photo)
+        if self.code == "log-gray-doubt":
+            gray, sure = doubt.decode(rgb)
+            metres, valid, confidence = decode_depth(gray, CURVES["log-gray"], photo)
+            confidence = confidence * sure
+        else:
+            metres, valid, confidence = decode_depth(rgb, CURVES[self.code or self.default_code], photo)
         if self.near_m > 0 or np.isfinite(self.far_m):
             near, far = self.near_m * (1 - SLACK), self.far_m * (1 + SLACK)  # 8 bits cannot hit an end exactly
             valid = valid & (metres >= near) & (metres <= far)

@@ -23,6 +23,8 @@ def train(
     start: str | Path | None = None,
     cache: str | Path | None = None,
     rate: float | None = None,
+    teachers: str | Path | None = None,
+    compiled: int = 0,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Trains a seedling and exports it; gives the folder of its ONNX files.
@@ -31,6 +33,7 @@ def train(
     `start` is another run's folder whose averaged weights this run begins with, at stage 2, or a folder of exported
     files (the shipped ones, say); parts it lacks are new, and
     batches go on where that run's ended. `rate`: the largest learning rate, where not the preset's.
+    `teachers`: the folder of what specialists said of the photographs.
     `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
     SIGTERM saves a checkpoint and ends the process. The presets unet_* train the control (`train/unet.py`), from the
     start each time.
@@ -43,9 +46,8 @@ def train(
 
     if preset in unet.PRESETS:
         return unet.train(preset, Path(data), Path(out), minutes, say)
-    from plantain.data.excerpts import present
     from plantain.train import export, taps
-    from plantain.train.batches import SHARES, Cached, Live, Source
+    from plantain.train.batches import SHARES, Cached, Live, Source, training_set
     from plantain.train.loop import Run
     from plantain.train.presets import PRESETS
     from plantain.train.reader import load_reader
@@ -54,13 +56,14 @@ def train(
         raise UnknownName("preset", preset, [*PRESETS, *unet.PRESETS])
     chosen = PRESETS[preset]
     chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps, rate=rate or chosen.rate)
+    chosen = replace(chosen, compiled=compiled)
     root, folder = Path(data), Path(out)
     if chosen.live:
-        store: Cached | Live = Live(
-            [e for name in (*taps.SEEN, "photos") for e in present(root, [name])[: chosen.limit]]
-        )
+        examples = training_set(root, Path(teachers) if teachers else None, chosen.limit)
+        store: Cached | Live = Live(examples)
         run = Run(chosen, folder, resume, load_reader())
     else:
+        examples = None
         kept = Path(cache) if cache else folder / "taps"
         taps.build(root, kept, chosen.views, chosen.edits, chosen.limit, say)
         store = Cached(*taps.load(kept, [*map(str, range(chosen.views)), "edits"]))
@@ -74,7 +77,7 @@ def train(
             run.begin_with(Path(start))
     for until, shares in stages:
         if run.progress < until:
-            source = Source(root, store, chosen.batch, chosen.seed, shares)
+            source = Source(root, store, chosen.batch, chosen.seed, shares, examples)
             run.train(source.stream(run.earlier + run.step, chosen.workers), until, say)
         if run.stopped:
             raise SystemExit(f"stopped at step {run.step}; the checkpoint is in {folder}; --resume goes on from there")

@@ -22,19 +22,24 @@ from torch import Tensor
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.excerpts import present
-from plantain.data.mixture import Sample, caption, edit, question
+from plantain.data.mixture import RECIPES, Sample, caption, edit, question
+from plantain.data.teachers import attach
 from plantain.data.views import View
 from plantain.models.painters.embedded import prompt_arrays
-from plantain.models.painters.grids import PATCH, grid
+from plantain.models.painters.grids import GRIDS, PATCH, grid
 from plantain.models.painters.words import shipped
 from plantain.train.seedling import Prompt
 from plantain.train.taps import SEEN, Rows
 
 SHARES: Mapping[str, float] = {  # how often each set is drawn; "edits" and "captions" are the generator's own data
-    "nyu": 0.22, "kitti": 0.09, "ade20k": 0.21, "camvid": 0.11, "animals": 0.05, "faceparts": 0.02, "people": 0.04,
-    "portraits": 0.02, "salient": 0.04, "coco": 0.03, "panoptic": 0.03, "persons": 0.035, "pose": 0.06, "faces": 0.01,
-    "bsds": 0.045, "edits": 0.06, "captions": 0.025,
+    "nyu": 0.17, "kitti": 0.055, "ade20k": 0.17, "camvid": 0.085, "animals": 0.05, "faceparts": 0.015, "people": 0.03,
+    "portraits": 0.015, "salient": 0.03, "coco": 0.05, "panoptic": 0.05, "persons": 0.045, "pose": 0.055,
+    "faces": 0.008, "bsds": 0.04, "voc": 0.06, "imagenette": 0.07, "caltech": 0.03, "everyday": 0.05, "photos": 0.025,
+    "edits": 0.05, "captions": 0.02,
 }  # fmt: skip
+
+
+MORE = ("photos", "voc", "imagenette", "caltech")  # photographs without labels of their own, or with a few
 
 
 class Batch(NamedTuple):
@@ -51,6 +56,7 @@ class Batch(NamedTuple):
     ids: Tensor  # b h/2 w/2, int8: which colour of the prompt the pixel has, -1 = none
     scale: Tensor  # b
     squared: Tensor  # b, True = squared error, False = absolute
+    doubt: Tensor  # b; > 0: blue learns the painting's own error, which is full at this much
     tasks: Sequence[str]
 
 
@@ -65,6 +71,7 @@ class Seen:
     edit: str
     photo: np.ndarray
     taps: np.ndarray | None
+    zoom: float | None = None  # see View
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,27 +106,53 @@ class Live:
 
     scale = np.ones(1, np.float32)  # the reader's own numbers
 
-    def __init__(self, examples: Sequence[Example], edits: float = 0.3) -> None:
-        """`edits`: how many spoilt rows there are for each photo."""
-        self.examples = list(examples)
-        spoilt = [e for e in self.examples if e.source != "captions"]
-        self.count = len(self.examples)
-        self.spoilt = spoilt[:: max(1, round(1 / edits))]
-        self.sets = [e.source for e in self.examples] + ["edits"] * len(self.spoilt)
-        self.grids = [_grid_of(e) for e in (*self.examples, *self.spoilt)]
+    def __init__(self, examples: Sequence[Example], edits: float = 0.15, odd: float = 0.25) -> None:
+        """`edits`: how many spoilt rows there are for each photo; `odd`: how many rows on a canvas of another shape."""
+        whole = [(e, _grid_of(e), "") for e in examples]
+        spoilt = [(e, g, "edits") for e, g, _ in whole if e.source not in ("captions", "everyday")]
+        rng = np.random.default_rng(5)
+        others = [(e, _other(g, rng), "") for e, g, _ in whole[:: round(1 / odd)]]
+        self.rows = [*whole, *others, *spoilt[:: round(1 / edits)]]
+        self.sets = [use or e.source for e, _, use in self.rows]
+        self.grids = [g for _, g, _ in self.rows]
+        columns = {id(e): g[1] for e, g, _ in whole}
+        self.own = [columns[id(e)] for e, _, _ in self.rows]
 
     def row(self, i: int, rng: np.random.Generator) -> Seen:
-        spoil = i >= self.count
-        example = self.spoilt[i - self.count] if spoil else self.examples[i]
-        share = rng.uniform(0.45, 1.0) if rng.random() < 0.7 else 1.0
-        x, y = rng.uniform(0, 1 - share, 2)
-        box, mirror = (x, y, x + share, y + share), bool(rng.random() < 0.5)
-        rows, columns = self.grids[i]
+        example, (rows, columns), use = self.rows[i]
+        mirror = bool(rng.random() < 0.5)
         with Image.open(example.photo) as image:
+            box = _box(image.size, columns / rows, rng)
             photo = View((columns * PATCH, rows * PATCH), box, mirror).picture(image.convert("RGB"))
-        kind = str(rng.choice(list(EDITS))) if spoil else ""
+        kind = str(rng.choice(list(EDITS))) if use else ""
         photo = EDITS[kind].spoil(photo, rng) if kind else jittered(photo, rng)
-        return Seen(example.source, example.id, box, mirror, kind, photo, None)
+        zoom = (box[2] - box[0]) * self.own[i] / columns  # a thing twice as large on the canvas is half as far
+        return Seen(example.source, example.id, box, mirror, kind, photo, None, zoom)
+
+
+def _other(own: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
+    """A canvas of another shape, at most about twice as wide or as high."""
+    near = [g for g in GRIDS if g != own and abs(np.log(g[1] / g[0] * own[0] / own[1])) < 0.75]
+    return near[int(rng.integers(len(near)))]
+
+
+def _box(size: tuple[int, int], shape: float, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """A part of a photo (shares of its sides) for a canvas of width : height = `shape`; mostly a crop of it."""
+    turn = shape * size[1] / size[0]
+    wide, high = (1.0, 1.0) if abs(np.log(turn)) < 0.15 else (min(1.0, turn), min(1.0, 1 / turn))
+    share = rng.uniform(0.45, 1.0) if rng.random() < 0.7 else 1.0
+    x, y = rng.uniform(0, 1 - share * wide), rng.uniform(0, 1 - share * high)
+    return (x, y, x + share * wide, y + share * high)
+
+
+def training_set(root: Path, teachers: Path | None, limit: int | None = None) -> list[Example]:
+    """Every photograph that training sees, with what specialists said of it. The captioned ones come twice: as
+    "everyday" photographs, here, and with their captions, in `Source`."""
+    found = [e for name in (*SEEN, *MORE) for e in present(root, [name])[:limit]]
+    if teachers is None:
+        return found
+    everyday = [replace(e, source="everyday") for e in attach(present(root, ["captions"])[:limit], teachers)]
+    return [e for e in attach(found, teachers) if e.source in RECIPES or "ade" in e.truths] + everyday
 
 
 def jittered(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -132,11 +165,12 @@ class Source:
     """Draws batches from a store of rows. `shares` weighs the sets; rows of a set are equally likely."""
 
     def __init__(
-        self, root: Path, store: Cached | Live, size: int, seed: int, shares: Mapping[str, float] = SHARES
-    ) -> None:
+        self, root: Path, store: Cached | Live, size: int, seed: int, shares: Mapping[str, float] = SHARES,
+        examples: Sequence[Example] | None = None,
+    ) -> None:  # fmt: skip
         self.store, self.size, self.seed = store, size, seed
         shipped()  # read once, before the workers part
-        self.examples = {(e.source, e.id): remembered(e) for e in present(root, (*SEEN, "photos"))}
+        self.examples = {(e.source, e.id): remembered(e) for e in examples or training_set(root, None)}
         self.captioned = present(root, ["captions"])
         count = Counter(store.sets)
         weight = np.array([shares.get(name, 0.0) / count[name] for name in store.sets])
@@ -160,7 +194,7 @@ class Source:
         return self._stack(drawn)
 
     def _from_row(self, grid: tuple[int, int], seen: Seen, rng: np.random.Generator) -> Drawn | None:
-        view = View((grid[1] * PATCH, grid[0] * PATCH), seen.box, seen.mirror)
+        view = View((grid[1] * PATCH, grid[0] * PATCH), seen.box, seen.mirror, seen.zoom)
         example = self.examples[seen.source, seen.id]
         if seen.edit:
             with Image.open(example.photo) as image:
@@ -198,6 +232,7 @@ class Source:
             ids=torch.from_numpy(np.stack(ids)),
             scale=torch.tensor([d.sample.scale for d in drawn]),
             squared=torch.tensor([d.sample.loss == "l2" for d in drawn]),
+            doubt=torch.tensor([d.sample.doubt for d in drawn]),
             tasks=tuple(d.sample.task for d in drawn),
         )
 
@@ -228,8 +263,10 @@ class Steps(torch.utils.data.Dataset[Batch]):
 
 
 def remembered(example: Example) -> Example:
-    """The same example with every truth read only once: they fit in memory (about 2 GB for 6,000 photos)."""
-    return replace(example, truths={name: cache(read_truth) for name, read_truth in example.truths.items()})
+    """The same example with every truth of its own read only once: they fit in memory (about 2 GB for 6,000 photos).
+    What specialists said lies in memory already."""
+    kept = {n: read if n in ("ade", "voc", "main", "boxes") else cache(read) for n, read in example.truths.items()}
+    return replace(example, truths=kept)
 
 
 def _set_of(about: Mapping[str, Any]) -> str:

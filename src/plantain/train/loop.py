@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from plantain.errors import UsageError
 from plantain.models.painters.embedded import BLANK, MEAN, SPREAD
 from plantain.train.batches import Batch
+from plantain.train.precision import half_precision
 from plantain.train.presets import Preset
 from plantain.train.seedling import HALF, PATCH, Painted, Seedling, Window
 
@@ -36,7 +37,13 @@ def losses(painted: Painted, batch: Batch) -> Tensor:
     attention where the prompt's colour is known. Noisy canvases are weighted towards their clean end (v-loss)."""
     rgb = painted.rgb.float()
     error = rgb - batch.target
-    error = torch.where(batch.squared[:, None, None, None], error.square(), error.abs()).mean(1)
+    squared = error.square()
+    each = torch.where(batch.squared[:, None, None, None], squared, error.abs())
+    doubtful = (batch.doubt > 0)[:, None, None]
+    own = squared[:, :2].sum(1).detach().sqrt() / batch.doubt.clamp(min=1e-6)[:, None, None]
+    known = batch.target[:, 2] < 0.99  # white answers nothing: there is nothing to doubt
+    doubt = torch.where(doubtful & known, (rgb[:, 2] - own.clamp(max=1)).square(), each[:, 2])
+    error = (each[:, 0] + each[:, 1] + doubt) / 3
     total = batch.weight.sum((1, 2)).clamp(min=1)
     painting = (error * batch.weight).sum((1, 2)) / total
     path = (1 - batch.t).clamp(min=0.4) ** -2
@@ -59,6 +66,8 @@ class Run:
         self.net = Seedling(preset.size, preset.drop).to(self.device)
         self.net.decoder.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        if preset.compiled:
+            compile_parts(self.net, self.reader, preset.compiled)
         self.step, self.spent = 0, 0.0
         self.earlier = 0  # steps of the runs that this one began with
         self.settled = False
@@ -112,7 +121,7 @@ class Run:
         window = self.window(*(side // PATCH for side in batch.photo.shape[-2:]))
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with half_precision(self.device):
             batch = batch if batch.taps.numel() else batch._replace(taps=self.read(batch.photo))
             self.settle(batch)
             painted = self.net(batch.taps, batch.has_photo, batch.photo, noised(batch), batch.t, batch.prompt, window)
@@ -172,6 +181,20 @@ class Run:
                 saved = time.monotonic()
             if done:
                 return
+
+
+def compile_parts(net: Seedling, reader: nn.Module | None, level: int) -> None:
+    """torch.compile with shapes that vary; what cannot be compiled runs as it is."""
+    import torch._dynamo
+
+    torch._dynamo.config.suppress_errors = True
+    torch._dynamo.config.cache_size_limit = 64
+    for block in net.trunk.blocks:
+        block.compile(dynamic=True)
+    if level > 1:
+        net.decoder.compile(dynamic=True)
+        if reader is not None:
+            reader.compile(dynamic=True)
 
 
 def groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from plantain.models.painters.embedded import MEAN, SPREAD
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.specialists.unet import HEADS, Head
 from plantain.train.batches import jittered, remembered
+from plantain.train.precision import half_precision
 from plantain.train.reader import export, load_reader
 
 ASKED: Mapping[str, tuple[str, ...]] = {  # which heads a set's photographs teach
@@ -276,7 +277,7 @@ def train(name: str, root: Path, folder: Path, minutes: float | None, say: Calla
         for group in optimiser.param_groups:
             group["lr"] = preset.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         photo = normalised([seen.photo for seen in batch], device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with half_precision(device):
             with torch.no_grad():
                 taps = reader(photo) if reader is not None else photo.new_zeros(0)
             said = net(photo, taps)

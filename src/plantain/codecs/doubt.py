@@ -1,0 +1,26 @@
+"""A gray code that says where it is wrong: red = green = the gray level, blue = the error that the painter expects.
+
+A gray scale needs one channel; the third carries the painter's own doubt. An exact painting has blue 0. A painter that
+is trained learns blue from its own error (`plantain.train.loop`, where no gradient flows through that error).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from plantain._shapes import Float, Shaped, UInt8
+from plantain.codecs.polyline import levels_of
+
+
+def encode(gray: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """A painting in a gray code, with no doubt. White, which answers nothing, stays white."""
+    rgb = gray.copy()
+    rgb[..., 2] = np.where(gray.min(-1) == 255, 255, 0)
+    return rgb
+
+
+def decode(rgb: Shaped[np.ndarray, "h w 3"]) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
+    """The gray painting (0..1), and 1 - doubt."""
+    picture = levels_of(rgb) / np.float32(255)
+    gray = picture[..., :2].mean(-1, keepdims=True)
+    return np.repeat(gray, 3, -1), np.asarray(1 - picture[..., 2])
