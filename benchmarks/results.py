@@ -20,7 +20,7 @@ from pathlib import Path
 from plantain.cli.reporting import progress
 from plantain.eval.benchmarks import EXCERPTS
 from plantain.eval.html_report import markdown
-from plantain.eval.run import Run, Setting
+from plantain.eval.run import Run, RunConfig
 from plantain.pipeline.predictor import load
 
 ROOT = Path(__file__).parent.parent
@@ -62,12 +62,12 @@ SHORT = {  # what README calls the rows it shows
 MARKS = "<!-- results -->", "<!-- /results -->"
 
 
-def setting(model: str, data: Path, limit: int | None) -> Setting | None:
+def setting(model: str, data: Path, limit: int | None) -> RunConfig | None:
     """Whom to ask; None for a control that is not trained."""
     if model.startswith("unet"):
         weights = Path("runs") / model / "onnx"
-        return Setting("unet", {"weights": str(weights)}, limit=limit) if weights.is_dir() else None
-    return Setting(model, {} if model == "embedded" else {"weights": str(data / "weights")}, limit=limit)
+        return RunConfig("unet", {"weights": str(weights)}, limit=limit) if weights.is_dir() else None
+    return RunConfig(model, {} if model == "embedded" else {"weights": str(data / "weights")}, limit=limit)
 
 
 def over(data: Path, home: Path, limit: int | None, only: Sequence[str]) -> Iterator[tuple[str, Run]]:
@@ -81,7 +81,7 @@ def over(data: Path, home: Path, limit: int | None, only: Sequence[str]) -> Iter
             run = Run(home / model / name.replace("/", "-"), EXCERPTS[name], asked, data)
             if len(run.lines()) < len(run.examples):
                 with progress(len(run.examples), f"{model} {name}", quiet=False) as bar:
-                    run.over(answerer, bar.step)
+                    run.run(answerer, bar.step)
             yield model, run
 
 
@@ -100,7 +100,7 @@ def table(runs: Sequence[tuple[str, Run]], rows: Sequence[str]) -> str:
         control = [figure(by[m, name], False) for m in CONTROLS if (m, name) in by]
         row, n = EXCERPTS[name], own.scores()["n"]
         lines.append(f"| {SHORT.get(name, f'{name}, {row.primary}')} | {n} | {figure(own)} | {'; '.join(others)} | "
-                     f"{', '.join(control)} | {row.trivial} |")  # fmt: skip
+                     f"{', '.join(control)} | {row.baseline} |")  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

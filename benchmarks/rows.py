@@ -20,7 +20,7 @@ def cells(row: Benchmark) -> list[str]:
     told = "; ".join(f"{one.model} {one.value:g} ({one.source})" for one in row.reference)
     better = "high" if row.better == "higher" else "low"
     return [row.id, str(row.version), str(row.n or ""), row.split, f"{row.primary}, {better} is good", row.protocol,
-            row.trivial, told, row.source]  # fmt: skip
+            row.baseline, told, row.source]  # fmt: skip
 
 
 def page() -> str:

@@ -41,7 +41,7 @@ class Silent:
         return [PainterError("this painting is not kept in the run's folder; run it again") for _ in requests]
 
 
-class KeptExpert:
+class CachedSpecialist:
     """A specialist whose answers are kept in `folder`, with the confidence that the network states."""
 
     def __init__(self, expert: Any, folder: Path, replay: bool) -> None:
@@ -73,7 +73,7 @@ def keep(answerer: Any, folder: Path, replay: bool = False) -> Any:
         painter: Painter = Silent(answerer.painter) if replay else answerer.painter
         kept: Any = Cached(painter, folder / "paintings")
         return Predictor(kept)
-    return KeptExpert(answerer, folder / "answers", replay)
+    return CachedSpecialist(answerer, folder / "answers", replay)
 
 
 def pack(answer: Prediction) -> bytes:

@@ -166,7 +166,7 @@ class Corruption:
         return np.round(spoilt).clip(0, 255).astype(np.uint8)
 
 
-class Worn:
+class CorruptedPainter:
     """A painter to whom one of PAINTED happens."""
 
     def __init__(self, painter: Painter, change: Corruption) -> None:

@@ -28,7 +28,7 @@ from plantain.eval.compare import paired
 from plantain.eval.metrics.base import Row, Scores
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.eval.run import Folder
-from plantain.eval.scores import Line, bootstrap
+from plantain.eval.scores import SampleResult, bootstrap
 from plantain.imaging.photo import read_photo
 from plantain.models.painters.embedded import Embedded, Reader
 from plantain.models.painting import Painting, Request
@@ -66,7 +66,7 @@ class GenerationRun(Folder):
         """The vision encoder whose features are compared: that of the seedling, whoever paints."""
         return Embedded().reader
 
-    def over(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    def run(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every photo that has no line yet; gives and writes the scores."""
         if not isinstance(answerer, Predictor):
             raise UsageError(f"{self.asked.model} makes no pictures; generation/kept is for painters")
@@ -135,7 +135,7 @@ class GenerationRun(Folder):
         self.write("scores.json", scores)
         return scores
 
-    def ordered(self) -> list[Line]:
+    def ordered(self) -> list[SampleResult]:
         return sorted(self.lines(), key=lambda line: str(line["id"]))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from plantain._shapes import Int, Shaped
-from plantain.eval.metrics.base import Row, Scores, check_size, total
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size, total
 
 
 def confusion(
@@ -52,6 +52,15 @@ class Segmentation:
         n, known = len(self.classes), truth >= 0
         answer = np.where((pred < 0) | (pred >= n), n, pred)
         return {"confusion": confusion(answer[known][None], truth[known][None], n, n + 1)}
+
+    def worst(self, truth: Int[np.ndarray, "h w"]) -> Row:
+        """None of the classes anywhere."""
+        return self.measure(np.full_like(truth, -1), truth)
+
+    def judge(self, pred: Int[np.ndarray, "h w"], truth: Int[np.ndarray, "y x"]) -> Judged:
+        """Right: the pixel's class."""
+        right = (pred == truth)[truth >= 0]
+        return Judged(truth >= 0, right, 1.0 - right)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """miou, accuracy (of pixels), mean_accuracy (of classes), and iou:<class>."""
