@@ -29,7 +29,8 @@ MAY: dict[str, set[str]] = {
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"},
     "__main__": {"cli"},
 }
-FRONT = {  # `Prediction.save / show / to_supervision` hand over inside the method: the one edge against the arrows
+FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method: the one edge against the arrows
+    ("predictions.types", "predictions.npz"),
     ("predictions.types", "output.save"),
     ("predictions.types", "output.show"),
 }

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from plantain.errors import UnknownName, UsageError
-from plantain.files import publish, staging, writing
+from plantain.files import publish, staging
 from plantain.output.formats import (
     coco_json,
     focal_of,
@@ -24,6 +21,7 @@ from plantain.output.formats import (
     write_ply,
 )
 from plantain.output.show import overlay, png_bytes
+from plantain.predictions import npz
 from plantain.predictions.types import Prediction
 
 __all__ = [
@@ -33,7 +31,6 @@ __all__ = [
     "panoptic_png",
     "save",
     "to_supervision",
-    "write_arrays",
     "write_coco",
     "write_kitti_depth",
     "write_millimetre_depth",
@@ -124,7 +121,7 @@ def save(
         (stage / names["overlay"]).write_bytes(png_bytes(overlay(prediction, photo)))
         for name in formats:
             FORMATS[name].write(prediction, stage / names[name], photo, camera)
-        _write_npz(stage / names["arrays"], prediction.arrays())
+        npz.write(prediction, stage / names["arrays"])
         publish(stage, folder, _all_of(stage, names["arrays"]))
     return {role: folder / name for role, name in names.items()}
 
@@ -132,18 +129,3 @@ def save(
 def _all_of(stage: Path, last: str) -> list[str]:
     """Every file of the stage, some formats being two files, with the arrays at the end."""
     return [*sorted(path.name for path in stage.iterdir() if path.is_file() and path.name != last), last]
-
-
-def write_arrays(prediction: Prediction, path: str | Path) -> Path:
-    """The answer's arrays as one compressed .npz, whole or not at all."""
-    with writing(Path(path)) as beside:
-        _write_npz(beside, prediction.arrays())
-    return Path(path)
-
-
-def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """What `np.savez_compressed` writes, at its quickest level."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)

@@ -37,6 +37,21 @@ class Prediction:
         """The answer as named arrays: the keys of the .npz file."""
         raise TypeError(f"{type(self).__name__} is not an answer")
 
+    def to_npz(self, path: str | Path, *, exact: bool = False) -> Path:
+        """Writes the answer as one .npz file. See `predictions.npz`. Raises OutputError."""
+        from plantain.predictions.npz import to_npz
+
+        return to_npz(self, path, exact=exact)
+
+    @classmethod
+    def from_npz(cls, path: str | Path) -> Self:
+        """The answer of a file that `to_npz` or `save` wrote: `Prediction.from_npz(path)`, or `Depth.from_npz(path)`
+        where it must be depth. Raises TruthError."""
+        from plantain.predictions.npz import NEEDED, from_npz
+
+        read: Self = from_npz(path, cls if cls in NEEDED else None)
+        return read
+
     def save(self, folder: str | Path, photo: Any = None) -> dict[str, Path]:
         """Writes <stem>.<task>.png, .overlay.png and .npz into `folder`; returns their paths by role."""
         from plantain.output.save import save

@@ -5,7 +5,6 @@ read_folder(root, "all")      # or the name of a subfolder that holds such a tre
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,8 @@ from plantain.data.excerpts import depth, png
 from plantain.data.readers.base import Layout, certain, in_order, read_json
 from plantain.data.readers.coco import Book, Record, keypoints_of, panoptic_of, read_book, things, things_of
 from plantain.errors import PhotoError, TruthError
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.predictions.npz import from_npz
+from plantain.predictions.types import Alpha, Depth, Instances, Labels, Panoptic, Prediction
 
 LAYOUT = Layout(
     "photos with answers",
@@ -39,10 +39,6 @@ my-set/                             or my-set/<split>/
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 NONE = 255  # of a label PNG, by custom: none of the classes
 MAIN = "main object"
-KINDS: dict[str, type[Prediction]] = {  # the array that tells the kind of a saved answer
-    "metres": Depth, "relative": Depth, "xyz": Normals, "segments": Panoptic, "ids": Labels, "boxes": Instances,
-    "xy": Keypoints, "alpha": Alpha,
-}  # fmt: skip
 TRUTHS: dict[str, tuple[str, ...]] = {  # what a task's answer is called as a truth; later ones replace earlier ones
     "relative-depth": ("depth",), "metric-depth": ("depth",), "semantic": ("labels",),
     "panoptic": ("panoptic", "labels"), "detect": ("instances",), "instances": ("instances",), "refer": ("mask",),
@@ -181,23 +177,6 @@ def saved_answers(folder: Path) -> dict[str, dict[str, Read]]:
     return answers
 
 
-def read_saved(path: Path) -> Prediction:
-    """An answer from the .npz that `Prediction.save` wrote. TruthError where it is none."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays: dict[str, Any] = dict(stored)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise TruthError(f"{path} cannot be read as .npz ({error}); save it again") from error
-    key = next((key for key in KINDS if key in arrays), None)
-    if key is None:
-        raise TruthError(f"{path} holds {', '.join(sorted(arrays))}, which is none of Plantain's answers")
-    if KINDS[key] is Depth:
-        arrays = arrays | {"values": arrays.pop(key), "scale": "metric" if key == "metres" else "affine"}
-    for name in {"classes", "names"} & set(arrays):
-        arrays[name] = tuple(str(text) for text in arrays[name])
-    return KINDS[key](**arrays)
-
-
 def read_saved_coco(path: Path) -> Instances:
     """Things from `write_coco`'s file about one picture."""
     book = read_book(path)
@@ -217,5 +196,5 @@ SAVED: dict[str, Callable[[Path], Prediction]] = {  # later ones, which lose les
     ".mm.png": DEPTHS[".mm.png"],
     ".panoptic.png": read_saved_panoptic,
     ".coco.json": read_saved_coco,
-    ".npz": read_saved,
+    ".npz": from_npz,
 }
