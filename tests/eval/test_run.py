@@ -23,8 +23,9 @@ from plantain.eval.ceiling import ceiling
 from plantain.eval.compare import compare
 from plantain.eval.html_report import markdown, write
 from plantain.eval.run import Run, RunConfig
+from plantain.models import Identity, Specialist
 from plantain.models.painters.function import Function
-from plantain.pipeline.predictor import Expert, Predictor
+from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
 from plantain.predictions.calibration import Fit
 from plantain.predictions.types import Depth, Panoptic
 from plantain.tasks import MetricDepth
@@ -63,8 +64,8 @@ class Guess:
         return MetricDepth(code="log-gray").encode(Depth(values=metres, valid=sure > 0, confidence=sure))
 
 
-def predictor(guess: Guess) -> Predictor:
-    return Predictor(Function(guess, codes={"metric-depth": "log-gray"}))
+def predictor(guess: Guess) -> PainterPredictor:
+    return PainterPredictor(Function(guess, codes={"metric-depth": "log-gray"}))
 
 
 @pytest.fixture(autouse=True)
@@ -171,13 +172,14 @@ def test_a_limit_takes_the_same_pictures(data: Path, tmp_path: Path) -> None:
     assert ids[0] == ids[1] and len(ids[0]) == 3
 
 
-class Ruler:
+class Ruler(Specialist):
     """A specialist that says 10 metres everywhere."""
 
     name = "ruler"
-    claims = MappingProxyType({"metric-depth": "metres"})
+    supported_tasks = MappingProxyType({"metric-depth": "metres"})
     calibration = MappingProxyType({"metric-depth": Fit((0.0, 1.0), (0.0, 0.8))})
     asked = 0
+    identity = Identity("ruler")
 
     def answer(self, photo: Any, task: Any) -> Depth:
         self.asked += 1
@@ -187,12 +189,12 @@ class Ruler:
 
 def test_a_specialists_answers_are_kept(tmp_path: Path) -> None:
     ruler, photo = Ruler(), np.zeros((4, 6, 3), np.uint8)
-    kept = CachedSpecialist(Expert(ruler), tmp_path, replay=False)
+    kept = CachedSpecialist(SpecialistPredictor(ruler), tmp_path, replay=False)
     first, second = (kept.predict(photo, MetricDepth()) for _ in range(2))
     assert ruler.asked == 1 and np.array_equal(first.metres, second.metres) and second.presence == {"all": 0.5}
     assert first.confidence == pytest.approx(0.8) and second.confidence == pytest.approx(0.8)  # kept as it was stated
     with pytest.raises(PainterError, match="not kept"):
-        CachedSpecialist(Expert(ruler), tmp_path / "none", replay=True).predict(photo, MetricDepth())
+        CachedSpecialist(SpecialistPredictor(ruler), tmp_path / "none", replay=True).predict(photo, MetricDepth())
 
 
 def test_every_field_of_an_answer_comes_back(tmp_path: Path) -> None:
@@ -306,9 +308,9 @@ def test_other_weights_are_refused(data: Path, tmp_path: Path) -> None:
     (tmp_path / "weights" / "trunk.onnx").write_bytes(b"one")
     painter = Function(Guess(), codes={"metric-depth": "log-gray"})
     painter.weights = tmp_path / "weights"  # type: ignore[attr-defined]
-    begin(data, tmp_path / "run").run(Predictor(painter))
+    begin(data, tmp_path / "run").run(PainterPredictor(painter))
     (tmp_path / "weights" / "calibration.json").write_text("{}")  # changes no painting
-    begin(data, tmp_path / "run").run(Predictor(painter))
+    begin(data, tmp_path / "run").run(PainterPredictor(painter))
     (tmp_path / "weights" / "trunk.onnx").write_bytes(b"two")
     with pytest.raises(UsageError, match="holds a run by other weights of function"):
-        begin(data, tmp_path / "run").run(Predictor(painter))
+        begin(data, tmp_path / "run").run(PainterPredictor(painter))

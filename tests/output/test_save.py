@@ -21,6 +21,7 @@ from PIL import Image
 
 import plantain.files
 from plantain.errors import MissingExtra, OutputError, UnknownName, UsageError
+from plantain.models.identity import Identity
 from plantain.models.painting import Painting
 from plantain.output import formats as export
 from plantain.output import save
@@ -29,7 +30,7 @@ from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Label
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (6, 8, 3)).astype(np.uint8)
 SURE = np.full((6, 8), 0.9, np.float32)
-PAINTING = Painting(PHOTO, model="tiny", prompt="how far", task="metric-depth", code="cube/1", seed=4)
+PAINTING = Painting(PHOTO, identity=Identity("tiny"), prompt="how far", task="metric-depth", code="cube/1", seed=4)
 MASKS = np.zeros((2, 6, 8), bool)
 MASKS[0, 1:3, 1:4] = True
 MASKS[1, 2:6, 3:8] = True

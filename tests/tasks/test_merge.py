@@ -114,7 +114,7 @@ def test_paintings_under_several_legends_are_unmixed(background) -> None:
     answers = []
     for asked in passes:
         painted = np.round(truth @ np.array(asked.colours, np.float32)).astype(np.uint8)
-        answers.append(dataclasses.replace(asked.decode(painted), painting=Painting(rgb=painted)))
+        answers.append(dataclasses.replace(asked.decode(painted), painting=Painting(painted)))
     merged = merge(passes, answers)
     assert merged.probabilities.shape == (10, 12, 5)
     assert np.abs(merged.probabilities - truth).mean() < 0.03

@@ -46,6 +46,7 @@ def encode(
         What a depth PNG counts in: mm, kitti (1/256 m) or m.
     """
     from plantain.cli.truth import read_truth
+    from plantain.models.identity import Identity
     from plantain.models.painting import Painting
 
     start = time.monotonic()
@@ -54,7 +55,7 @@ def encode(
         rgb = question.encode(read_truth(truth, question.kind, unit))
     except TruthError as error:
         raise error if str(truth) in str(error) else TruthError(f"{truth}: {error}") from error
-    made = Painting(rgb, model="truth", prompt=question.prompt(), task=question.name, code=question.code_id)
+    made = Painting(rgb, Identity("truth"), question.prompt(), task=question.name, code=question.code_id)
     path = made.save(out or Path(f"{truth.stem}.{question.name}.png"))
     known = {"task": question.name, "prompt": made.prompt, "model": made.model, "painting": path}
     emit(result(image=truth, **known, seconds=time.monotonic() - start, code=question.code_id))

@@ -180,7 +180,7 @@ class Edits:
     def _one(self, job: Job, area: Any) -> dict[str, Any]:
         start = time.monotonic()
         options = {"mask": area, "seed": self.brush.seed, "steps": self.brush.steps}
-        made = self.predictor.edit(job.photo, self.text, **options).marked(asked=self.asked)
+        made = self.predictor.edit(job.photo, self.text, **options).with_provenance(asked=self.asked)
         made.save(self.target(job))
         return self.record(job, made, seconds=time.monotonic() - start)
 

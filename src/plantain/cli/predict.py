@@ -17,8 +17,8 @@ from plantain.cli.reporting import relay, result
 from plantain.errors import PlantainError, UsageError
 
 if TYPE_CHECKING:
-    from plantain.pipeline.predictor import Expert, Predictor
-    from plantain.pipeline.stream import Outcome
+    from plantain.pipeline.jobs import Outcome
+    from plantain.pipeline.predictor import Predictor
     from plantain.predictions.types import Prediction
     from plantain.tasks import Task
 
@@ -47,7 +47,7 @@ def predict(
     from plantain.pipeline.predictor import load
 
     model = load(asking.model, **asking.given)
-    return Run(model.settled(task), model, asking, output).over(jobs)
+    return Run(model.resolve_task(task), model, asking, output).over(jobs)
 
 
 def split(words: Sequence[str]) -> tuple[list[str], str]:
@@ -73,7 +73,7 @@ class Run:
     """One question over many photos."""
 
     task: Task
-    model: Predictor | Expert
+    model: Predictor
     asking: Asking
     output: Output
 
@@ -84,10 +84,12 @@ class Run:
         return relay(list(old.values()), self._work(new), len(new), "photos", quiet=self.output.quiet)
 
     def _work(self, jobs: Sequence[Job]) -> Iterator[tuple[Path, Callable[[], dict[str, Any]]]]:
+        from plantain.pipeline.jobs import Job as Question
+        from plantain.pipeline.jobs import PredictOptions
         from plantain.pipeline.stream import stream
 
-        options = {name: getattr(self.asking, name) for name in ("samples", "passes", "seed", "tile", "style")}
-        outcomes = stream([job.photo for job in jobs], self.task, self.model, **options)
+        options = PredictOptions(**{n: getattr(self.asking, n) for n in ("samples", "passes", "seed", "tile", "style")})
+        outcomes = stream((Question(job.stem, job.photo, self.task, options) for job in jobs), self.model)
         for job, outcome in zip(jobs, outcomes, strict=True):
             yield job.photo, partial(self._keep, job, outcome)
 
@@ -97,7 +99,7 @@ class Run:
         if outcome.prediction is None:
             raise outcome.error or PlantainError("no answer came back")
         prediction = outcome.prediction
-        painting = prediction.painting and prediction.painting.marked(asked=self.asked)
+        painting = prediction.painting and prediction.painting.with_provenance(asked=self.asked)
         named = replace(prediction, stem=job.stem, task=self.task.name, painting=painting)
         files = save(named, job.folder, job.photo, formats=self.output.formats, **self.output.camera)
         return record_of(job.photo, named, files, outcome.seconds, self.model.name)

@@ -53,7 +53,7 @@ def robustness(
     from plantain.eval import robustness_report
     from plantain.eval.robustness import Variants, chosen, ood_results, sweep, variants
     from plantain.eval.run import RunConfig, named
-    from plantain.pipeline.predictor import Predictor, load
+    from plantain.pipeline.predictor import load
 
     setting = RunConfig(who.model, who.given, limit=limit, seed=seed)
     answerer = load(who.model, **who.given)
@@ -65,7 +65,7 @@ def robustness(
         pictures = min(limit, len(named(name).read(data)))
         with progress(pictures * (1 + len(wanted) * len(severities)), name, quiet=quiet) as bar:
             sweeps.append(sweep(name, answerer, setting, data, home, wanted, severities, bar.step))
-        if isinstance(answerer, Predictor):  # a specialist reads no words
+        if answerer.paints:  # a specialist reads no words
             others.append(variants(name, answerer, setting, data, home))
         doubted += list(ood_results(name, answerer, setting, data))
         print(sweeps[-1].told(), file=sys.stderr)

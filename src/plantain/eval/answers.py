@@ -6,33 +6,18 @@ A run's folder holds them under the hash of what was asked. `replay=True` asks n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from plantain.errors import PainterError, PlantainError, TruthError
+from plantain.errors import PainterError, TruthError
 from plantain.imaging.photo import read_photo
-from plantain.models.base import Painter
 from plantain.models.painters.cached import Cached
-from plantain.models.painting import Painting, Request
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 from plantain.predictions.npz import from_npz, to_npz
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
-
-
-class Silent:
-    """A painter that paints nothing: what stands behind the kept paintings when they are only read again."""
-
-    def __init__(self, painter: Painter) -> None:
-        self.name, self.codes, self.size = painter.name, painter.codes, painter.size
-        self.calibration = getattr(painter, "calibration", {})
-
-    def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
-        """An error a request."""
-        return [PainterError("this painting is not kept in the run's folder; run it again") for _ in requests]
 
 
 class CachedSpecialist:
@@ -50,7 +35,7 @@ class CachedSpecialist:
         elif self.replay:
             raise PainterError("this answer is not kept in the run's folder; run the benchmark again")
         else:
-            answer = self.expert.answer(pixels, task)
+            answer = self.expert.stated(pixels, task)
             to_npz(answer, path, exact=True)
         set_right: Prediction = self.expert.calibrated(answer)
         return set_right
@@ -62,10 +47,8 @@ class CachedSpecialist:
 
 def keep(answerer: Any, folder: Path, replay: bool = False) -> Any:
     """A Predictor or specialist whose answers are kept below `folder`."""
-    if isinstance(answerer, Predictor):
-        painter: Painter = Silent(answerer.painter) if replay else answerer.painter
-        kept: Any = Cached(painter, folder / "paintings")
-        return Predictor(kept)
+    if isinstance(answerer, PainterPredictor):
+        return PainterPredictor(Cached(answerer, folder / "paintings", replay=replay))
     return CachedSpecialist(answerer, folder / "answers", replay)
 
 

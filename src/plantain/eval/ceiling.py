@@ -18,7 +18,7 @@ from plantain.eval.row import Benchmark
 from plantain.eval.scores import SampleResult, score
 from plantain.imaging.photo import read_photo
 from plantain.models.painters.oracle import Oracle
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 
 
 def ceiling(
@@ -38,7 +38,7 @@ def _line(benchmark: Benchmark, example: Example, noise: float, codes: Mapping[s
     try:
         painter: Any = Oracle(benchmark.adapter.oracle_target(example, asked), noise=noise, codes=codes)
         pixels = read_photo(example.photo)
-        answers = [Predictor(painter).predict(pixels, task, seed=number) for task in asked]
+        answers = [PainterPredictor(painter).predict(pixels, task, seed=number) for task in asked]
         return {"id": example.id, "state": "ok", "rows": benchmark.measure(answers, truth, asked)}
     except PlantainError as error:
         return {"id": example.id, "state": "failed", "error": str(error), "rows": benchmark.worst(truth)}

@@ -25,7 +25,7 @@ from plantain.eval.run import Run
 from plantain.eval.scores import rows_of
 from plantain.files import writing
 from plantain.output.show import overlay
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 from plantain.predictions.types import Prediction
 
 CEILING = 24  # pictures of which the ceiling is taken
@@ -151,7 +151,7 @@ def part(run: Run, answerer: Any, cases: int) -> str:
 def limits(run: Run, answerer: Any) -> str:
     """What no painting could pass, of a painter; and what others have published."""
     row, said = run.benchmark, []
-    if isinstance(answerer, Predictor):
+    if isinstance(answerer, PainterPredictor):
         examples = run.examples[:: max(1, len(run.examples) // CEILING)][:CEILING]
         codes = answerer.painter.codes
         value = ceiling(row, examples, codes=codes, draws=2)["scores"][row.primary][0]

@@ -22,7 +22,7 @@ from plantain.eval.metrics.presence import ranked
 from plantain.eval.row import CALIBRATION
 from plantain.eval.run import Run, RunConfig, named
 from plantain.eval.scores import rows_of
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 
 
 class Cell(NamedTuple):
@@ -95,7 +95,7 @@ def order(values: np.ndarray) -> np.ndarray:
 
 def chosen(names: Sequence[str], model: Any) -> list[str]:
     """The corruptions that are wanted; all that can befall the model where none is named."""
-    every = [*LEVELS, *(PAINTED if isinstance(model, Predictor) else ())]
+    every = [*LEVELS, *(PAINTED if isinstance(model, PainterPredictor) else ())]
     for name in names:
         if name not in every:
             raise UnknownName("corruption", name, every)

@@ -34,7 +34,7 @@ from plantain.eval.row import Benchmark
 from plantain.eval.scores import SampleResult, score
 from plantain.files import writing
 from plantain.imaging.photo import read_photo
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 from plantain.tasks import Task
 
 
@@ -196,9 +196,9 @@ class Run(Folder):
         kept, change = keep(answerer, self.folder, replay), self.config.corruption
         if change is None or not change.of_painter:
             return kept
-        if not isinstance(kept, Predictor):
+        if not isinstance(kept, PainterPredictor):
             raise UsageError(f"{change.name} befalls painters; {self.config.model} is a specialist")
-        return Predictor(CorruptedPainter(kept.painter, change))
+        return PainterPredictor(CorruptedPainter(kept.painter, change))
 
     def photo(self, example: Example) -> np.ndarray:
         """The photo as it is shown, spoilt where the setting says so; the same every time."""
@@ -287,12 +287,11 @@ def split_hash(examples: Sequence[Example]) -> str:
 
 def weights_hash(answerer: Any) -> dict[str, Any]:
     """Name of who answers, and a hash of its files where it has a folder or a file of weights."""
-    who = getattr(answerer, "painter", answerer)
-    place = getattr(who, "weights", None)
+    place = getattr(answerer.model, "weights", None)
     digest = hashlib.sha256()
     for path in files_of(place):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return {"name": who.name, "weights": digest.hexdigest() if place else None}
+    return {"name": answerer.name, "weights": digest.hexdigest() if place else None}
 
 
 def files_of(place: Any) -> Iterator[Path]:
