@@ -91,7 +91,7 @@ ROWS = (
         "NumPy argmin over a broadcast (class, distance)", plain_nearest, slow=True),
     Row("legend of 20: the painting's own colours", "legend", lambda p: palette.refine(p, LEGEND)),
     Row("things by flat colours", "things", blobs.decode, "the paper's decoder", blobs.decode_paper, slow=True),
-    Row("things by location colours", "centres", blobs.decode_centres),
+    Row("things by location colours", "centres", blobs.decode_centers),
     Row("normals: unit vectors, length", "normals", sphere.decode, "NumPy float64 (unit vectors only)", plain_normals),
 )  # fmt: skip
 _NAMES = tuple(f"class {i}" for i in range(len(LEGEND)))
@@ -126,7 +126,7 @@ def made(width: int, height: int) -> dict[str, Picture]:
         "viridis": CURVES["viridis"].encode(metres),
         "legend": LEGEND[stripes],
         "things": flat,
-        "centres": blobs.encode_centres(masks),
+        "centres": blobs.encode_centers(masks),
         "normals": sphere.encode(made_normals(metres)),
     }
     return {name: np.clip(rgb + rng.normal(0, 2, rgb.shape), 0, 255).astype(np.uint8) for name, rgb in exact.items()}

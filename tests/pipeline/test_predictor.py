@@ -97,7 +97,7 @@ def test_passes_unmix_what_a_mean_painter_believes() -> None:
     belief = rng.dirichlet(np.ones(5) * 0.4, (60, 80))
 
     def mean_painter(photo, prompt, seed):
-        return (belief @ np.array(parse(prompt).colours)).round().astype(np.uint8)
+        return (belief @ np.array(parse(prompt).colors)).round().astype(np.uint8)
 
     model = PainterPredictor(Function(mean_painter))
     names = [f"class {i}" for i in range(5)]

@@ -113,7 +113,7 @@ def test_paintings_under_several_legends_are_unmixed(background) -> None:
     passes = task.passes(3, seed=2)
     answers = []
     for asked in passes:
-        painted = np.round(truth @ np.array(asked.colours, np.float32)).astype(np.uint8)
+        painted = np.round(truth @ np.array(asked.colors, np.float32)).astype(np.uint8)
         answers.append(dataclasses.replace(asked.decode(painted), painting=Painting(painted)))
     merged = merge(passes, answers)
     assert merged.probabilities.shape == (10, 12, 5)

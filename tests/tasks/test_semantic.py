@@ -1,4 +1,4 @@
-"""Legends: classes come back, colours may drift, mixtures are doubted; more than 64 classes go in groups."""
+"""Legends: classes come back, colors may drift, mixtures are doubted; more than 64 classes go in groups."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_decode_inverts_encode(ids, seed, background) -> None:
     read = task.decode(task.encode(ids))
     assert np.array_equal(read.ids, ids)
     assert read.classes == NAMES
-    assert read.colours == task.colours
+    assert read.colors == task.colors
 
 
 def test_without_a_background_every_pixel_has_a_class() -> None:
@@ -36,11 +36,11 @@ def test_without_a_background_every_pixel_has_a_class() -> None:
 def test_truth_is_matched_by_class_name() -> None:
     truth = Labels(ids=np.array([[0, 1, 2, -1]]), classes=("sea", "bed", "wall"), confidence=np.ones((1, 4)))
     painted = SemanticSegmentation.of(NAMES).encode(truth)
-    wall, bed = SemanticSegmentation.of(NAMES).colours[0], SemanticSegmentation.of(NAMES).colours[2]
+    wall, bed = SemanticSegmentation.of(NAMES).colors[0], SemanticSegmentation.of(NAMES).colors[2]
     assert [tuple(c) for c in painted[0].tolist()] == [(0, 0, 0), bed, wall, (0, 0, 0)]
 
 
-def test_drifted_colours_are_still_read_and_mixtures_doubted() -> None:
+def test_drifted_colors_are_still_read_and_mixtures_doubted() -> None:
     task = SemanticSegmentation({"sky": (0, 0, 255), "sea": (0, 255, 0)}, background=(0, 0, 0))
     painted = np.zeros((40, 40, 3), np.uint8)
     painted[:20] = (12, 9, 240)
@@ -67,7 +67,7 @@ def test_many_classes_go_in_groups(background) -> None:
     parts = task.parts()
     assert [len(p.classes) for p in parts] == [64, 64, 22]
     assert [n for p in parts for n in p.classes] == names
-    assert all(len(set(p.colours)) == len(p.colours) and p.background == (0, 0, 0) for p in parts)
+    assert all(len(set(p.colors)) == len(p.colors) and p.background == (0, 0, 0) for p in parts)
     with pytest.raises(UsageError, match="parts"):
         task.encode(np.zeros((2, 2), int))
     with pytest.raises(UsageError, match="parts"):
@@ -80,10 +80,10 @@ def test_few_classes_are_one_part() -> None:
     assert task.passes(1, 0) == (task,)
 
 
-def test_passes_ask_the_same_classes_in_other_colours() -> None:
+def test_passes_ask_the_same_classes_in_other_colors() -> None:
     task = SemanticSegmentation.of(NAMES)
     passes = task.passes(3, seed=4)
-    assert len({p.colours for p in passes}) == 3
+    assert len({p.colors for p in passes}) == 3
     assert all(p.classes == NAMES and p.background == task.background for p in passes)
     assert passes == task.passes(3, seed=4)
 

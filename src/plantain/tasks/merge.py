@@ -52,7 +52,7 @@ def depth(tasks: Sequence[Task], answers: Sequence[Depth]) -> Depth:
     scale = np.maximum(np.abs(middle), 1e-6) if first.scale == "metric" else np.float32(1)
     agree = np.where(valid, np.exp(-np.square(spread / scale / SPREAD)), np.float32(1))
     return replace(
-        first, values=np.where(valid, middle, first.values), valid=valid, confidence=_mean_sure(answers) * agree
+        first, values=np.where(valid, middle, first.values), valid=valid, confidence=_mean_confidence(answers) * agree
     )
 
 
@@ -88,7 +88,7 @@ def normals(tasks: Sequence[Task], answers: Sequence[Normals]) -> Normals:
     unit = np.asarray(total) / np.maximum(length, 1e-6)[..., None]
     agree = np.where(valid, length / np.maximum(weights.sum(0), 1e-6), np.float32(1))
     xyz = np.where(valid[..., None], unit, answers[0].xyz).astype(np.float32)
-    return replace(answers[0], xyz=xyz, valid=valid, confidence=_mean_sure(answers) * agree)
+    return replace(answers[0], xyz=xyz, valid=valid, confidence=_mean_confidence(answers) * agree)
 
 
 def labels(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
@@ -116,7 +116,7 @@ def _same_classes(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
 
 
 def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
-    """Probabilities from paintings under different legends, the background being one more colour."""
+    """Probabilities from paintings under different legends, the background being one more color."""
     grounds = [getattr(task, "background", None) for task in tasks]
     legends = [[*a.colors, *([] if g is None else [g])] for a, g in zip(answers, grounds, strict=True)]
     paintings = np.stack([a.painting.rgb for a in answers if a.painting is not None])
@@ -135,8 +135,8 @@ def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
 
 
 def _mean_fit(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
-    """Mean confidence, lifted half-way to 1: unmixing reads mixed colours, which one painting alone must doubt."""
-    return np.float32(0.5) + np.float32(0.5) * _mean_sure(answers)
+    """Mean confidence, lifted half-way to 1: unmixing reads mixed colors, which one painting alone must doubt."""
+    return np.float32(0.5) + np.float32(0.5) * _mean_confidence(answers)
 
 
 def _voted(answers: Sequence[Labels]) -> Labels:
@@ -237,7 +237,7 @@ def instances(tasks: Sequence[Task], answers: Sequence[Instances]) -> Instances:
 
 
 def _matched(answers: Sequence[Instances]) -> Instances:
-    return replace(matched(answers), confidence=_mean_sure(answers), presence=_mean_presence(answers))
+    return replace(matched(answers), confidence=_mean_confidence(answers), presence=_mean_presence(answers))
 
 
 def _join_instances(groups: Sequence[Instances]) -> Instances:
@@ -251,7 +251,7 @@ def _join_instances(groups: Sequence[Instances]) -> Instances:
         labels=np.concatenate(label_of),
         classes=classes,
         scores=np.concatenate([g.scores for g in groups]),
-        confidence=_mean_sure(groups),
+        confidence=_mean_confidence(groups),
         presence=_joined_presence(groups),
     )
 
@@ -275,7 +275,7 @@ def alpha(tasks: Sequence[Task], answers: Sequence[Alpha]) -> Alpha:
 def _mean_alpha(answers: Sequence[Alpha]) -> Alpha:
     stack = np.stack([a.alpha for a in answers])
     agree = np.exp(-np.square(stack.std(0).max(0) / (2 * SPREAD)))
-    sure = (_mean_sure(answers) * agree).astype(np.float32)
+    sure = (_mean_confidence(answers) * agree).astype(np.float32)
     return replace(
         answers[0], alpha=stack.mean(0).astype(np.float32), confidence=sure, presence=_mean_presence(answers)
     )
@@ -311,12 +311,12 @@ def _mean_points(answers: Sequence[Keypoints]) -> Keypoints:
         xy=np.where((total > 1e-6)[:, None], xy, np.nan).astype(np.float32),
         visible=scores >= SEEN,
         scores=scores,
-        confidence=_mean_sure(answers),
+        confidence=_mean_confidence(answers),
         presence=_mean_presence(answers),
     )
 
 
-def _mean_sure(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
+def _mean_confidence(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
     return np.asarray(np.mean([a.confidence for a in answers], axis=0, dtype=np.float32))
 
 

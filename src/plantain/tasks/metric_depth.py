@@ -43,7 +43,7 @@ class MetricDepth(Task):
         "inferno": "inferno/1",
         "viridis": "viridis/1",
     }
-    phrases: ClassVar[Mapping[str, str]] = {
+    code_descriptions: ClassVar[Mapping[str, str]] = {
         "cube": "rainbow (black-red-yellow-green-cyan-blue-violet-white)",
         "cube-rev": "rainbow (black-blue-cyan-green-yellow-red-violet-white)",
         "log-gray": _LOG.format(0.1, 200),
@@ -83,9 +83,9 @@ class MetricDepth(Task):
         metres = np.where(metres > self.far_m, np.inf, np.maximum(metres, self.near_m))
         return CURVES[self.code or self.default_code].encode(metres.astype(np.float32))
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Depth:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Depth:
         curve = CURVES[self.code or self.default_code]
-        metres, valid, confidence = decode_depth(rgb, curve, photo)
+        metres, valid, confidence = decode_depth(rgb, curve)
         if self.near_m > 0 or np.isfinite(self.far_m):
             near, far = self.near_m * (1 - SLACK), self.far_m * (1 + SLACK)  # 8 bits cannot hit an end exactly
             valid = valid & (metres >= near) & (metres <= far)

@@ -23,10 +23,10 @@ GROUP = 64  # classes in one painting
 
 @dataclass(frozen=True)
 class SemanticSegmentation(Task):
-    """A class a pixel by a legend of colours.
+    """A class a pixel by a legend of colors.
 
-    With a `background` what is none of the classes has that colour and gets -1; without one every pixel belongs to a
-    class. A legend entry called "background" is the background. `SemanticSegmentation.of(names)` picks the colours.
+    With a `background` what is none of the classes has that color and gets -1; without one every pixel belongs to a
+    class. A legend entry called "background" is the background. `SemanticSegmentation.of(names)` picks the colors.
 
     >>> SemanticSegmentation({"road": (128, 64, 128), "sky": "#4682b4"}).classes
     ('road', 'sky')
@@ -40,7 +40,7 @@ class SemanticSegmentation(Task):
     kind: ClassVar[type[Labels]] = Labels
     default_code: ClassVar[str] = "legend"
     codes: ClassVar[Mapping[str, str]] = {"legend": "legend/1"}
-    phrases: ClassVar[Mapping[str, str]] = {"legend": "flat colours, exactly as listed"}
+    code_descriptions: ClassVar[Mapping[str, str]] = {"legend": "flat colours, exactly as listed"}
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Make a semantic segmentation of this photo: {legend| is }"
         "[; everything else, the background, is {background}].[ Colours: {colours}.]",
@@ -58,7 +58,7 @@ class SemanticSegmentation(Task):
         background = None if given is None else rgb_of(given)
         legend = legend_of(self.legend if pairs is None else pairs, background, group=GROUP)
         if any(name == "background" for name, _ in legend):
-            raise UsageError("'background' is no class; give its colour as background=(r, g, b)")
+            raise UsageError("'background' is no class; give its color as background=(r, g, b)")
         object.__setattr__(self, "legend", legend)
         object.__setattr__(self, "background", background)
 
@@ -66,13 +66,13 @@ class SemanticSegmentation(Task):
     def of(
         cls, names: Sequence[str], background: RGB | None = BLACK, seed: int | None = None, code: str | None = None
     ) -> Self:
-        """Draws well-separated palette colours for `names`: always the same ones, or random ones by `seed`."""
+        """Draws well-separated palette colors for `names`: always the same ones, or random ones by `seed`."""
         wanted = names_of([n for n in ([names] if isinstance(names, str) else names) if n != "background"])
         return cls(draw_any(wanted, background, seed), background, code=code)
 
     @property
     def entries(self) -> Legend:
-        """The legend as pairs (name, colour)."""
+        """The legend as pairs (name, color)."""
         return cast(Legend, self.legend)
 
     @property
@@ -80,8 +80,8 @@ class SemanticSegmentation(Task):
         return tuple(name for name, _ in self.entries)
 
     @property
-    def colours(self) -> tuple[RGB, ...]:
-        return tuple(colour for _, colour in self.entries)
+    def colors(self) -> tuple[RGB, ...]:
+        return tuple(color for _, color in self.entries)
 
     def record(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"legend": said(self.entries)}
@@ -90,17 +90,17 @@ class SemanticSegmentation(Task):
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Labels (matched by class name) or an array of ids in the legend's order, -1 for none of them.
 
-        Classes of the truth that are not in the legend, and -1, get the background's colour, else black."""
+        Classes of the truth that are not in the legend, and -1, get the background's color, else black."""
         self._refuse_groups()
         ids = targets.ids_of(truth, self.classes)
-        return np.array([*self.colours, self.background or BLACK], np.uint8)[ids]
+        return np.array([*self.colors, self.background or BLACK], np.uint8)[ids]
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Labels:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Labels:
         self._refuse_groups()
-        asked = self.colours if self.background is None else (*self.colours, self.background)
-        ids, off, margin = nearest(rgb, refine(rgb, np.array(asked, np.uint8)))
+        asked = self.colors if self.background is None else (*self.colors, self.background)
+        ids, distance, margin = nearest(rgb, refine(rgb, np.array(asked, np.uint8)))
         confidence = (
-            decode_utils.fit(off)
+            decode_utils.confidence_at(distance)
             * (np.float32(0.5) + np.float32(0.5) * margin)
             * (np.float32(0.4) + np.float32(0.6) * decode_utils.agreement(ids))
         )
@@ -108,7 +108,7 @@ class SemanticSegmentation(Task):
         return Labels(
             ids=ids,
             classes=self.classes,
-            colors=self.colours,
+            colors=self.colors,
             confidence=confidence,
             presence=decode_utils.presences(ids, confidence, self.classes),
         )
@@ -132,13 +132,13 @@ class SemanticSegmentation(Task):
             return (self,)
         ground = self.background or BLACK
         drawn = [legends(len(g), count, background=ground, seed=seed).tolist() for g in self._groups()]
-        colours = [[rgb_of(c) for group in drawn for c in group[i]] for i in range(count)]
-        recoloured = [tuple(zip(self.classes, own, strict=True)) for own in colours]
-        return tuple(SemanticSegmentation(legend, self.background, code=self.code) for legend in recoloured)
+        colors = [[rgb_of(c) for group in drawn for c in group[i]] for i in range(count)]
+        recolored = [tuple(zip(self.classes, own, strict=True)) for own in colors]
+        return tuple(SemanticSegmentation(legend, self.background, code=self.code) for legend in recolored)
 
 
 def _one_background(entry: Any, given: Any) -> RGB:
-    colour = rgb_of(entry)
-    if given is not None and rgb_of(given) != colour:
-        raise UsageError(f"the background has two colours, {colour} and {rgb_of(given)}; give one")
-    return colour
+    color = rgb_of(entry)
+    if given is not None and rgb_of(given) != color:
+        raise UsageError(f"the background has two colors, {color} and {rgb_of(given)}; give one")
+    return color
