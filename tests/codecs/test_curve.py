@@ -43,7 +43,7 @@ def near(curve, seed: int, spread: float) -> np.ndarray:
     return np.clip(exact + rng.normal(0, spread, exact.shape), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("metres", "colour"), zip(CORNER_METRES, RAINBOW, strict=True))
+@pytest.mark.parametrize(("metres", "color"), zip(CORNER_METRES, RAINBOW, strict=True))
 def test_the_published_corners(metres: float, color: tuple[int, int, int]) -> None:
     painted = np.array([[color]], np.uint8)
     assert CURVES["cube"].decode(painted)[0][0, 0] == pytest.approx(metres, abs=6e-4)

@@ -124,7 +124,7 @@ def test_every_color_can_be_written_and_read(rgb) -> None:
 
 @pytest.mark.parametrize("text", ["", "sky", "(300, 0, 0)", "1, 2"])
 def test_what_is_no_color_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="colour"):
+    with pytest.raises(UsageError, match="color"):
         palette.read_color(text)
 
 

@@ -111,15 +111,15 @@ def test_channels_are_asked_three_at_a_time() -> None:
     assert [len(p.names) for p in task.parts()] == [3, 3, 3, 3, 3, 2]
     assert task.parts()[-1].legend == (("left ankle", (255, 0, 0)), ("right ankle", (0, 255, 0)))
     chosen = KeypointDetection({"nose": (9, 9, 255)})
-    assert chosen.resolve({"keypoints": "channels"}).code == "discs", "who gives colours gets them"
-    with pytest.raises(UsageError, match="colours out"):
+    assert chosen.resolve({"keypoints": "channels"}).code == "discs", "who gives colors gets them"
+    with pytest.raises(UsageError, match="colors out"):
         KeypointDetection({"nose": (9, 9, 255)}, code="channels")
 
 
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="2 points"):
         KeypointDetection(("a", "b"), colors=((1, 2, 3),))
-    with pytest.raises(UsageError, match="same colour"):
+    with pytest.raises(UsageError, match="same color"):
         KeypointDetection({"a": (0, 0, 0)})
     with pytest.raises(UsageError, match="twice"):
         KeypointDetection(("a", "a"))

@@ -251,7 +251,7 @@ def test_empty_and_taskless_texts_are_refused() -> None:
         interpret("  ")
     with pytest.raises(UsageError, match="no task"):
         parse("a nice day")
-    with pytest.raises(UsageError, match="same colour"):
+    with pytest.raises(UsageError, match="same color"):
         parse("segment the cat: red, the dog: red")
 
 

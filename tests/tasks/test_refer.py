@@ -70,9 +70,9 @@ def test_faint_and_odd_paintings_are_doubted() -> None:
         ({"text": ""}, "non-empty"),
         ({"text": ()}, "at least one"),
         ({"text": ("a", "a")}, "twice"),
-        ({"text": "a", "colour": (0, 0, 0)}, "same colour"),
-        ({"text": ("a", "b"), "colour": ((1, 2, 3), (1, 2, 3))}, "same colour"),
-        ({"text": ("a", "b"), "colour": ((1, 2, 3),)}, "1 colours"),
+        ({"text": "a", "color": (0, 0, 0)}, "same color"),
+        ({"text": ("a", "b"), "color": ((1, 2, 3), (1, 2, 3))}, "same color"),
+        ({"text": ("a", "b"), "color": ((1, 2, 3),)}, "1 colors"),
         ({"text": tuple(map(str, range(65)))}, "groups"),
     ],
 )

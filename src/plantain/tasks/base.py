@@ -51,6 +51,11 @@ class Task:
         return True
 
     @property
+    def queries(self) -> tuple[str, ...]:
+        """The names that are asked for, in the answer's order: classes, things, texts or points; () without any."""
+        return ()
+
+    @property
     def code_id(self) -> str:
         """The versioned id that is written into every painting."""
         return self.codes[self.code or self.default_code]

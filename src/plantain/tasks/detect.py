@@ -46,6 +46,10 @@ class ObjectDetection(Task):
         super().__post_init__()
         name_of(self.thing, "the thing to find")
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return (self.thing,)
+
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "background": BLACK}
 

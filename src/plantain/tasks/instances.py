@@ -56,6 +56,10 @@ class InstanceSegmentation(Task):
         """Location colors lie on black."""
         return code != "centers" or self.background == BLACK
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return (self.thing,)
+
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "background": self.background}
 

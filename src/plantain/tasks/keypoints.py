@@ -93,6 +93,10 @@ class KeypointDetection(Task):
     def legend(self) -> Legend:
         return tuple(zip(self.points, self.colors, strict=True))
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return self.points
+
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "legend": said(self.legend), "background": BLACK}
 

@@ -41,6 +41,10 @@ class Matting(Task):
         super().__post_init__()
         name_of(self.text, "the thing to cut out")
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return (self.text,)
+
     def record(self) -> dict[str, Any]:
         return {"legend": {self.text: WHITE}, "background": BLACK}
 

@@ -73,6 +73,10 @@ class PanopticSegmentation(Task):
         """Stuff first, then things."""
         return (*(name for name, _ in self.entries), *self.things)
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return self.classes
+
     def record(self) -> dict[str, Any]:
         stuff = {"stuff": said(self.entries)} if self.stuff else {}
         things = {"things": list(self.things)} if self.things else {}

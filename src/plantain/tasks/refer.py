@@ -75,6 +75,10 @@ class ReferringSegmentation(Task):
             return ((self.text, self.color),)
         return tuple(zip(self.text, self.color, strict=True))
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return tuple(text for text, _ in self.targets)
+
     def record(self) -> dict[str, Any]:
         return {"legend": said(self.targets), "background": self.background}
 
@@ -85,7 +89,7 @@ class ReferringSegmentation(Task):
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Alpha (matched by name, else by order) or masks n h w or h w; soft values mix with the background."""
-        stack = truths.mask_like(truth, tuple(text for text, _ in self.targets))
+        stack = truths.mask_like(truth, self.queries)
         rgb = np.broadcast_to(np.array(self.background, np.float32), (*stack.shape[1:], 3))
         for alpha, (_, color) in zip(stack, self.targets, strict=True):
             rgb = rgb + alpha[..., None] * (np.array(color, np.float32) - rgb)
@@ -98,7 +102,7 @@ class ReferringSegmentation(Task):
         alpha = np.stack([np.where(which == i, place, np.float32(0)) for i in range(len(self.targets))])
         return Alpha(
             alpha=alpha,
-            names=tuple(text for text, _ in self.targets),
+            names=self.queries,
             colors=tuple(color for _, color in self.targets),
             confidence=confidence,
             presence={

@@ -83,6 +83,10 @@ class SemanticSegmentation(Task):
     def colors(self) -> tuple[RGB, ...]:
         return tuple(color for _, color in self.entries)
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return self.classes
+
     def record(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"legend": said(self.entries)}
         return shown if self.background is None else shown | {"background": self.background}

@@ -123,7 +123,7 @@ class Wording:
             return self.special[key]
         if between is not None:
             return legend(between, separator or ", ", self.angular)
-        if key in ("background", "colour"):
+        if key == "background":
             return color(self.angular)
         return names(", ") if key == "things" else NAME_SLOT
 
