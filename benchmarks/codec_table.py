@@ -1,6 +1,6 @@
 """The codec table: what every colour code loses to every damage, on true answers, without any network in between.
 
-    python benchmarks/codec_table.py --data DATA [--limit 20] [--scale 1] [--only metric-depth] [-o docs/codec-table.md]
+    python benchmarks/codec_table.py --data DATA [--limit 20] [--scale 1] [--only metric-depth] [-o FILE.md]
 
 A truth is painted (`Task.encode`), damaged as generators and file formats damage pictures, read again (`Task.decode`)
 and compared with the truth. `--scale 3` paints the same truths three times as large, about as big painters do. TAEF2 is

@@ -1,10 +1,10 @@
-"""Every model that runs here on every row that it claims: the runs behind README, docs/results.md and its details.
+"""Every model that runs here on every row that it claims: the runs behind the README's table and the pages of results.
 
     python benchmarks/results.py DATA [--write] [--runs runs/results] [--limit N] [--only MODEL ...]
 
-A run that is stopped goes on, and one that is there is not run again. `--write` writes docs/results.md (a table of
-models), docs/evaluation-results.md (every figure) and the table in README.md; `plantain bench report runs/results/*/*`
-makes the page with pictures. The controls are trained first:
+A run that is stopped goes on, and one that is there is not run again. `--write` writes results.md (a table of models)
+and evaluation-results.md (every figure) in docs/generated, and five rows into README.md; `plantain bench report
+runs/results/*/*` makes the page with pictures. The controls are trained first:
 
     plantain train unet_cpu --data DATA -o runs/unet
     plantain train unet_reader_cpu --data DATA -o runs/unet-reader
@@ -59,6 +59,13 @@ SHORT = {  # what README calls the rows it shows
     "coco-excerpt/person-boxes": "COCO persons, box AP50",
     "coco-excerpt/person-masks": "COCO persons, mask AP50",
 }
+IN_README = (
+    "nyu-excerpt/metric-depth",
+    "nyu-excerpt/normals",
+    "camvid-excerpt/classes",
+    "people-excerpt/person",
+    "coco-excerpt/person-boxes",
+)
 MARKS = "<!-- results -->", "<!-- /results -->"
 
 
@@ -89,7 +96,7 @@ def table(runs: Sequence[tuple[str, Run]], rows: Sequence[str]) -> str:
     """A line a benchmark: the embedded generator, the control and the best specialist, with intervals."""
     by = {(model, run.benchmark.id): run for model, run in runs}
     lines = [
-        "| test | pictures | embedded generator | specialists | U-Net, U-Net with reader | trivial |",
+        "| test | pictures | embedded generator | specialist baselines | U-Net, U-Net with reader | trivial baseline |",
         "|-|-:|-|-|-|-|",
     ]
     for name in rows:
@@ -134,19 +141,19 @@ def main() -> None:
 
 def write(runs: Sequence[tuple[str, Run]]) -> None:
     """The pages and README's table."""
-    markdown([run for _, run in runs], ROOT / "docs" / "evaluation-results.md")
+    markdown([run for _, run in runs], ROOT / "docs" / "generated" / "evaluation-results.md")
     told = (
-        "# Painters beside specialists\n\n95 % bootstrap intervals over pictures, in brackets. Made by "
+        "# Results: the embedded generator, and specialist models used as baselines\n\n95 % bootstrap intervals over pictures, in brackets. Made by "
         "`python benchmarks/results.py DATA --write`; every figure of every run with\nits confidence and rules: "
         "[evaluation-results.md](evaluation-results.md). The controls were trained on the same photographs by\n"
         "`plantain train unet_cpu` and `unet_reader_cpu`, 12 minutes each on two cores: 9,000 and 5,500 samples, where "
         "the embedded\ngenerator had 504,000. So they are a floor, not yet the comparison of kinds that they are for; "
-        "that is a job of the\n[training queue](training-queue.md).\n\n"
+        "that is a job of the\n[training queue](../training-queue.md).\n\n"
     )
-    (ROOT / "docs" / "results.md").write_text(told + table(runs, list(EXCERPTS)))
+    (ROOT / "docs" / "generated" / "results.md").write_text(told + table(runs, list(EXCERPTS)))
     page = ROOT / "README.md"
     before, rest = page.read_text().split(MARKS[0])
-    page.write_text(f"{before}{MARKS[0]}\n{table(runs, list(SHORT))}{MARKS[1]}{rest.split(MARKS[1])[1]}")
+    page.write_text(f"{before}{MARKS[0]}\n{table(runs, IN_README)}{MARKS[1]}{rest.split(MARKS[1])[1]}")
 
 
 if __name__ == "__main__":

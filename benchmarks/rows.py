@@ -1,6 +1,6 @@
 """The table of benchmarks as a page.
 
-    python benchmarks/rows.py [-o docs/benchmarks.md]
+    python benchmarks/rows.py [-o docs/generated/benchmarks.md]
 
 `tests/test_docs.py` holds that the page says what the table says.
 """
@@ -25,7 +25,7 @@ def cells(row: Benchmark) -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    made = "Made by `python benchmarks/rows.py -o docs/benchmarks.md` from the table in `plantain.eval`."
+    made = "Made by `python benchmarks/rows.py -o docs/generated/benchmarks.md` from the table in `plantain.eval`."
     parts = [f"# Benchmarks\n\n{made}\n"]
     published = {name: row for name, row in BENCHMARKS.items() if name not in EXCERPTS}
     for title, rows in (("Excerpts", EXCERPTS), ("Published sets", published)):

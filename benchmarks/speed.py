@@ -1,7 +1,7 @@
 # ruff: noqa: E402 (the thread counts must be set before NumPy is imported)
 """How long decoding takes: ours beside the public decoder, plain NumPy and the paper's, in one run on one core.
 
-    python benchmarks/speed.py [--data DATA/vision-banana-page] [--repeats 7] [--size 1216 864] [-o docs/speed.md]
+    python benchmarks/speed.py [--data DATA/vision-banana-page] [--repeats 7] [--size 1216 864] [-o FILE.md]
 
 The pictures are made up (seeded): a depth painting with silhouettes and noise, a legend of 20 colours, things in flat
 colours, normals. With --data the published paintings take their place, enlarged to the same size by nearest neighbour.
