@@ -143,7 +143,8 @@ def write(runs: Sequence[tuple[str, Run]]) -> None:
     """The pages and README's table."""
     markdown([run for _, run in runs], ROOT / "docs" / "generated" / "evaluation-results.md")
     told = (
-        "# Results: the embedded generator, and specialist models used as baselines\n\n95 % bootstrap intervals over pictures, in brackets. Made by "
+        "# Results: the embedded generator, and specialist models used as baselines\n\n"
+        "95 % bootstrap intervals over pictures, in brackets. Made by "
         "`python benchmarks/results.py DATA --write`; every figure of every run with\nits confidence and rules: "
         "[evaluation-results.md](evaluation-results.md). The controls were trained on the same photographs by\n"
         "`plantain train unet_cpu` and `unet_reader_cpu`, 12 minutes each on two cores: 9,000 and 5,500 samples, where "
