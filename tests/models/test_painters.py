@@ -14,8 +14,9 @@ from plantain.errors import MissingExtra, PainterError, UnknownName, UsageError
 from plantain.models import MODELS, ModelSpec, Painter, load, rows
 from plantain.models.painters.cached import Cached
 from plantain.models.painters.function import Function
-from plantain.models.painters.oracle import Oracle, fitted
+from plantain.models.painters.oracle import Oracle
 from plantain.models.painting import Painting, Request
+from plantain.predictions.resample import nearest
 from plantain.predictions.types import Depth
 from plantain.tasks import MetricDepth, SurfaceNormals
 
@@ -98,7 +99,7 @@ def test_a_truth_of_another_kind_is_an_error_of_that_request() -> None:
 
 def test_another_size_takes_nearest_pixels() -> None:
     rgb = np.array([[[0, 0, 0], [90, 90, 90]]], np.uint8)
-    assert fitted(rgb, (4, 2))[..., 0].tolist() == [[0, 0, 90, 90]] * 2
+    assert nearest(rgb, (4, 2))[..., 0].tolist() == [[0, 0, 90, 90]] * 2
 
 
 def test_noise_has_its_sigma_and_follows_the_seed() -> None:

@@ -57,7 +57,7 @@ def things(**changes):
 
 
 def body():
-    xy = np.array([[4, 1], [2, 3], [6, 3], [np.nan, np.nan]], np.float32)
+    xy = np.array([[4.5, 1.5], [2.5, 3.5], [6.5, 3.5], [np.nan, np.nan]], np.float32)  # centers of pixels
     return Keypoints(
         xy=xy,
         visible=np.array([True, True, True, False]),
@@ -362,7 +362,7 @@ def test_a_body_is_one_annotation():
     assert category["keypoints"] == ["nose", "left eye", "right eye", "tail"]
     assert sorted(map(sorted, category["skeleton"])) == [[1, 2], [1, 3], [2, 3]]
     assert annotation["keypoints"] == [4, 1, 2, 2, 3, 2, 6, 3, 2, 0, 0, 0]
-    assert (annotation["num_keypoints"], annotation["bbox"]) == (3, [2, 1, 4, 2])
+    assert (annotation["num_keypoints"], annotation["bbox"]) == (3, [2.5, 1.5, 4, 2])
     nobody = replace(body(), visible=np.zeros(4, bool))
     assert export.coco_json([nobody])["annotations"] == []
 

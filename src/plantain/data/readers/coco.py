@@ -172,8 +172,8 @@ def keypoints_of(
     posed = [row for row in counted if any(row.get("keypoints", [])[2::3])]
     if len(posed) != 1 or crowds:
         return {}
-    points = np.array(posed[0]["keypoints"], float).reshape(-1, 3).tolist()
-    return {"keypoints": partial(keypoints, points, joints, (image["width"], image["height"]))}
+    points = np.array(posed[0]["keypoints"], float).reshape(-1, 3) + np.array([0.5, 0.5, 0])  # from numbers of pixels
+    return {"keypoints": partial(keypoints, points.tolist(), joints, (image["width"], image["height"]))}
 
 
 def read_coco_captions(root: Path, split: str) -> list[Example]:

@@ -14,6 +14,7 @@ from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, digest
 from plantain.models.painting import Painting, Request
+from plantain.predictions.resample import nearest
 
 
 class Oracle(Painter):
@@ -62,7 +63,7 @@ class Oracle(Painter):
             rgb = self.truth if isinstance(self.truth, np.ndarray) else parse(request.prompt).encode(self.truth)
         except PlantainError as error:
             return PainterError(f"the oracle cannot paint this: {error}")
-        return Painting(self.worn(fitted(rgb, request.size), request.seed))
+        return Painting(self.worn(nearest(rgb, request.size), request.seed))
 
     def worn(self, rgb: UInt8[np.ndarray, "h w 3"], seed: int) -> UInt8[np.ndarray, "h w 3"]:
         """The painting after all that may happen to it."""
@@ -81,14 +82,6 @@ class Oracle(Painter):
             levels = levels + np.random.default_rng(seed).normal(0, self.noise, levels.shape)
         out = np.round(levels).clip(0, 255).astype(np.uint8)
         return out if self.jpeg is None else _squeezed(out, self.jpeg)
-
-
-def fitted(rgb: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "y x 3"]:
-    """The painting at another size, nearest pixels: mixed colors would be other answers."""
-    width, height = size
-    ys = ((np.arange(height) + 0.5) * rgb.shape[0] / height).astype(int)
-    xs = ((np.arange(width) + 0.5) * rgb.shape[1] / width).astype(int)
-    return np.ascontiguousarray(rgb[ys[:, None], xs])
 
 
 def _turned(degrees: float) -> Float[np.ndarray, "3 3"]:
