@@ -186,7 +186,7 @@ class Edits:
 
 
 def read_mask(path: Path) -> Any:
-    """True where the mask is brighter than the middle."""
-    from plantain.imaging.photo import read_photo
+    """True where the mask is on."""
+    from plantain.imaging.photo import read_mask
 
-    return read_photo(path).mean(axis=-1) > 127
+    return read_mask(path)

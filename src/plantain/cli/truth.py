@@ -44,8 +44,8 @@ def _png(path: Path, kind: type[Prediction], unit: str) -> Any:
     if raw.ndim != 2:
         raise TruthError(f"{path} is a colour picture ({mode}); a truth PNG has one channel (a painting is decoded)")
     if issubclass(kind, Depth):
-        if raw.dtype == np.uint8:
-            raise TruthError(f"{path} has 8 bits; a depth PNG has 16 (millimetres, or --unit kitti)")
+        if raw.dtype.itemsize < 2:
+            raise TruthError(f"{path} has 8 bits or fewer; a depth PNG has 16 (millimetres, or --unit kitti)")
         metres = raw.astype(np.float32) / UNITS[unit]
         return Depth(values=metres, valid=raw > 0, confidence=np.ones(raw.shape, np.float32))
     if issubclass(kind, Labels):

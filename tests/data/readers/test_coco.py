@@ -7,8 +7,7 @@ import pytest
 from set_trees import BOX, HIGH, WIDE, image, knows_its_splits, photo, put, rectangle, refuses, run_lengths
 
 from plantain.data.readers import read
-from plantain.data.readers.coco import mask_of
-from plantain.errors import PhotoError, TruthError
+from plantain.errors import PhotoError
 from plantain.eval.adapters import Things
 from plantain.eval.metrics.detection import Detection, Found, Truths
 from plantain.eval.metrics.keypoints import KeypointAP, People, Poses
@@ -93,16 +92,6 @@ def test_a_question_about_persons_can_be_asked(root):
         truth = Things("person", masks=True).truth(example, [])
         assert len(truth.boxes) == (2 if example.id == "139" else 0)
         assert truth.crowds.tolist() == ([False, True] if example.id == "139" else [])
-
-
-def test_masks_in_all_forms():
-    on = rectangle(2, 1, 5, 3)
-    assert np.array_equal(mask_of(run_lengths(on), WIDE, HIGH), on)
-    both = mask_of([run_lengths(on), run_lengths(rectangle(7, 5, 8, 6))], WIDE, HIGH)
-    assert both.sum() == on.sum() + 1 and both[5, 7]
-    assert not mask_of([], WIDE, HIGH).any()
-    with pytest.raises(TruthError, match="run lengths of 8 x 6 pixels, a photo of 6 x 8"):
-        mask_of(run_lengths(on), HIGH, WIDE)
 
 
 def test_a_wrong_folder(root, tmp_path):
