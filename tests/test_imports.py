@@ -22,7 +22,7 @@ MAY: dict[str, set[str]] = {
     "tasks": {"codecs", "predictions"},
     "models": {"predictions", "imaging"},
     "pipeline": {"tasks", "models", "predictions", "imaging"},
-    "data": {"predictions", "tasks", "codecs"},
+    "data": {"predictions", "tasks", "codecs", "imaging"},
     "train": {"data", "models"},
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},

@@ -26,7 +26,7 @@ import numpy as np
 
 from plantain import __version__
 from plantain.data.base import Example
-from plantain.errors import PlantainError, UnknownName, UsageError
+from plantain.errors import PhotoError, PlantainError, TruthError, UnknownName, UsageError
 from plantain.eval.answers import keep
 from plantain.eval.benchmarks import BENCHMARKS
 from plantain.eval.corruptions import CorruptedPainter, Corruption
@@ -216,15 +216,20 @@ class Run(Folder):
         return self.benchmark.adapter.ask(example, rng)
 
     def line(self, example: Example, answerer: Any) -> SampleResult:
-        """What became of one picture. A failure counts as the worst answer, and is named."""
+        """What became of one picture. A failure counts as the worst answer, and is named; a picture whose truth cannot
+        be read is named too, and does not count."""
         start = time.perf_counter()
-        asked = self.asked(example)
+        try:
+            asked = self.asked(example)
+            truth = self.benchmark.adapter.truth(example, asked) if asked else None
+        except (TruthError, PhotoError) as error:
+            return {"id": example.id, "state": "no truth", "error": str(error)}
         if not asked:
             return {"id": example.id, "state": "nothing to ask"}
         try:
             pixels = self.photo(example)
             answers = [answerer.predict(pixels, task, **self.config.asking) for task in asked]
-            rows = self.benchmark.measure(answers, self.benchmark.adapter.truth(example, asked), asked)
+            rows = self.benchmark.measure(answers, truth, asked)
             told: dict[str, Any] = {"state": "ok"}
         except PlantainError as error:
             rows = self._worst(example, asked)

@@ -13,7 +13,7 @@ from plantain.eval.metrics.base import Reduction, Row
 if TYPE_CHECKING:
     from plantain.eval.row import Benchmark
 
-SampleResult = dict[str, Any]  # id, state ("ok", "failed" or "nothing to ask"), seconds, rows by name, error
+SampleResult = dict[str, Any]  # id, state ("ok", "failed", "no truth", "nothing to ask"), seconds, rows by name, error
 DRAWS = 2000
 
 
@@ -64,5 +64,5 @@ def score(benchmark: Benchmark, lines: Sequence[SampleResult], draws: int = DRAW
         "confidence": (CALIBRATION.reduce(beliefs["calibration"]) | SPARSIFICATION.reduce(beliefs["sparsification"]))
         if beliefs["calibration"]
         else {},
-        "failures": [{"id": line["id"], "error": line["error"]} for line in failed],
+        "failures": [{"id": line["id"], "error": line["error"]} for line in lines if "error" in line],
     }

@@ -8,7 +8,7 @@ from set_trees import BOX, HIGH, WIDE, image, knows_its_splits, photo, put, rect
 
 from plantain.data.readers import read
 from plantain.errors import PhotoError
-from plantain.eval.adapters import Things
+from plantain.eval.adapters import DetectionAdapter
 from plantain.eval.metrics.detection import Detection, Found, Truths
 from plantain.eval.metrics.keypoints import KeypointAP, People, Poses
 from plantain.eval.metrics.panoptic import PanopticQuality, Segments
@@ -89,7 +89,7 @@ def test_the_official_scorer_finds_its_areas_and_crowds(root):
 
 def test_a_question_about_persons_can_be_asked(root):
     for example in read("coco", root, "val"):
-        truth = Things("person", masks=True).truth(example, [])
+        truth = DetectionAdapter("person", masks=True).truth(example, [])
         assert len(truth.boxes) == (2 if example.id == "139" else 0)
         assert truth.crowds.tolist() == ([False, True] if example.id == "139" else [])
 

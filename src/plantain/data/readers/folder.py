@@ -15,7 +15,7 @@ import numpy as np
 from plantain._shapes import Bool
 from plantain.data.base import Example
 from plantain.data.excerpts import depth, png
-from plantain.data.readers.base import Layout, certain, in_order, read_json
+from plantain.data.readers.base import Layout, certain, in_order, read_json, read_lines
 from plantain.data.readers.coco import (
     Annotations,
     Record,

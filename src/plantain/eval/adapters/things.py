@@ -11,10 +11,12 @@ import numpy as np
 from plantain import tasks
 from plantain.data.base import Example
 from plantain.data.excerpts import png
+from plantain.errors import TruthError
 from plantain.eval.adapters.base import EvalAdapter, Rng
 from plantain.eval.metrics.concepts import Annotated, Claimed
 from plantain.eval.metrics.detection import Found, Truths
 from plantain.eval.metrics.panoptic import Segments
+from plantain.predictions.boxes import box_area
 from plantain.predictions.types import Panoptic
 from plantain.tasks import Task
 
@@ -36,18 +38,22 @@ class DetectionAdapter(EvalAdapter):
         every: Any = example.truth(which)
         own = np.array([i for i, k in enumerate(every.labels) if every.classes[k] == self.name], int)
         rows = example.facts.get(ANNOTATIONS[which], ())
-        annotated = len(rows) == len(every.labels) and all("area" in row for row in rows)
-        areas = [rows[i]["area"] for i in own] if annotated else every.masks[own].sum((1, 2))
+        annotated = len(rows) == len(every.labels) and all(row.get("area") is not None for row in rows)
+        drawn = box_area(every.boxes) if every.masks is None else every.masks.sum((1, 2))
+        areas = [rows[i]["area"] for i in own] if annotated else drawn[own]
         things = replace(every[own], labels=np.zeros(len(own), np.int64), classes=(self.name,))
         return things, np.array(areas, float)
 
     def truth(self, example: Example, asked: Sequence[Task]) -> Truths:
         parts = [(which, *self._chosen(example, which)) for which in ANNOTATIONS if which in example.truths]
-        masks = np.concatenate([things.masks for _, things, _ in parts])
+        drawn = all(things.masks is not None for _, things, _ in parts)
+        if self.masks and not drawn:
+            raise TruthError(f"{example.photo} has an object without a mask: boxes alone can be asked for")
+        masks = np.concatenate([things.masks for _, things, _ in parts]) if drawn else None
         boxes = np.concatenate([things.boxes for _, things, _ in parts]).astype(float)
         areas = np.concatenate([areas for *_, areas in parts])
         crowds = np.repeat([which == "crowds" for which, *_ in parts], [len(areas) for *_, areas in parts])
-        return Truths(boxes, np.zeros(len(masks), int), areas, crowds, masks)
+        return Truths(boxes, np.zeros(len(boxes), int), areas, crowds, masks)
 
     def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         return self._chosen(example, "instances")[0]
