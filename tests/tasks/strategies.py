@@ -20,6 +20,7 @@ from plantain.tasks import (
     SurfaceNormals,
     Task,
 )
+from plantain.tasks.semantic import CORNERS
 
 AWKWARD = [
     "road",
@@ -79,7 +80,10 @@ def metric_depths(draw: Callable) -> MetricDepth:
 @st.composite
 def semantics(draw: Callable) -> SemanticSegmentation:
     legend, background = draw(legends())
-    return SemanticSegmentation(legend, background, code=draw(codes(SemanticSegmentation)))
+    code = draw(codes(SemanticSegmentation))
+    if code == "corners":
+        return SemanticSegmentation.of(tuple(legend), draw(st.sampled_from([None, *CORNERS])), code=code)
+    return SemanticSegmentation(legend, background, code=code)
 
 
 @st.composite

@@ -21,6 +21,7 @@ from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Label
 from plantain.tasks import decode_utils
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import SEEN
+from plantain.tasks.legend import BLACK, draw_any
 
 Item = TypeVar("Item")
 SPREAD = 0.2  # relative spread of depth, or spread of alpha, at which paintings no longer agree
@@ -171,10 +172,13 @@ def _join_labels(groups: Sequence[Labels]) -> Labels:
     ids[nobody] = -1
     doubt = np.min([g.confidence for g in groups], axis=0)
     sure = np.where(nobody, doubt, first * first / np.maximum(first + second, 1e-6))
+    classes, colors = sum((g.classes for g in groups), ()), sum((g.colors for g in groups), ())
+    if len(set(colors)) < len(colors):  # each group's painting may have used the same ones
+        colors = tuple(color for _, color in draw_any(classes, BLACK))
     return Labels(
         ids=ids,
-        classes=sum((g.classes for g in groups), ()),
-        colors=sum((g.colors for g in groups), ()),
+        classes=classes,
+        colors=colors,
         confidence=sure.astype(np.float32),
         presence=_joined_presence(groups),
         painting=groups[0].painting,

@@ -24,7 +24,9 @@ FOLDER = Path(__file__).parent / "seedling"
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
 BLANK = 0.5  # the canvas before anything is painted: what perception starts from
-SMOOTH = MappingProxyType({"metric-depth": "log-gray", "instances": "centers", "keypoints": "channels"})
+SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be read
+    {"metric-depth": "log-gray", "semantic": "corners", "instances": "centers", "keypoints": "channels"}
+)
 STEPS = 16  # of text to image; perception and edits take one
 
 
