@@ -30,7 +30,7 @@ from plantain.eval.metrics.labels import CITYSCAPES_IDS, CITYSCAPES_NAMES, Segme
 from plantain.eval.metrics.normals import Normals
 from plantain.eval.metrics.referring import Referring
 from plantain.eval.row import Benchmark, Reference
-from plantain.vocabularies import ADE_150, CAMVID_11, NYU_13
+from plantain.vocabularies import ADE20K_150, CAMVID_11, NYU_13
 
 CITYSCAPES_19 = tuple(CITYSCAPES_NAMES[i] for i in CITYSCAPES_IDS)
 PAPER = "Vision Banana, arXiv 2604.20329 v3"
@@ -87,8 +87,8 @@ ROWS: tuple[Benchmark, ...] = (
               Segmentation(CITYSCAPES_19), "miou",
               "500 pictures of val at full size, 19 classes at once, random legends, void not counted",
               reference=vision_banana(0.699), source="Cordts et al. 2016, arXiv 1604.01685"),
-    Benchmark("ade20k/classes", reader("ade20k", "validation"), SemanticAdapter(ADE_150),
-              Segmentation(ADE_150, "all"), "miou",
+    Benchmark("ade20k/classes", reader("ade20k", "validation"), SemanticAdapter(ADE20K_150),
+              Segmentation(ADE20K_150, "all"), "miou",
               "150 classes at once (in groups that fit a painting), mean over all, CSAILVision's code",
               source="Zhou et al. 2017"),
     Benchmark("camvid/classes", reader("camvid", "test"), SemanticAdapter(CAMVID_11),

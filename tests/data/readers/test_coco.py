@@ -134,7 +134,7 @@ def test_joints_of_the_one_person_who_has_some(posed):
     joints = one.truth("keypoints")
     assert joints.names == ("nose", "left eye", "right eye") == one.facts["joints"]
     assert joints.visible.tolist() == [True, False, True], "hidden joints are labelled ones"
-    np.testing.assert_allclose(joints.xy[[0, 2]], [[3.5, 2.5], [5.5, 2]])  # COCO counts pixels, points lie in their middle
+    np.testing.assert_allclose(joints.xy[[0, 2]], [[3.5, 2.5], [5.5, 2]])  # in the middle of COCO's pixels
     assert "keypoints" not in two.truths, "whose would they be?"
     assert [a["num_keypoints"] for a in two.facts["annotations"]] == [3, 3]
     assert len(one.truth("instances")) == 2
