@@ -115,7 +115,7 @@ class Run:
         from plantain.models.painting import Painting
         from plantain.output.save import names_of
 
-        names = names_of(job.stem, self.task.name, self.output.formats)
+        names = names_of(f"{job.stem}.{self.task.name}", self.output.formats)
         files = {role: job.folder / name for role, name in names.items()}
         if not all(path.exists() for path in files.values()) or not newer(files["arrays"], job.photo):
             return None

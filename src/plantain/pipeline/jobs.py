@@ -115,7 +115,7 @@ class Job:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What became of a job: an answer (a Prediction, or the Painting of an edit or of words), or an error; how long it
-    took, and the files by role where they were written. `record`: the JSON line of an answer that was there already."""
+    took, the files by role where they were written, and the model's name. `record`: the JSON line of an answer that was there already."""
 
     job: Job
     answer: Prediction | Painting | None = None
@@ -123,6 +123,7 @@ class Outcome:
     seconds: float = 0.0
     files: Mapping[str, Path] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
 
     @property
     def prediction(self) -> Prediction | None:
@@ -146,7 +147,8 @@ class Outcome:
         `confidence` is the mean over the picture; a failure has `error` and `error_type`."""
         if self.record:
             return dict(self.record)
-        known: dict[str, Any] = {"image": self.image, "seconds": self.seconds, **_files(self.files)}
+        known: dict[str, Any] = {"image": self.image, "seconds": self.seconds, **paths_of(self.files)}
+        known["model"] = self.model or None
         if self.error is not None:
             known |= {"error": str(self.error), "error_type": type(self.error).__name__}
         elif isinstance(self.answer, Prediction):
@@ -169,7 +171,8 @@ class Outcome:
         files = {role: Path(path) for role, path in roles.items() if path}
         kind = getattr(errors, str(record.get("error_type")), PlantainError)
         error = _revived(kind, str(record["error"])) if record.get("error") else None
-        return cls(job, None, error, float(record.get("seconds") or 0), files, dict(record))
+        seconds, model = float(record.get("seconds") or 0), str(record.get("model") or "")
+        return cls(job, None, error, seconds, files, dict(record), model)
 
 
 def _revived(kind: Any, text: str) -> PlantainError:
@@ -188,7 +191,7 @@ def _of_prediction(answer: Prediction) -> dict[str, Any]:
     return {"task": answer.task, **made, "confidence": sure, "presence": answer.presence}
 
 
-def _files(files: Mapping[str, Path]) -> dict[str, Any]:
+def paths_of(files: Mapping[str, Path]) -> dict[str, Any]:
     """Paths for a record: the three files by role, any others together."""
     three = {role: files.get(role) for role in ("painting", "arrays", "overlay")}
     more = {name: path for name, path in files.items() if name not in three}

@@ -253,7 +253,7 @@ class _Stages:
         assert item.prepared is not None
         answer = item.prepared.finish(item.painted)
         item.seconds += time.perf_counter() - start
-        outcome = Outcome(item.job, answer, None, item.seconds)
+        outcome = Outcome(item.job, answer, None, item.seconds, model=self.model.name)
         if self.store is None:
             return outcome
         if self.unwritable is not None:
