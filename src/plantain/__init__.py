@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from plantain.errors import PlantainError
     from plantain.models import MODELS, Capabilities, Identity, ModelSpec, Painter
     from plantain.models.painting import Painting, Request
+    from plantain.pipeline.codec import decode
     from plantain.pipeline.jobs import Job, Outcome, PredictOptions
-    from plantain.pipeline.predictor import Predictor, decode, edit, generate, load, predict
+    from plantain.pipeline.predictor import Predictor, edit, generate, load, predict
     from plantain.pipeline.stream import stream
     from plantain.predictions import types as kinds
     from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {  # name -> module that has it
-    **dict.fromkeys(("predict", "load", "generate", "edit", "decode", "Predictor"), "pipeline.predictor"),
+    **dict.fromkeys(("predict", "load", "generate", "edit", "Predictor"), "pipeline.predictor"),
     **dict.fromkeys(
         ("Alpha", "Depth", "Instances", "Keypoints", "Labels", "Normals", "Panoptic", "Prediction"), "predictions.types"
     ),
     **dict.fromkeys(("Painting", "Request"), "models.painting"),
     **dict.fromkeys(("Job", "Outcome", "PredictOptions"), "pipeline.jobs"),
     **dict.fromkeys(("Capabilities", "Identity", "ModelSpec", "Painter"), "models"),
+    "decode": "pipeline.codec",
     "stream": "pipeline.stream",
     "PlantainError": "errors",
     "TASKS": "tasks",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from plantain.cli.options import Who
+from plantain.cli.options import ModelArgs
 from plantain.cli.reporting import emit, progress
 from plantain.cli.tables import Json, show
 from plantain.errors import UsageError
@@ -21,7 +21,7 @@ def bench(
     action: Literal["run", "score", "report", "compare", "calibrate"],
     /,
     *names: str,
-    who: Who = Who(),
+    who: ModelArgs = ModelArgs(),
     data: Path | None = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
     limit: int | None = None,
@@ -161,7 +161,7 @@ def comparison(names: tuple[str, ...]) -> int:
 
 
 def generation(
-    who: Who, base: str | None, data: Path, out: Path, limit: int | None, seed: int, quiet: bool
+    who: ModelArgs, base: str | None, data: Path, out: Path, limit: int | None, seed: int, quiet: bool
 ) -> int:  # fmt: skip
     """A JSON line: the figures, and with a base the differences."""
     from plantain.eval.generation import GenerationRun, Kept, against

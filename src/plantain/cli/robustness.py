@@ -8,14 +8,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from plantain.cli.options import Who
+from plantain.cli.options import ModelArgs
 from plantain.cli.reporting import emit, progress
 from plantain.errors import UsageError
 
 
 def robustness(
     *names: str,
-    who: Who = Who(),
+    who: ModelArgs = ModelArgs(),
     data: Path | None = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/robustness"),
     limit: int = 40,

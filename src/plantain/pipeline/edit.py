@@ -27,6 +27,8 @@ FACTOR = re.compile(r"\bx\s?([2-4])\b|\b([2-4])\s?x\b|\b(two|three|four) times\b
 class PreparedPicture:
     """A picture from words."""
 
+    pixels = None
+
     def __init__(self, asked: Generate, options: PredictOptions, painter: Painter) -> None:
         self.size = asked.size
         canvas = canvas_of(painter, asked.size or CANVAS)

@@ -115,7 +115,8 @@ class Job:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What became of a job: an answer (a Prediction, or the Painting of an edit or of words), or an error; how long it
-    took, the files by role where they were written, and the model's name. `record`: the JSON line of an answer that was there already."""
+    took, the files by role where they were written, and the model's name. `record`: the JSON line of an answer that was
+    there already."""
 
     job: Job
     answer: Prediction | Painting | None = None
@@ -150,11 +151,13 @@ class Outcome:
         known: dict[str, Any] = {"image": self.image, "seconds": self.seconds, **paths_of(self.files)}
         known["model"] = self.model or None
         if self.error is not None:
+            known |= {"task": getattr(self.job.question, "name", None)}
             known |= {"error": str(self.error), "error_type": type(self.error).__name__}
         elif isinstance(self.answer, Prediction):
             known |= _of_prediction(self.answer)
         elif self.answer is not None:
             known |= {"task": self.answer.task, "prompt": self.answer.prompt, "model": self.answer.model}
+            known |= {"code": self.answer.code} if self.answer.code else {}
         return result(**known)
 
     @property

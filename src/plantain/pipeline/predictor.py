@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from plantain._shapes import Bool, UInt8
-from plantain.errors import CodeMismatch, PainterError, PainterGone, PlantainError, UsageError
-from plantain.imaging.geometry import Placement
+from plantain.errors import PainterError, PainterGone, PlantainError, UsageError
 from plantain.imaging.photo import read_photo
 from plantain.models import Capabilities, Identity, Painter, Specialist
 from plantain.models import load as load_model
@@ -24,12 +21,9 @@ from plantain.pipeline.edit import PreparedEdit, PreparedPicture
 from plantain.pipeline.jobs import Edit, Generate, Job, PredictOptions
 from plantain.pipeline.prepare import Prepared, PreparedPhoto, stem_of
 from plantain.predictions.calibration import Fit, calibrated
-from plantain.predictions.resample import restore
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
 from plantain.tasks.language.parsing import interpret
-
-LOSSY = 0.7  # what is left of the confidence in a painting that went through JPEG
 
 
 class Predictor:
@@ -67,6 +61,14 @@ class Predictor:
     def resolve_task(self, task: Task | str) -> Task:
         """The question as this model will get it: its favorite code filled in. UsageError for what it cannot answer."""
         raise NotImplementedError
+
+    def question(self, job: Job) -> Task | Edit | Generate:
+        """What a job asks, read where it is in words."""
+        return interpret(job.question) if isinstance(job.question, str) else job.question
+
+    def makes_picture(self, question: Task | Edit | Generate) -> bool:
+        """Whether the answer to a question is a picture rather than numbers."""
+        return isinstance(question, Edit | Generate)
 
     def prepare(self, job: Job) -> Prepared:
         """Reads a job. PhotoError, UsageError, PainterError (of the canvas)."""
@@ -153,12 +155,12 @@ class PainterPredictor(Predictor):
         return question.resolve(self.painter.codes)
 
     def prepare(self, job: Job) -> Prepared:
-        if isinstance(job.question, Edit):
-            return PreparedEdit(job.photo, job.question, job.options, self.painter)
-        if isinstance(job.question, Generate):
-            return PreparedPicture(job.question, job.options, self.painter)
-        task = self.resolve_task(job.question)
-        return PreparedPhoto(job, task, self.painter, self.calibration)
+        question = self.question(job)
+        if isinstance(question, Edit):
+            return PreparedEdit(job.photo, question, job.options, self.painter)
+        if isinstance(question, Generate):
+            return PreparedPicture(question, job.options, self.painter)
+        return PreparedPhoto(job, self.resolve_task(question), self.painter, self.calibration)
 
     def bucket(self, request: Request) -> Hashable:
         """By canvas, number of pictures and purpose."""
@@ -188,7 +190,7 @@ class PainterPredictor(Predictor):
 class PreparedQuestion:
     """A photo before a specialist, which is its only request."""
 
-    photo: UInt8[np.ndarray, "h w 3"]
+    pixels: UInt8[np.ndarray, "h w 3"]
     task: Task
     stem: str
     predictor: SpecialistPredictor
@@ -238,7 +240,7 @@ class SpecialistPredictor(Predictor):
 
     def _run_specialist(self, request: PreparedQuestion) -> Prediction | PlantainError:
         try:
-            return self.stated(request.photo, request.task)
+            return self.stated(request.pixels, request.task)
         except PlantainError as error:
             return error
         except Exception as error:  # a network is other people's code
@@ -289,42 +291,3 @@ def generate(text: str, *, model: str = "embedded", **options: Any) -> Painting:
 def edit(photo: Any, text: str, *, model: str = "embedded", **options: Any) -> Painting:
     """The photo changed as told. See Predictor.edit."""
     return _kept(model).edit(photo, text, **options)
-
-
-def decode(painting: Any, task: Task | str, *, photo: Any = None) -> Any:
-    """Reads a painting from anywhere: a path, a uint8 (0..255) or float (0..1) array, or a Painting.
-
-    A painting of Plantain's own says its color code and where the photo lies on it; CodeMismatch where the task asks
-    for another code. A painting that went through JPEG is read with a warning and less confidence. `photo`, of the size
-    that such a painting says, keeps jumps of depth at its edges."""
-    question = interpret(task) if isinstance(task, str) else task
-    made = painting if isinstance(painting, Painting) else None
-    if isinstance(painting, str | Path):
-        made = Painting.load(painting)
-    question = _coded(question, made.code if made else "")
-    answer = question.decode(made.pixels if made else painting)
-    if made and made.lossy:
-        warnings.warn("this painting went through JPEG: its colors are not exact; keep paintings as PNG", stacklevel=2)
-        answer = replace(answer, confidence=answer.confidence * np.float32(LOSSY))
-    stem = Path(painting).stem if isinstance(painting, str | Path) else "photo"
-    answer = replace(answer, painting=made, stem=stem.removesuffix(f".{question.name}"))
-    if not made or not made.geometry:
-        return answer
-    where = Placement.from_json(dict(made.geometry))
-    pixels = None if photo is None else read_photo(photo)
-    if pixels is not None and pixels.shape[1::-1] != where.size:
-        raise UsageError(
-            f"the photo is {pixels.shape[1]} x {pixels.shape[0]} pixels, but this painting was made of one of "
-            f"{where.size[0]} x {where.size[1]}; give that one"
-        )
-    return restore(answer, where, pixels)
-
-
-def _coded(task: Task, painted: str) -> Task:
-    """The question in the painting's own code, where it says one."""
-    if not painted or (task.code is not None and task.code_id == painted):
-        return task
-    names = {identity: name for name, identity in task.codes.items()}
-    if task.code is not None or painted not in names:
-        raise CodeMismatch(painted, task.code_id)
-    return replace(task, code=names[painted])

@@ -34,6 +34,11 @@ class Prepared(Protocol):
     """A job that has been read: its requests, and what becomes of what was painted for them."""
 
     @property
+    def pixels(self) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The photo, which the answer is drawn over."""
+        ...
+
+    @property
     def requests(self) -> Sequence[Any]:
         """What the model is asked, one by one."""
         ...
@@ -59,7 +64,7 @@ class PreparedPhoto:
     def __init__(self, job: Job, task: Task, painter: Painter, calibration: Mapping[str, Fit]) -> None:
         self.task, self.painter, self.calibration, self.stem = task, painter, calibration, job.stem
         pixels, options = read_photo(job.photo), job.options
-        self.views = [self._view(None, pixels)]
+        self.pixels, self.views = pixels, [self._view(None, pixels)]
         if options.tile is not None and max(pixels.shape[:2]) > options.tile:
             cut = tiles((pixels.shape[1], pixels.shape[0]), options.tile)
             self.views += [self._view(tile, tile.cut(pixels)) for tile in cut]

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from plantain import __version__
+from plantain._shapes import UInt8
 from plantain.files import publish, staging
 from plantain.models.identity import digest
 from plantain.models.painting import Painting, read_record
@@ -29,7 +30,6 @@ from plantain.output.save import all_of, check_formats, every_name, write_files
 from plantain.pipeline.jobs import Edit, Generate, Job, Outcome, PredictOptions, paths_of, result
 from plantain.pipeline.predictor import Predictor
 from plantain.tasks import Task
-from plantain.tasks.language.parsing import interpret
 
 LONGEST = 255 - len(".panoptic.json")  # bytes of a file's name without its ending
 READABLE = 40  # bytes of a question in a file's name
@@ -59,7 +59,8 @@ class Claim:
 
 
 class Store:
-    """A folder of answers. `target`: the one picture that is made goes to this file, whatever lies there."""
+    """A folder of answers. `camera`: focal_px or fov_deg, for formats that want it.
+    `target`: the one picture that is made goes to this file, whatever lies there."""
 
     def __init__(
         self,
@@ -67,51 +68,47 @@ class Store:
         model: Predictor,
         *,
         formats: Sequence[str] = (),
-        fov_deg: float | None = None,
-        focal_px: float | None = None,
+        camera: Mapping[str, float | None] | None = None,
         redo: bool = False,
         target: Path | None = None,
     ) -> None:
         self.folder, self.model, self.formats, self.redo, self.target = Path(folder), model, formats, redo, target
-        self.camera = {"focal_px": focal_px, "fov_deg": fov_deg}
+        self.camera = dict(camera or {"focal_px": None, "fov_deg": None})
 
     @cached_property
     def _model(self) -> str:
         return digest([self.model.identity.to_json(), dict(self.model.calibration), __version__])
 
     def claim(self, job: Job) -> Claim:
-        """What a job's answer hangs on. OSError where the photo cannot be read."""
-        question = _question(job)
+        """What a job's answer hangs on, as it is now. OSError where the photo cannot be read."""
+        question = self.model.question(job)
         options = {one.name: getattr(job.options, one.name) for one in fields(PredictOptions)}
         asked = digest([_said(question), options, list(job.context.examples)])
         code = self.model.resolve_task(question).code if isinstance(question, Task) else None
         photo, place = photo_hash(job.photo)
         return Claim(photo, place, asked, digest([photo, asked, code, self._model, sorted(self.formats), self.camera]))
 
-    def find(self, job: Job) -> Outcome | None:
+    def find(self, job: Job, claim: Claim) -> Outcome | None:
         """The answer that is there already, whole, if everything it hangs on is equal."""
         if self.redo:
             return None
-        try:
-            claim = self.claim(job)
-        except OSError:  # whoever reads the photo says what is wrong
-            return None
         path = self._main(job, claim)
         record = record_of(path)
-        if record.get("whole") != claim.whole or not _complete(path, record):
+        if record.get("whole") != claim.whole or "line" not in record or not _complete(path, record):
             return None
         files = {role: path.parent / name for role, name in record["roles"].items()}
         line = {**record["line"], "image": _path_of(job), "seconds": None} | paths_of(files) | {"skipped": True}
         return Outcome(job, None, None, 0.0, files, result(**line))
 
-    def save(self, outcome: Outcome) -> Outcome:
-        """Writes an answer: all its files or none, and takes away those of a stale one. Raises OutputError."""
+    def save(self, outcome: Outcome, claim: Claim, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> Outcome:
+        """Writes an answer, drawn over the photo's `pixels`: all its files or none; those of a stale one go.
+
+        `claim` is that of the moment before the photo was read. Raises OutputError."""
         job = outcome.job
-        claim = self.claim(job)
         while True:
             path = self._main(job, claim)
             with staging(path.parent) as stage:
-                done = self._write(outcome, claim, stage, path)
+                done = self._write(outcome, claim, stage, path, pixels)
                 with _locked(path.parent):
                     if self._main(job, claim) != path:
                         continue  # another process has taken the name meanwhile
@@ -123,7 +120,9 @@ class Store:
                     publish(stage, path.parent, kept)
             return done
 
-    def _write(self, outcome: Outcome, claim: Claim, stage: Path, path: Path) -> Outcome:
+    def _write(
+        self, outcome: Outcome, claim: Claim, stage: Path, path: Path, pixels: UInt8[np.ndarray, "h w 3"] | None
+    ) -> Outcome:
         """Writes the files of an answer into a stage; gives the outcome with their final places."""
         answer, job = outcome.answer, outcome.job
         assert answer is not None
@@ -134,12 +133,12 @@ class Store:
             answer.with_provenance(asked=known | line).save(stage / path.name)
             return done
         check_formats(self.formats, answer.kind, self.camera)
-        question = _question(job)
+        question = self.model.question(job)
         prompt = {"prompt": question.prompt(job.options.style)} if isinstance(question, Task) else {}
         painting = answer.painting and answer.painting.with_provenance(asked=prompt | known)
         named = replace(answer, stem=job.stem, painting=painting)
         base = path.name.removesuffix(".npz")
-        roles = write_files(named, stage, base, job.photo, self.formats, self.camera)
+        roles = write_files(named, stage, base, pixels, self.formats, self.camera)
         done = replace(outcome, answer=named, files={role: path.parent / name for role, name in roles.items()})
         sizes = {name: (stage / name).stat().st_size for name in all_of(stage, path.name)[:-1]}
         write_record(stage / path.name, known | {"roles": roles, "sizes": sizes, "line": done.to_json()})
@@ -149,34 +148,34 @@ class Store:
         """The last file of a job's answer, which has the record: the first name that is its own, or free."""
         if self.target is not None:
             return self.target
-        ending = ".png" if isinstance(job.question, Edit | Generate) else ".npz"
-        folder, base = (self.folder / job.id).parent, base_of(job)
+        question = self.model.question(job)
+        ending = ".png" if self.model.makes_picture(question) else ".npz"
+        folder, base = (self.folder / job.id).parent, base_of(job, question)
         plain, other = folder / f"{base}{ending}", folder / f"{cut(base, LONGEST - 9)}.{claim.tail}{ending}"
         if claim.owns(record_of(other)) or job.stem in TAKEN:
             return other
-        there = record_of(plain)
+        there = record_of(plain) or record_of(plain.with_name(f"{base}.png"))
         return plain if not there or claim.owns(there) else other
 
 
 # ---- names
 
 
-def base_of(job: Job) -> str:
+def base_of(job: Job, question: Task | Edit | Generate) -> str:
     """The name of a job's answer without its ending: stem, task, and what is asked beyond the task's own defaults.
 
-    >>> base_of(Job("kitchen", None, "metric depth")), base_of(Job("a/b", None, "segment the red mug"))
-    ('kitchen.metric-depth', 'b.refer.the-red-mug')
-    >>> base_of(Job("b", None, Edit("Remove the cup!"), PredictOptions(seed=3)))
-    'b.edit.remove-the-cup.seed-3'
+    >>> job = Job("a/kitchen", None, "", PredictOptions(seed=3))
+    >>> base_of(job, Edit("Remove the cup!"))
+    'kitchen.edit.remove-the-cup.seed-3'
     """
-    question = _question(job)
     seed = job.options.seed
     if isinstance(question, Generate):
         parts = [str(seed), "" if question.size is None else "x".join(map(str, question.size))]
     elif isinstance(question, Edit):
         parts = ["edit", slug(question.text), "" if question.mask is None else "mask"]
     else:
-        parts = [question.name, slug(" ".join(_words(question))), question.code or ""]
+        parts = [question.name, slug(" ".join(_words(question)))]
+        parts += [question.code] if question.code not in (None, question.default_code) else []
     for one in fields(PredictOptions):
         value = getattr(job.options, one.name)
         default = one.default if one.name != "sampling" else {}
@@ -228,10 +227,6 @@ def _texts(value: Any) -> Iterator[str]:
 # ---- what an answer hangs on
 
 
-def _question(job: Job) -> Task | Edit | Generate:
-    return interpret(job.question) if isinstance(job.question, str) else job.question
-
-
 def _said(question: Task | Edit | Generate) -> list[Any]:
     return [type(question).__qualname__, {one.name: getattr(question, one.name) for one in fields(question)}]
 
@@ -256,13 +251,22 @@ def record_of(path: Path) -> dict[str, Any]:
     """What an answer's last file says of itself; {} for none, and for a file of somebody else."""
     if path.suffix == ".png":
         asked = read_record(path).get("asked")
-        return asked if isinstance(asked, dict) and "whole" in asked and "line" in asked else {}
+        return asked if isinstance(asked, dict) and "whole" in asked else {}
     try:
         with zipfile.ZipFile(path) as archive:
             record = json.loads(archive.comment.decode())
     except (OSError, ValueError, zipfile.BadZipFile):
         return {}
     return record if isinstance(record, dict) and "whole" in record else {}
+
+
+def is_answer(path: Path) -> bool:
+    """Whether a PNG is a file of an answer (a painting, an overlay, an export, an edit) rather than a photo."""
+    if read_record(path).get("task") not in (None, "", "generate"):
+        return True
+    endings = [name.removeprefix("x") for name in every_name("x") if name.endswith(".png")]
+    bases = (path.name.removesuffix(ending) for ending in endings if path.name.endswith(ending))
+    return any(path.name in record_of(path.with_name(f"{base}.npz")).get("sizes", {}) for base in bases)
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from plantain.errors import OutputError, PainterGone, PlantainError
 from plantain.pipeline.jobs import Job, Outcome
 from plantain.pipeline.predictor import Predictor
 from plantain.pipeline.prepare import Prepared
-from plantain.pipeline.store import Store
+from plantain.pipeline.store import Claim, Store
 
 WRITERS = 2  # threads that decode and write
 PATIENCE_S = 30.0  # for a painter that is still busy when nobody waits for its painting any more
@@ -54,6 +54,7 @@ class _Item:
     def __init__(self, job: Job) -> None:
         self.job, self.seconds = job, 0.0
         self.prepared: Prepared | None = None
+        self.claim: Claim | None = None
         self.painted: list[Any] = []
         self.missing = 0
         self._outcome: Outcome | None = None
@@ -193,7 +194,7 @@ class _Stages:
         start = time.perf_counter()
         if callable(item.job.photo):
             item.job = replace(item.job, photo=item.job.photo())
-        if self.store is not None and (old := self.store.find(item.job)) is not None:
+        if self.store is not None and (old := self._kept(item, self.store)) is not None:
             item.end(old)
             return []
         if self.gone is not None:
@@ -202,7 +203,17 @@ class _Stages:
         requests = item.prepared.requests
         item.painted, item.missing = [None] * len(requests), len(requests)
         item.seconds += time.perf_counter() - start
+        if not requests:
+            self.to_write.put(item)
         return [_Asked(item, place, request, self._bucket(item, request)) for place, request in enumerate(requests)]
+
+    def _kept(self, item: _Item, store: Store) -> Outcome | None:
+        """The answer that is there already."""
+        try:
+            item.claim = store.claim(item.job)
+        except OSError:  # whoever reads the photo says what is wrong
+            return None
+        return store.find(item.job, item.claim)
 
     def _bucket(self, item: _Item, request: Any) -> Hashable:
         return self.model.bucket(request), None if self.mixed else id(item)
@@ -254,12 +265,12 @@ class _Stages:
         answer = item.prepared.finish(item.painted)
         item.seconds += time.perf_counter() - start
         outcome = Outcome(item.job, answer, None, item.seconds, model=self.model.name)
-        if self.store is None:
+        if self.store is None or item.claim is None:
             return outcome
         if self.unwritable is not None:
             raise self.unwritable
         try:
-            return self.store.save(outcome)
+            return self.store.save(outcome, item.claim, item.prepared.pixels)
         except OutputError as error:
             self.unwritable = error
             raise
