@@ -284,9 +284,9 @@ def test_the_stages_overlap() -> None:
             return super().paint(requests)
 
     class SlowlyDecoded(MetricDepth):
-        def _decode(self, rgb, photo):
+        def _decode(self, rgb):
             time.sleep(0.1)
-            return super()._decode(rgb, photo)
+            return super()._decode(rgb)
 
     def photo():
         time.sleep(0.1)
@@ -302,7 +302,7 @@ def test_the_stages_overlap() -> None:
 
 def test_a_fault_of_our_own_is_one_error_with_its_cause() -> None:
     class Broken(MetricDepth):
-        def _decode(self, rgb, photo):
+        def _decode(self, rgb):
             raise ZeroDivisionError("by nought")
 
     broken, good = stream([Job("0", PHOTO, Broken()), Job("1", PHOTO, "metric depth")], PainterPredictor(Bright()))
