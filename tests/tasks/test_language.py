@@ -100,7 +100,7 @@ def test_every_prompt_names_its_task_and_its_code(name: str, style: str) -> None
 
 def _plain(name: str):
     made = {
-        "semantic": SemanticSegmentation({"road": (128, 64, 128)}, (0, 0, 0)),
+        "semantic": SemanticSegmentation({"road": (255, 0, 255)}, (0, 0, 0)),
         "instances": InstanceSegmentation("cup"),
         "refer": ReferringSegmentation("the cup"),
         "detect": ObjectDetection("cup"),
