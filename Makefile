@@ -2,13 +2,15 @@
 # make demo    paints and reads three real photographs; answers and a sheet go to out/demo
 # make test    style, types, doctests and tests (EXTRAS=dev leaves torch, and so the tests of training, out)
 # make extras  proves that the versions of constraints.txt and every extra go together (downloads, installs nothing)
+# make docs    makes the generated pages and pictures that need neither data nor hours
+# make results DATA=...  makes the others from the folder of labelled photographs (hours)
 # make wheel   builds the wheel, installs it in an empty environment and answers offline
 PYTHON ?= python3
 EXTRAS ?= dev,train
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test extras wheel clean
+.PHONY: setup demo test extras docs results wheel clean
 
 setup: .venv/base
 
@@ -33,6 +35,12 @@ test: .venv/extras
 extras: .venv/base
 	$(PIP) install --quiet --dry-run --constraint constraints.txt --requirement constraints.txt --editable '.[all,dev]'
 	@echo "every extra installs with the versions of constraints.txt"
+
+docs: .venv/extras
+	$(BIN)/python benchmarks/pages.py
+
+results: .venv/extras
+	$(BIN)/python benchmarks/pages.py --data $(DATA)
 
 wheel: .venv/base
 	rm -rf dist .venv/empty

@@ -1,6 +1,6 @@
 """What the calibration beside every model's weights is worth, as a page; and presence on the pictures it never saw.
 
-    python benchmarks/calibration.py [--runs runs/results] [-o docs/calibration.md]
+    python benchmarks/calibration.py [--runs runs/results] [-o docs/generated/calibration.md]
 
 Errors are those that `plantain bench calibrate` wrote into the files: ECE on the half of each benchmark's pictures that
 was not fitted. A calibrated probability can change a decision in one row alone, whether a thing is there; so its figure
@@ -53,7 +53,7 @@ def main() -> None:
     body = "\n".join(table()) + "\n" + presence(given.runs)
     print(body)
     if given.out:
-        made = "Made by `python benchmarks/calibration.py -o docs/calibration.md`"
+        made = "Made by `python benchmarks/calibration.py -o docs/generated/calibration.md`"
         head = f"# What calibration is worth\n\n{made}: ECE on the half of each row's pictures that was not fitted.\n\n"
         given.out.write_text(head + body)
 

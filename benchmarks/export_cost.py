@@ -22,7 +22,7 @@ from plantain.eval.benchmarks import EXCERPTS
 from plantain.eval.run import Run, Setting
 from plantain.eval.scores import rows_of
 from plantain.models.painters.embedded import MEAN, SPREAD, Embedded
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor, Predictor
 from plantain.train import export
 from plantain.train.presets import PRESETS
 from plantain.train.reader import Reader, cut, load_reader
@@ -96,7 +96,7 @@ def main() -> None:
     lines = ["| row | n | torch float32 | ONNX int8 | cost |", "|-|-|-|-|-|"]
     for name in ROWS:
         run = Run(Path("unused"), EXCERPTS[name], Setting(limit=given.limit), given.data)
-        before, after = (figure(run, Predictor(painter)) for painter in painters)
+        before, after = (figure(run, PainterPredictor(painter)) for painter in painters)
         lines.append(f"| {name} | {len(run.examples)} | {before:.4f} | {after:.4f} | {after - before:+.4f} |")
     print("\n".join(lines))
     if given.out:

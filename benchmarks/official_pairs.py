@@ -86,7 +86,7 @@ def compared(task: tasks.Task, listed: Mapping[str, Any] | None) -> str:
     """Colours by the page's list (triples, or names as written) that were parsed to the same."""
     if not listed:
         return "none asked"
-    wanted = {n: palette.read_colour(c) if isinstance(c, str) else tuple(c) for n, c in listed.items()}
+    wanted = {n: palette.read_color(c) if isinstance(c, str) else tuple(c) for n, c in listed.items()}
     parsed = asked(task)
     wrong = [n for n, colour in wanted.items() if colour not in parsed.values()]
     return f"{len(wanted) - len(wrong)} of {len(wanted)}" + (f", wrong: {', '.join(wrong)}" if wrong else "")

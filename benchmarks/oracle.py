@@ -1,6 +1,6 @@
 """The codec ceiling of every benchmark, and how it falls as the painted truth gets noise.
 
-    python benchmarks/oracle.py DATA [--limit 8] [--only nyu-excerpt] [-o docs/oracle.md]
+    python benchmarks/oracle.py DATA [--limit 8] [--only nyu-excerpt] [-o docs/generated/oracle.md]
 
 The truth is painted in the embedded generator's favourite codes, worn by noise of 0, 4, 8, 16 and 32 levels, decoded
 and scored by the rules of each benchmark. The first column must be near perfect, and no column better than the one

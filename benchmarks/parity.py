@@ -1,6 +1,6 @@
 """Our figures beside the official scorers', for every golden file: what the tests compare, printed.
 
-    python benchmarks/parity.py [-o docs/parity.md]
+    python benchmarks/parity.py [-o docs/generated/parity.md]
 
 The tests under tests/eval compare with `pytest.approx`; here they run with an approx that notes down both numbers. The
 tolerance is the test's own; a figure outside it fails there.
@@ -128,7 +128,9 @@ def main() -> None:
     print(f"{sum(map(len, notes.pairs.values()))} figures of {len(files)} golden files; without a comparison: "
           f"{', '.join(sorted(missing)) or 'none'}", file=sys.stderr)  # fmt: skip
     if given.out:
-        head = "# Agreement with official scorers\n\nMade by `python benchmarks/parity.py -o docs/parity.md`. "
+        head = (
+            "# Agreement with official scorers\n\nMade by `python benchmarks/parity.py -o docs/generated/parity.md`. "
+        )
         given.out.write_text(f"{head}Inputs and official numbers: `tests/golden`.\n\n{table}")
 
 

@@ -1,10 +1,10 @@
-"""Every model that runs here on every row that it claims: the runs behind README, docs/results.md and its details.
+"""Every model that runs here on every row that it claims: the runs behind the README's table and the pages of results.
 
     python benchmarks/results.py DATA [--write] [--runs runs/results] [--limit N] [--only MODEL ...]
 
-A run that is stopped goes on, and one that is there is not run again. `--write` writes docs/results.md (a table of
-models), docs/evaluation-results.md (every figure) and the table in README.md; `plantain bench report runs/results/*/*`
-makes the page with pictures. The controls are trained first:
+A run that is stopped goes on, and one that is there is not run again. `--write` writes results.md (a table of models)
+and evaluation-results.md (every figure) in docs/generated, and five rows into README.md; `plantain bench report
+runs/results/*/*` makes the page with pictures. The controls are trained first:
 
     plantain train unet_cpu --data DATA -o runs/unet
     plantain train unet_reader_cpu --data DATA -o runs/unet-reader
@@ -20,7 +20,7 @@ from pathlib import Path
 from plantain.cli.reporting import progress
 from plantain.eval.benchmarks import EXCERPTS
 from plantain.eval.html_report import markdown
-from plantain.eval.run import Run, Setting
+from plantain.eval.run import Run, RunConfig
 from plantain.pipeline.predictor import load
 
 ROOT = Path(__file__).parent.parent
@@ -59,15 +59,22 @@ SHORT = {  # what README calls the rows it shows
     "coco-excerpt/person-boxes": "COCO persons, box AP50",
     "coco-excerpt/person-masks": "COCO persons, mask AP50",
 }
+IN_README = (
+    "nyu-excerpt/metric-depth",
+    "nyu-excerpt/normals",
+    "camvid-excerpt/classes",
+    "people-excerpt/person",
+    "coco-excerpt/person-boxes",
+)
 MARKS = "<!-- results -->", "<!-- /results -->"
 
 
-def setting(model: str, data: Path, limit: int | None) -> Setting | None:
+def setting(model: str, data: Path, limit: int | None) -> RunConfig | None:
     """Whom to ask; None for a control that is not trained."""
     if model.startswith("unet"):
         weights = Path("runs") / model / "onnx"
-        return Setting("unet", {"weights": str(weights)}, limit=limit) if weights.is_dir() else None
-    return Setting(model, {} if model == "embedded" else {"weights": str(data / "weights")}, limit=limit)
+        return RunConfig("unet", {"weights": str(weights)}, limit=limit) if weights.is_dir() else None
+    return RunConfig(model, {} if model == "embedded" else {"weights": str(data / "weights")}, limit=limit)
 
 
 def over(data: Path, home: Path, limit: int | None, only: Sequence[str]) -> Iterator[tuple[str, Run]]:
@@ -81,7 +88,7 @@ def over(data: Path, home: Path, limit: int | None, only: Sequence[str]) -> Iter
             run = Run(home / model / name.replace("/", "-"), EXCERPTS[name], asked, data)
             if len(run.lines()) < len(run.examples):
                 with progress(len(run.examples), f"{model} {name}", quiet=False) as bar:
-                    run.over(answerer, bar.step)
+                    run.run(answerer, bar.step)
             yield model, run
 
 
@@ -89,7 +96,7 @@ def table(runs: Sequence[tuple[str, Run]], rows: Sequence[str]) -> str:
     """A line a benchmark: the embedded generator, the control and the best specialist, with intervals."""
     by = {(model, run.benchmark.id): run for model, run in runs}
     lines = [
-        "| test | pictures | embedded generator | specialists | U-Net, U-Net with reader | trivial |",
+        "| test | pictures | embedded generator | specialist baselines | U-Net, U-Net with reader | trivial baseline |",
         "|-|-:|-|-|-|-|",
     ]
     for name in rows:
@@ -100,7 +107,7 @@ def table(runs: Sequence[tuple[str, Run]], rows: Sequence[str]) -> str:
         control = [figure(by[m, name], False) for m in CONTROLS if (m, name) in by]
         row, n = EXCERPTS[name], own.scores()["n"]
         lines.append(f"| {SHORT.get(name, f'{name}, {row.primary}')} | {n} | {figure(own)} | {'; '.join(others)} | "
-                     f"{', '.join(control)} | {row.trivial} |")  # fmt: skip
+                     f"{', '.join(control)} | {row.baseline} |")  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
@@ -134,19 +141,20 @@ def main() -> None:
 
 def write(runs: Sequence[tuple[str, Run]]) -> None:
     """The pages and README's table."""
-    markdown([run for _, run in runs], ROOT / "docs" / "evaluation-results.md")
+    markdown([run for _, run in runs], ROOT / "docs" / "generated" / "evaluation-results.md")
     told = (
-        "# Painters beside specialists\n\n95 % bootstrap intervals over pictures, in brackets. Made by "
+        "# Results: the embedded generator, and specialist models used as baselines\n\n"
+        "95 % bootstrap intervals over pictures, in brackets. Made by "
         "`python benchmarks/results.py DATA --write`; every figure of every run with\nits confidence and rules: "
         "[evaluation-results.md](evaluation-results.md). The controls were trained on the same photographs by\n"
         "`plantain train unet_cpu` and `unet_reader_cpu`, 12 minutes each on two cores: 9,000 and 5,500 samples, where "
         "the embedded\ngenerator had 504,000. So they are a floor, not yet the comparison of kinds that they are for; "
-        "that is a job of the\n[training queue](training-queue.md).\n\n"
+        "that is a job of the\n[training queue](../training-queue.md).\n\n"
     )
-    (ROOT / "docs" / "results.md").write_text(told + table(runs, list(EXCERPTS)))
+    (ROOT / "docs" / "generated" / "results.md").write_text(told + table(runs, list(EXCERPTS)))
     page = ROOT / "README.md"
     before, rest = page.read_text().split(MARKS[0])
-    page.write_text(f"{before}{MARKS[0]}\n{table(runs, list(SHORT))}{MARKS[1]}{rest.split(MARKS[1])[1]}")
+    page.write_text(f"{before}{MARKS[0]}\n{table(runs, IN_README)}{MARKS[1]}{rest.split(MARKS[1])[1]}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The table of benchmarks as a page.
 
-    python benchmarks/rows.py [-o docs/benchmarks.md]
+    python benchmarks/rows.py [-o docs/generated/benchmarks.md]
 
 `tests/test_docs.py` holds that the page says what the table says.
 """
@@ -20,12 +20,12 @@ def cells(row: Benchmark) -> list[str]:
     told = "; ".join(f"{one.model} {one.value:g} ({one.source})" for one in row.reference)
     better = "high" if row.better == "higher" else "low"
     return [row.id, str(row.version), str(row.n or ""), row.split, f"{row.primary}, {better} is good", row.protocol,
-            row.trivial, told, row.source]  # fmt: skip
+            row.baseline, told, row.source]  # fmt: skip
 
 
 def page() -> str:
     """The whole page."""
-    made = "Made by `python benchmarks/rows.py -o docs/benchmarks.md` from the table in `plantain.eval`."
+    made = "Made by `python benchmarks/rows.py -o docs/generated/benchmarks.md` from the table in `plantain.eval`."
     parts = [f"# Benchmarks\n\n{made}\n"]
     published = {name: row for name, row in BENCHMARKS.items() if name not in EXCERPTS}
     for title, rows in (("Excerpts", EXCERPTS), ("Published sets", published)):

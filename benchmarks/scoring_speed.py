@@ -1,6 +1,6 @@
 """Speed of scoring beside the official tools, on made data, in one run.
 
-    python benchmarks/scoring_speed.py [--pictures 500] [-o docs/scoring-speed.md]
+    python benchmarks/scoring_speed.py [--pictures 500] [-o docs/generated/scoring-speed.md]
 
 Confusion matrices of Cityscapes size (1024 x 2048, 34 labels, instances) and COCO box AP (80 classes, 3,500 truths and
 50,000 answers at 500 pictures), beside pycocotools and, where it is installed, faster_coco_eval.

@@ -1,7 +1,7 @@
 # ruff: noqa: E402 (the thread counts must be set before NumPy is imported)
 """How long decoding takes: ours beside the public decoder, plain NumPy and the paper's, in one run on one core.
 
-    python benchmarks/speed.py [--data DATA/vision-banana-page] [--repeats 7] [--size 1216 864] [-o docs/speed.md]
+    python benchmarks/speed.py [--data DATA/vision-banana-page] [--repeats 7] [--size 1216 864] [-o FILE.md]
 
 The pictures are made up (seeded): a depth painting with silhouettes and noise, a legend of 20 colours, things in flat
 colours, normals. With --data the published paintings take their place, enlarged to the same size by nearest neighbour.
@@ -91,7 +91,7 @@ ROWS = (
         "NumPy argmin over a broadcast (class, distance)", plain_nearest, slow=True),
     Row("legend of 20: the painting's own colours", "legend", lambda p: palette.refine(p, LEGEND)),
     Row("things by flat colours", "things", blobs.decode, "the paper's decoder", blobs.decode_paper, slow=True),
-    Row("things by location colours", "centres", blobs.decode_centres),
+    Row("things by location colours", "centres", blobs.decode_centers),
     Row("normals: unit vectors, length", "normals", sphere.decode, "NumPy float64 (unit vectors only)", plain_normals),
 )  # fmt: skip
 _NAMES = tuple(f"class {i}" for i in range(len(LEGEND)))
@@ -126,7 +126,7 @@ def made(width: int, height: int) -> dict[str, Picture]:
         "viridis": CURVES["viridis"].encode(metres),
         "legend": LEGEND[stripes],
         "things": flat,
-        "centres": blobs.encode_centres(masks),
+        "centres": blobs.encode_centers(masks),
         "normals": sphere.encode(made_normals(metres)),
     }
     return {name: np.clip(rgb + rng.normal(0, 2, rgb.shape), 0, 255).astype(np.uint8) for name, rgb in exact.items()}

@@ -139,7 +139,7 @@ def camvid(root: Path, limit: int) -> tuple[int, Iterator[tuple[np.ndarray, Any]
 
             def paint(colours: np.ndarray, number: int, shown: np.ndarray = shown) -> np.ndarray:
                 task = SemanticSegmentation(dict(zip(names, map(tuple, colours.tolist()), strict=True)))
-                (made,) = painter.paint([Request(task.prompt(), shown, shown.shape[1::-1], seed=number)])
+                (made,) = painter.paint([Request(task.prompt(), (shown,), shown.shape[1::-1], seed=number)])
                 if not isinstance(made, Painting):
                     raise made
                 return made.rgb

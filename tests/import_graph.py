@@ -54,7 +54,8 @@ def named(tree: ast.AST) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
             head = str(node.values[0].value)
-            yield from (head + text.split(":")[0] for text in strings if head.startswith(f"{PACKAGE}."))
+            if head.startswith(f"{PACKAGE}."):
+                yield from ((head + text).split(":")[0] for text in strings)
 
 
 def circle(edges: Graph) -> list[str]:

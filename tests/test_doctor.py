@@ -9,6 +9,7 @@ import pytest
 
 from plantain import doctor, extras
 from plantain.errors import PainterError, UnknownName
+from plantain.models import Identity, Painter
 from plantain.models.painting import Painting
 from plantain.pipeline.registration import chart, measure, shift_of
 
@@ -80,49 +81,48 @@ def test_the_shift_agrees_with_scikit_image():
 # ---- the check through a painter ----
 
 
-class Painter:
+class Bent(Painter):
     """Gives back what it was asked for, after doing something to it."""
 
-    name = "bent"
-    codes = {}  # noqa: RUF012
+    identity = Identity("bent")
 
     def __init__(self, bend):
         self.bend = bend
 
-    def size(self, width, height):
+    def canvas(self, width, height):
         return width, height
 
     def paint(self, requests):
         made = [self.bend(request.photo) for request in requests]
-        return [picture if isinstance(picture, Exception) else Painting(picture, model="bent") for picture in made]
+        return [picture if isinstance(picture, Exception) else Painting(picture) for picture in made]
 
 
 def test_a_true_painter_is_ok():
-    check = doctor.keeps_place(Painter(lambda photo: photo))
+    check = doctor.keeps_place(Bent(lambda photo: photo))
     assert (check.state, check.facts["shift_px"]) == ("ok", [0, 0])
 
 
 def test_a_shifting_painter_fails_and_the_pixels_are_said():
-    check = doctor.keeps_place(Painter(lambda photo: np.roll(photo, (-2, 3), axis=(0, 1))))
+    check = doctor.keeps_place(Bent(lambda photo: np.roll(photo, (-2, 3), axis=(0, 1))))
     assert check.state == "failed"
     assert "+3.00 px right, -2.00 px down" in check.found
 
 
 def test_a_zooming_painter_fails():
-    check = doctor.keeps_place(Painter(lambda photo: moved(photo, 0, 0, 1.02)))
+    check = doctor.keeps_place(Bent(lambda photo: moved(photo, 0, 0, 1.02)))
     assert check.state == "failed"
     assert check.facts["zoom"] == pytest.approx(1.02, abs=1e-3)
 
 
 def test_a_painter_of_another_size_fails():
-    check = doctor.keeps_place(Painter(lambda photo: photo[:100]))
+    check = doctor.keeps_place(Bent(lambda photo: photo[:100]))
     assert check.state == "failed"
     assert "gave 512 x 100" in check.found
 
 
 def test_a_painter_that_paints_something_else_is_a_note():
-    assert doctor.keeps_place(Painter(np.zeros_like)).state == "note"
-    broken = doctor.keeps_place(Painter(lambda photo: PainterError("out of memory")))
+    assert doctor.keeps_place(Bent(np.zeros_like)).state == "note"
+    broken = doctor.keeps_place(Bent(lambda photo: PainterError("out of memory")))
     assert (broken.state, broken.found) == ("note", "not measured: out of memory")
 
 

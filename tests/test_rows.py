@@ -7,7 +7,7 @@ import pytest
 
 from plantain.models.painters.oracle import Oracle
 from plantain.output.show import overlay
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 from plantain.predictions.types import KINDS, Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
 from plantain.tasks import STYLES, TASKS
 from plantain.tasks.language.parsing import interpret, parse
@@ -82,7 +82,7 @@ def test_every_task_has_a_truth_here() -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_a_truth_comes_back_and_is_saved_shown_and_told(name: str, tmp_path) -> None:
     truth = TRUTHS[name][1]
-    answer = Predictor(Oracle(truth)).predict(PHOTO, question(name))
+    answer = PainterPredictor(Oracle(truth)).predict(PHOTO, question(name))
     assert isinstance(answer, TASKS[name].kind)
     assert agreement(name, answer, truth) > 0.97
     files = answer.save(tmp_path, photo=PHOTO)

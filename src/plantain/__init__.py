@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from plantain import tasks
     from plantain.errors import PlantainError
-    from plantain.models import MODELS
+    from plantain.models import MODELS, Capabilities, Identity, ModelSpec, Painter
     from plantain.models.painting import Painting, Request
-    from plantain.pipeline.predictor import Expert, Predictor, decode, edit, generate, load, predict
+    from plantain.pipeline.codec import decode
+    from plantain.pipeline.jobs import Job, Outcome, PredictOptions
+    from plantain.pipeline.predictor import Predictor, edit, generate, load, predict
     from plantain.pipeline.stream import stream
     from plantain.predictions import types as kinds
     from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {  # name -> module that has it
-    **dict.fromkeys(("predict", "load", "generate", "edit", "decode", "Predictor", "Expert"), "pipeline.predictor"),
+    **dict.fromkeys(("predict", "load", "generate", "edit", "Predictor"), "pipeline.predictor"),
     **dict.fromkeys(
         ("Alpha", "Depth", "Instances", "Keypoints", "Labels", "Normals", "Panoptic", "Prediction"), "predictions.types"
     ),
     **dict.fromkeys(("Painting", "Request"), "models.painting"),
+    **dict.fromkeys(("Job", "Outcome", "PredictOptions"), "pipeline.jobs"),
+    **dict.fromkeys(("Capabilities", "Identity", "ModelSpec", "Painter"), "models"),
+    "decode": "pipeline.codec",
     "stream": "pipeline.stream",
     "PlantainError": "errors",
     "TASKS": "tasks",
@@ -53,15 +58,21 @@ __all__ = [
     "MODELS",
     "TASKS",
     "Alpha",
+    "Capabilities",
     "Depth",
-    "Expert",
+    "Identity",
     "Instances",
+    "Job",
     "Keypoints",
     "Labels",
+    "ModelSpec",
     "Normals",
+    "Outcome",
+    "Painter",
     "Painting",
     "Panoptic",
     "PlantainError",
+    "PredictOptions",
     "Prediction",
     "Predictor",
     "Request",

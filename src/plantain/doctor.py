@@ -38,7 +38,7 @@ class Check:
 def examine(model: str = "embedded") -> Iterator[Check]:
     """All checks, one after another; the painter `model` is asked for the registration chart. UnknownName, MissingExtra
     where it cannot be loaded."""
-    from plantain.pipeline.predictor import Predictor, load
+    from plantain.pipeline.predictor import PainterPredictor, load
 
     loaded = load(model)
     yield versions()
@@ -46,7 +46,7 @@ def examine(model: str = "embedded") -> Iterator[Check]:
     yield threads()
     yield accelerator()
     yield embedded()
-    if isinstance(loaded, Predictor):  # a specialist paints no chart
+    if isinstance(loaded, PainterPredictor):  # a specialist paints no chart
         yield keeps_place(loaded.painter)
 
 
@@ -111,13 +111,11 @@ def embedded() -> Check:
     """A known photo must get a depth that is sane: mostly valid, some metres away, not flat."""
     import numpy as np
 
-    from plantain.models import load
-    from plantain.pipeline.predictor import Predictor
+    from plantain.pipeline.predictor import load
 
     start = time.perf_counter()
     try:
-        painter: Any = load("embedded")
-        depth: Any = Predictor(painter).predict(SAMPLE, "metric depth")
+        depth: Any = load("embedded").predict(SAMPLE, "metric depth")
     except PlantainError as error:
         return Check("embedded", "note", f"not checked: {error}")
     seconds = time.perf_counter() - start
@@ -135,24 +133,25 @@ def keeps_place(painter: Painter) -> Check:
     from plantain.models.painting import Painting, Request
     from plantain.pipeline.registration import chart, measure
 
-    width, height = painter.size(512, 384)
+    width, height = painter.canvas(512, 384)
     shown = chart(width, height)
     order = "Give back this picture exactly as it is, without any change."
-    (answer,) = painter.paint([Request(order, shown, (width, height), perceive=False)])
+    (answer,) = painter.paint([Request(order, (shown,), (width, height), purpose="edit")])
     if not isinstance(answer, Painting):
         return Check("registration", "note", f"not measured: {answer}")
     if answer.rgb.shape != shown.shape:
         size = f"{answer.rgb.shape[1]} x {answer.rgb.shape[0]}"
         return Check(
-            "registration", "failed", f"{painter.name} was asked for {width} x {height} pixels and gave {size}"
+            "registration", "failed", f"{painter.identity.name} was asked for {width} x {height} pixels and gave {size}"
         )
     found = measure(shown, answer.rgb)
     facts = {"shift_px": [found.right_px, found.down_px], "zoom": found.zoom, "alike": found.alike}
     if found.alike < 0.5:
-        text = f"not measured: {painter.name} did not give the chart back ({found.alike:.0%} of it is alike)"
+        text = f"not measured: {painter.identity.name} did not give the chart back ({found.alike:.0%} of it is alike)"
         return Check("registration", "note", text, facts)
+    name = painter.identity.name
     corner = abs(found.zoom - 1) * (width**2 + height**2) ** 0.5 / 2
-    text = f"{painter.name} at {width} x {height}: shift {found.right_px:+.2f} px right, {found.down_px:+.2f} px down; "
+    text = f"{name} at {width} x {height}: shift {found.right_px:+.2f} px right, {found.down_px:+.2f} px down; "
     text += f"zoom {found.zoom:.4f} ({corner:.2f} px at the corners)"
     still = abs(found.right_px) < 1 and abs(found.down_px) < 1 and corner < 1
     return Check("registration", "ok" if still else "failed", text, facts)

@@ -8,6 +8,7 @@ PlantainError            one clear line: what was got, what was wanted, what to 
 ├── PhotoError           a photo that cannot be read (missing, empty, truncated, not an image, a bomb)
 ├── TruthError           numbers that cannot be painted (NaN, negative depth, wrong shape)
 ├── PainterError         a painter failed on one request; the others go on
+│   └── PainterGone      it cannot paint any more (a process that died, an account that is empty)
 └── OutputError          an answer that cannot be written (no permission, full disk)
 """
 
@@ -75,6 +76,10 @@ class TruthError(PlantainError):
 
 class PainterError(PlantainError):
     """A painter failed on one request."""
+
+
+class PainterGone(PainterError):
+    """A painter that cannot paint any more: what was not painted yet fails at once."""
 
 
 class OutputError(PlantainError):

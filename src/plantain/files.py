@@ -1,9 +1,10 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and texts in the encodings that people's editors write."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,14 @@ from tempfile import mkdtemp
 from plantain.errors import OutputError
 
 STAGE = ".plantain-"  # + process id + a random tail: a hidden folder in which answers are written
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, with or without the byte-order mark that Windows writes, or in UTF-16 with one.
+
+    Raises OSError, and ValueError where it is in another encoding."""
+    raw = path.read_bytes()
+    return raw.decode("utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
 
 
 def _refusal(target: Path, error: OSError) -> OutputError:

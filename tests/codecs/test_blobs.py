@@ -1,4 +1,4 @@
-"""Things told apart by colour: the paper's procedure by hand-made cases, and ours against damage."""
+"""Things told apart by color: the paper's procedure by hand-made cases, and ours against damage."""
 
 import io
 
@@ -90,7 +90,7 @@ def test_damaged_paintings_are_read_and_better_than_by_the_paper(damage: str) ->
 
 @settings(max_examples=15)
 @given(st.integers(0, 10**6), st.integers(2, 12))
-def test_any_random_colours_come_back(seed: int, count: int) -> None:
+def test_any_random_colors_come_back(seed: int, count: int) -> None:
     masks = discs(count, seed, 90, 120)
     if len(masks):
         painted = blobs.encode(masks, palette.pick(len(masks), seed=seed))
@@ -98,7 +98,7 @@ def test_any_random_colours_come_back(seed: int, count: int) -> None:
 
 
 def test_blur_makes_no_halos() -> None:
-    # on the way from yellow to black lies olive, which is another thing's colour
+    # on the way from yellow to black lies olive, which is another thing's color
     painted = np.zeros((120, 160, 3), np.uint8)
     painted[20:100, 20:70], painted[30:60, 110:150] = (255, 255, 0), (128, 128, 0)
     found = blobs.decode(blurred(painted))
@@ -107,7 +107,7 @@ def test_blur_makes_no_halos() -> None:
     assert areas == pytest.approx([30 * 40, 80 * 50], rel=0.03)
 
 
-def test_like_colours_far_apart_are_two_things() -> None:
+def test_like_colors_far_apart_are_two_things() -> None:
     painted = np.zeros((200, 300, 3), np.uint8)
     painted[10:30, 10:30] = painted[170:190, 270:290] = (200, 40, 90)
     found = blobs.decode(painted)
@@ -122,7 +122,7 @@ def test_what_a_pole_cuts_in_two_is_one_thing() -> None:
     assert len(blobs.decode(painted).scores) == 1
 
 
-def test_touching_things_of_like_colour_are_two() -> None:
+def test_touching_things_of_like_color_are_two() -> None:
     painted = np.zeros((100, 150, 3), np.uint8)
     painted[20:80, 30:75], painted[20:80, 75:120] = (200, 40, 90), (210, 44, 92)  # 11 levels: inside the paper's tau
     assert len(blobs.decode(painted).scores) == 2
@@ -159,10 +159,10 @@ def test_noise_alone_is_nothing_sure() -> None:
 @settings(max_examples=60)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3))))
 def test_any_picture_gives_disjoint_things(rgb: np.ndarray) -> None:
-    for decode in (blobs.decode, blobs.decode_paper, blobs.decode_centres):
+    for decode in (blobs.decode, blobs.decode_paper, blobs.decode_centers):
         found = decode(rgb)
         assert found.masks.shape == (len(found.scores), *rgb.shape[:2])
-        assert found.colours.shape == (len(found.scores), 3)
+        assert found.colors.shape == (len(found.scores), 3)
         assert found.masks.sum(0).max(initial=0) <= 1
         assert found.masks.any((1, 2)).all()
         assert ((found.scores >= 0) & (found.scores <= 1)).all()
@@ -171,14 +171,14 @@ def test_any_picture_gives_disjoint_things(rgb: np.ndarray) -> None:
 def test_memory_is_bounded_by_a_number_of_things() -> None:
     rng = np.random.default_rng(0)
     tiles = np.kron(rng.integers(0, 256, (40, 40, 3)), np.ones((6, 6, 1), int)).astype(np.uint8)
-    for decode in (blobs.decode, blobs.decode_paper, blobs.decode_centres):
+    for decode in (blobs.decode, blobs.decode_paper, blobs.decode_centers):
         assert len(decode(tiles).scores) <= 256
 
 
 # ---- the paper's
 
 
-def test_a_neighbour_joins_by_the_seeds_colour_not_by_its_own_neighbours() -> None:
+def test_a_neighbour_joins_by_the_seeds_color_not_by_its_own_neighbours() -> None:
     ramp = np.zeros((40, 120, 3), np.uint8)
     ramp[10:30, 10:110, 1] = 100 + np.arange(100) // 2  # steps of one level, 49 in all
     found = blobs.decode_paper(ramp)
@@ -218,7 +218,7 @@ def test_parts_merge_while_the_joint_box_is_at_most_five_times_both(gap: int, co
     assert len(blobs.decode_paper(painted).scores) == count
 
 
-def test_flood_fill_is_labelling_where_colours_are_flat() -> None:
+def test_flood_fill_is_labelling_where_colors_are_flat() -> None:
     masks = discs(seed=4)
     painted = blobs.encode(masks, palette.pick(len(masks)))
     found = blobs.decode_paper(painted)
@@ -227,58 +227,58 @@ def test_flood_fill_is_labelling_where_colours_are_flat() -> None:
     assert ndimage.label(painted.any(-1), np.ones((3, 3)))[1] <= len(found.scores)
 
 
-# ---- location colours
+# ---- location colors
 
 
-def test_centres_come_back() -> None:
+def test_centers_come_back() -> None:
     masks = discs()
-    painted = blobs.encode_centres(masks)
-    found = blobs.decode_centres(painted)
+    painted = blobs.encode_centers(masks)
+    found = blobs.decode_centers(painted)
     assert len(found.scores) == len(masks)
     assert quality(found, masks) > 0.98
     for mask in masks:
         y, x = ndimage.center_of_mass(mask)
         expected = 255 * (x + 0.5) / WIDTH, 255 * (y + 0.5) / HEIGHT, 255
-        assert np.abs(found.colours - expected).max(1).min() < 2
+        assert np.abs(found.colors - expected).max(1).min() < 2
 
 
 @pytest.mark.parametrize("sigma", [1.5, 3.0])
-def test_blurred_centres_are_read_by_their_ratios(sigma: float) -> None:
+def test_blurred_centers_are_read_by_their_ratios(sigma: float) -> None:
     results = []
     for seed in range(4):
         masks = discs(6, seed)
-        painted = Image.fromarray(blobs.encode_centres(masks)).filter(ImageFilter.GaussianBlur(sigma))
-        results.append(quality(blobs.decode_centres(np.array(painted)), masks))
+        painted = Image.fromarray(blobs.encode_centers(masks)).filter(ImageFilter.GaussianBlur(sigma))
+        results.append(quality(blobs.decode_centers(np.array(painted)), masks))
     assert np.mean(results) > 0.8
 
 
 def test_a_faint_thing_keeps_its_place_and_loses_score() -> None:
     masks = discs(1)
-    exact, faint = (blobs.decode_centres((blobs.encode_centres(masks) * s).astype(np.uint8)) for s in (1.0, 0.6))
+    exact, faint = (blobs.decode_centers((blobs.encode_centers(masks) * s).astype(np.uint8)) for s in (1.0, 0.6))
     assert quality(faint, masks) > 0.98
     assert faint.scores[0] == pytest.approx(0.6 * exact.scores[0], abs=0.03)
-    assert len(blobs.decode_centres((blobs.encode_centres(masks) * 0.4).astype(np.uint8)).scores) == 0
+    assert len(blobs.decode_centers((blobs.encode_centers(masks) * 0.4).astype(np.uint8)).scores) == 0
 
 
 def test_wobbling_votes_are_one_thing() -> None:
     ys, xs = np.mgrid[:HEIGHT, :WIDTH]
-    painted = blobs.encode_centres(((xs - 120) ** 2 + (ys - 90) ** 2 < 60**2)[None])
+    painted = blobs.encode_centers(((xs - 120) ** 2 + (ys - 90) ** 2 < 60**2)[None])
     wobble = (9 * np.sin(xs / 7) * np.cos(ys / 9)).astype(int)[..., None] * [1, 1, 0]
     painted = np.where(painted.any(-1, keepdims=True), np.clip(painted + wobble, 0, 255), 0).astype(np.uint8)
-    assert len(blobs.decode_centres(painted).scores) == 1
+    assert len(blobs.decode_centers(painted).scores) == 1
 
 
-def test_a_small_thing_before_a_large_ones_centre_is_kept() -> None:
+def test_a_small_thing_before_a_large_ones_center_is_kept() -> None:
     ys, xs = np.mgrid[:HEIGHT, :WIDTH]
     large, small = (xs - 120) ** 2 + (ys - 90) ** 2 < 70**2, (xs - 130) ** 2 + (ys - 95) ** 2 < 12**2
-    found = blobs.decode_centres(blobs.encode_centres(np.stack([large & ~small, small])))
+    found = blobs.decode_centers(blobs.encode_centers(np.stack([large & ~small, small])))
     assert len(found.scores) == 2
 
 
 def test_votes_outside_their_own_box_are_doubted() -> None:
     painted = np.zeros((100, 100, 3), np.uint8)
     painted[10:40, 10:40] = (230, 230, 255)
-    assert blobs.decode_centres(painted).scores.tolist() == pytest.approx([0.3], abs=0.02)
+    assert blobs.decode_centers(painted).scores.tolist() == pytest.approx([0.3], abs=0.02)
 
 
 def test_boxes_of_masks() -> None:

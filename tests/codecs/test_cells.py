@@ -1,4 +1,4 @@
-"""Colours by number and by cell: exact bookkeeping."""
+"""Colors by number and by cell: exact bookkeeping."""
 
 import numpy as np
 from hypothesis import given
@@ -11,11 +11,11 @@ lists = arrays(np.uint8, st.tuples(st.integers(1, 40), st.just(3)))
 
 
 @given(lists)
-def test_a_number_names_one_colour(flat: np.ndarray) -> None:
+def test_a_number_names_one_color(flat: np.ndarray) -> None:
     numbers = cells.number(flat)
     assert len(np.unique(numbers)) == len(np.unique(flat, axis=0))
     found = cells.occurring(numbers)
-    assert np.array_equal(cells.colours(found)[cells.places(numbers, found)], flat)
+    assert np.array_equal(cells.colors(found)[cells.places(numbers, found)], flat)
     assert np.array_equal(cells.corners((numbers >> 6).astype(np.int64)), flat // 4 * 4)
 
 
@@ -35,7 +35,7 @@ def test_both_ways_give_the_same_answers() -> None:
 
     few, many = rng.integers(0, 4, (100_000, 3), dtype=np.uint8), rng.integers(0, 256, (1000, 3), dtype=np.uint8)
     for flat in (few, many):
-        total, red = cells.by_colour(flat, solve)
+        total, red = cells.by_color(flat, solve)
         assert np.array_equal(total, flat.astype(int).sum(1))
         assert np.array_equal(red, flat[:, 0])
     assert asked == [64, 1000]

@@ -1,4 +1,4 @@
-"""Depth as colours: the published corners, the nearest point against brute force, and odd pixels."""
+"""Depth as colors: the published corners, the nearest point against brute force, and odd pixels."""
 
 import numpy as np
 import pytest
@@ -31,11 +31,11 @@ def tied(curve, rgb: np.ndarray) -> np.ndarray:
 def positions(curve, rgb: np.ndarray) -> np.ndarray:
     """What was decoded, as positions 0..1 on the curve."""
     with np.errstate(divide="ignore"):
-        return np.clip(curve.rise(curve.decode(rgb)[0].astype(np.float64)), 0, 1)
+        return np.clip(curve.to_position(curve.decode(rgb)[0].astype(np.float64)), 0, 1)
 
 
 def near(curve, seed: int, spread: float) -> np.ndarray:
-    """Pixels around the curve: its own colours, moved by noise."""
+    """Pixels around the curve: its own colors, moved by noise."""
     rng = np.random.default_rng(seed)
     line = rng.random((60, 70)) * (len(curve.points) - 1)
     low = np.minimum(line.astype(int), len(curve.points) - 2)
@@ -43,9 +43,9 @@ def near(curve, seed: int, spread: float) -> np.ndarray:
     return np.clip(exact + rng.normal(0, spread, exact.shape), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("metres", "colour"), zip(CORNER_METRES, RAINBOW, strict=True))
-def test_the_published_corners(metres: float, colour: tuple[int, int, int]) -> None:
-    painted = np.array([[colour]], np.uint8)
+@pytest.mark.parametrize(("metres", "color"), zip(CORNER_METRES, RAINBOW, strict=True))
+def test_the_published_corners(metres: float, color: tuple[int, int, int]) -> None:
+    painted = np.array([[color]], np.uint8)
     assert CURVES["cube"].decode(painted)[0][0, 0] == pytest.approx(metres, abs=6e-4)
     assert np.abs(CURVES["cube"].encode(np.array([[metres]])).astype(int) - painted).max() <= 1
 
@@ -72,7 +72,7 @@ def test_the_nearest_point_is_that_of_brute_force(name: str, spread: float) -> N
 
 @pytest.mark.parametrize("name", ["cube", "cube-rev", "log-gray", "viridis", "inferno"])
 def test_large_pictures_read_like_small_ones(name: str) -> None:
-    # enough pixels for several chunks, of few colours: the tables are used; pixel by pixel they are not
+    # enough pixels for several chunks, of few colors: the tables are used; pixel by pixel they are not
     curve = CURVES[name]
     tile = near(curve, 5, 4.0)
     large = curve.decode(np.tile(tile, (12, 12, 1)))
@@ -104,19 +104,19 @@ def test_the_walk_agrees_with_the_public_decoder() -> None:
 @pytest.mark.parametrize("name", [n for n, c in CURVES.items() if c.metric])
 @settings(max_examples=40)
 @given(share=st.floats(0.02, 0.98))
-def test_exact_colours_come_back(name: str, share: float) -> None:
+def test_exact_colors_come_back(name: str, share: float) -> None:
     curve = CURVES[name]
-    value = np.array([[float(curve.fall(np.array(share)))]])
-    read, off = curve.decode(curve.encode_float(value))
-    assert curve.rise(read.astype(np.float64))[0, 0] == pytest.approx(
-        float(curve.rise(value)[0, 0]), abs=1e-5 if len(curve.points) <= 8 else 1.1 / 255
-    )  # where a colormap repeats a colour, its place is known to one step
-    assert off[0, 0] < 0.01
+    value = np.array([[float(curve.from_position(np.array(share)))]])
+    read, distance = curve.decode(curve.encode_float(value))
+    assert curve.to_position(read.astype(np.float64))[0, 0] == pytest.approx(
+        float(curve.to_position(value)[0, 0]), abs=1e-5 if len(curve.points) <= 8 else 1.1 / 255
+    )  # where a colormap repeats a color, its place is known to one step
+    assert distance[0, 0] < 0.01
 
 
 @settings(max_examples=60)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
-def test_any_colours_have_brute_forces_distance(rgb: np.ndarray) -> None:
+def test_any_colors_have_brute_forces_distance(rgb: np.ndarray) -> None:
     for name in ("cube", "cube-rev", "plasma"):
         least = brute(rgb, CURVES[name].points).min(1)
         assert np.allclose(CURVES[name].decode(rgb)[1].ravel(), least, atol=2e-3)
@@ -156,8 +156,8 @@ def test_a_mixture_takes_a_neighbours_depth() -> None:
 
 def test_repair_takes_the_nearest_to_the_curve_within_reach() -> None:
     values = np.arange(7, dtype=np.float32)[None]
-    off = np.array([[3, 9, 99, 99, 99, 5, 0]], np.float32)  # a pixel of distance counts two levels
-    assert repair(values, off).tolist() == [[0, 1, 0, 5, 6, 5, 6]]
+    distance = np.array([[3, 9, 99, 99, 99, 5, 0]], np.float32)  # a pixel of distance counts two levels
+    assert repair(values, distance).tolist() == [[0, 1, 0, 5, 6, 5, 6]]
     assert repair(values, np.full((1, 7), TOLERANCE, np.float32)).tolist() == values.tolist()
 
 
@@ -181,6 +181,6 @@ def test_any_polyline_is_read_where_it_was_painted(points) -> None:
     curve = Curve("own/1", np.array(points, np.uint8), lambda d: d / 10, lambda u: 10 * u)
     values = np.linspace(0, 10, 600, dtype=np.float32).reshape(20, 30)
     for painted in (curve.encode(values), curve.encode_float(values)):
-        read, off = curve.decode(painted)
+        read, distance = curve.decode(painted)
         assert np.abs(read - values).max() < 0.06
-        assert off.max() < 1
+        assert distance.max() < 1

@@ -1,4 +1,4 @@
-"""Legends: colours far apart, the nearest colour against brute force, and colours as people write them."""
+"""Legends: colors far apart, the nearest color against brute force, and colors as people write them."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from plantain.codecs import palette
 from plantain.errors import UsageError
 
 BLACK = (0, 0, 0)
-colours = st.tuples(*[st.integers(0, 255)] * 3)
+colors = st.tuples(*[st.integers(0, 255)] * 3)
 
 
 def brute(rgb: np.ndarray, legend: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -22,7 +22,7 @@ def brute(rgb: np.ndarray, legend: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def patches(legend: np.ndarray, size: int, spread: float) -> np.ndarray:
-    """Squares of the legend's colours with noise."""
+    """Squares of the legend's colors with noise."""
     rng = np.random.default_rng(1)
     flat = legend[np.kron(rng.integers(0, len(legend), (size // 20, size // 20)), np.ones((20, 20), int))]
     return np.clip(flat + rng.normal(0, spread, flat.shape), 0, 255).round().astype(np.uint8)
@@ -33,10 +33,10 @@ def patches(legend: np.ndarray, size: int, spread: float) -> np.ndarray:
 def test_nearest_is_brute_forces_argmin(count: int, spread: float) -> None:
     legend = np.random.default_rng(count).integers(0, 256, (count, 3)).astype(np.uint8)
     rgb = patches(legend, 160, spread)
-    ids, off, margin = palette.nearest(rgb, legend)
+    ids, distance, margin = palette.nearest(rgb, legend)
     expected = brute(rgb, legend)
     assert np.array_equal(ids, expected[0])
-    assert np.allclose(off, expected[1], atol=1e-3)
+    assert np.allclose(distance, expected[1], atol=1e-3)
     assert np.allclose(margin, expected[2], atol=1e-4)
 
 
@@ -45,10 +45,10 @@ def test_nearest_is_brute_forces_argmin(count: int, spread: float) -> None:
     arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))),
     arrays(np.uint8, st.tuples(st.integers(1, 70), st.just(3))),
 )
-def test_nearest_of_any_colours(rgb: np.ndarray, legend: np.ndarray) -> None:
-    ids, off, _ = palette.nearest(rgb, legend)
-    assert np.array_equal(ids, brute(rgb, legend)[0])  # equal colours and ties: the first wins
-    assert np.allclose(off, brute(rgb, legend)[1], atol=1e-3)
+def test_nearest_of_any_colors(rgb: np.ndarray, legend: np.ndarray) -> None:
+    ids, distance, _ = palette.nearest(rgb, legend)
+    assert np.array_equal(ids, brute(rgb, legend)[0])  # equal colors and ties: the first wins
+    assert np.allclose(distance, brute(rgb, legend)[1], atol=1e-3)
 
 
 def test_floats_are_rounded_to_bytes() -> None:
@@ -58,14 +58,14 @@ def test_floats_are_rounded_to_bytes() -> None:
     assert palette.nearest(np.full((1, 1, 3), np.nan), np.array([(255, 255, 255), BLACK]))[0].item() == 1
 
 
-def test_refine_finds_the_painted_colours_by_their_median() -> None:
+def test_refine_finds_the_painted_colors_by_their_median() -> None:
     asked = palette.pick(6)
     painted = np.clip(asked.astype(int) + np.array([6, -4, 9]), 0, 255).astype(np.uint8)
     rgb = patches(painted, 200, 4.0)
     assert np.abs(palette.refine(rgb, asked).astype(int) - painted).max() <= 1
-    ids, off, _ = brute(rgb, asked)
+    ids, distance, _ = brute(rgb, asked)
     for k in range(6):
-        expected = np.median(rgb[(ids == k) & (off < 32)], axis=0)
+        expected = np.median(rgb[(ids == k) & (distance < 32)], axis=0)
         assert np.array_equal(palette.refine(rgb, asked)[k], np.round(expected))
 
 
@@ -79,14 +79,14 @@ def test_refine_leaves_what_is_hardly_there() -> None:
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 64), colours, st.none() | st.integers(0, 10**6))
-def test_no_colour_comes_near_the_background(count: int, background, seed) -> None:
+@given(st.integers(0, 64), colors, st.none() | st.integers(0, 10**6))
+def test_no_color_comes_near_the_background(count: int, background, seed) -> None:
     chosen = palette.pick(count, background, seed).astype(float)
     assert chosen.shape == (count, 3)
     assert (np.linalg.norm(chosen - background, axis=1) >= 40).all()
 
 
-def test_the_sixty_four_colours_are_apart_in_levels_and_to_the_eye() -> None:
+def test_the_sixty_four_colors_are_apart_in_levels_and_to_the_eye() -> None:
     assert len(palette.PALETTE) == 64
     apart = np.linalg.norm(palette.PALETTE[:, None].astype(float) - palette.PALETTE, axis=-1) + 999 * np.eye(64)
     assert apart.min() >= 40
@@ -110,22 +110,22 @@ def test_drawn_palettes_differ_and_repeat_by_seed() -> None:
         ("white color", (255, 255, 255)), ("teal", (0, 128, 128)), ("#fff", (255, 255, 255)),
     ],
 )  # fmt: skip
-def test_colours_as_people_write_them(text: str, rgb: tuple[int, int, int]) -> None:
-    assert palette.read_colour(text) == rgb
+def test_colors_as_people_write_them(text: str, rgb: tuple[int, int, int]) -> None:
+    assert palette.read_color(text) == rgb
 
 
-@given(colours)
-def test_every_colour_can_be_written_and_read(rgb) -> None:
-    assert palette.read_colour(palette.hex_of(rgb)) == rgb
-    assert palette.read_colour(str(rgb)) == rgb
+@given(colors)
+def test_every_color_can_be_written_and_read(rgb) -> None:
+    assert palette.read_color(palette.hex_of(rgb)) == rgb
+    assert palette.read_color(str(rgb)) == rgb
     name = palette.name_of(rgb)
-    assert name is None or palette.read_colour(name) == rgb
+    assert name is None or palette.read_color(name) == rgb
 
 
 @pytest.mark.parametrize("text", ["", "sky", "(300, 0, 0)", "1, 2"])
-def test_what_is_no_colour_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="colour"):
-        palette.read_colour(text)
+def test_what_is_no_color_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="color"):
+        palette.read_color(text)
 
 
 def test_oklab_has_its_published_values() -> None:

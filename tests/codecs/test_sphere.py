@@ -1,4 +1,4 @@
-"""Normals as colours: the two conventions, exact pairs, and the length that was painted."""
+"""Normals as colors: the two conventions, exact pairs, and the length that was painted."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ FACES = {
 
 
 @pytest.mark.parametrize("convention", FACES)
-def test_the_faces_have_their_colours(convention: str) -> None:
+def test_the_faces_have_their_colors(convention: str) -> None:
     for xyz, rgb in FACES[convention].items():
         assert sphere.encode(np.array([[xyz]], float), convention)[0, 0].tolist() == list(rgb)
         read, length = sphere.decode(np.array([[rgb]], np.uint8), convention)

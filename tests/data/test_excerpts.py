@@ -7,14 +7,10 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image
-from pycocotools import mask as coco_mask
 
 from plantain.data import excerpts as readers
-from plantain.data.excerpts import FACE_POINTS, SETS, keypoints, polygon_masks, present, read, rle_mask
+from plantain.data.excerpts import FACE_POINTS, SETS, keypoints, present, read
 from plantain.errors import PhotoError, UnknownName
 
 TEST_SPLIT = {"nyu": "test_dev", "camvid": "test_dev", "bsds": "test_dev"}
@@ -23,65 +19,6 @@ NO_TRAIN, NO_TEST = {"refer", "mattes"}, {"photos"}
 
 def first(root, name, split="train"):
     return read(root, name, split)[0]
-
-
-# ---- masks, against pycocotools
-
-
-@settings(max_examples=60)
-@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=60)))
-def test_compressed_run_lengths_are_those_of_pycocotools(mask):
-    stored = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    rle = {"size": stored["size"], "counts": stored["counts"].decode()}
-    assert np.array_equal(rle_mask(rle), mask)
-
-
-@given(st.integers(1, 2000), st.integers(1, 2000), st.data())
-def test_long_runs_are_read_like_pycocotools(height, width, data):
-    start = data.draw(st.integers(0, height * width - 1))
-    flat = np.zeros(height * width, np.uint8)
-    flat[start : start + data.draw(st.integers(1, height * width))] = 1
-    mask = np.asfortranarray(flat.reshape(width, height).T)
-    rle = {"size": [height, width], "counts": coco_mask.encode(mask)["counts"].decode()}
-    assert np.array_equal(rle_mask(rle), mask.astype(bool))
-
-
-@settings(max_examples=60)
-@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20)))
-def test_uncompressed_run_lengths(mask):
-    counts, value, run = [], False, 0
-    for pixel in mask.ravel(order="F").tolist():  # run by run, by hand
-        if pixel != value:
-            counts, value, run = [*counts, run], pixel, 0
-        run += 1
-    rle = {"size": list(mask.shape), "counts": [*counts, run]}
-    assert np.array_equal(rle_mask(rle), mask)
-    frozen = coco_mask.frPyObjects(rle, *mask.shape)
-    assert np.array_equal(rle_mask(rle), coco_mask.decode(frozen).astype(bool))
-
-
-@pytest.mark.parametrize(
-    "polygon",
-    [
-        [10, 10, 50, 10, 50, 40, 10, 40],
-        [30, 2, 58, 45, 2, 45],
-        [5.5, 5.2, 55.3, 20.9, 40.1, 44.8, 12.7, 39.4],
-        [30, 5, 36, 20, 55, 20, 40, 30, 46, 44, 30, 35, 14, 44, 20, 30, 5, 20, 24, 20],
-    ],
-)
-def test_polygons_cover_what_those_of_pycocotools_cover(polygon):
-    ours = polygon_masks([[polygon]], 60, 48)[0]
-    theirs = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects([polygon], 48, 60))).astype(bool)
-    assert (ours & theirs).sum() / (ours | theirs).sum() > 0.85  # PIL fills the border pixels too
-    assert (ours & theirs).sum() >= 0.97 * theirs.sum()
-
-
-def test_polygons_of_one_thing_are_joined_and_stumps_left_out():
-    masks = polygon_masks([[[0, 0, 5, 0, 5, 5, 0, 5], [10, 10, 15, 10, 15, 15, 10, 15], [1, 1, 2, 2]], []], 20, 20)
-    assert masks.shape == (2, 20, 20)
-    assert masks[0, 2, 2] and masks[0, 12, 12] and not masks[0, 7, 7]
-    assert not masks[1].any()
-    assert polygon_masks([], 20, 10).shape == (0, 10, 20)
 
 
 # ---- every set, made
@@ -206,7 +143,7 @@ def test_things_of_coco(made):
     things = example.truth("instances")
     assert things.classes == ("person", "boat")
     assert things.labels.tolist() == [0, 1]
-    np.testing.assert_allclose(things.boxes, [[4, 6, 21, 31], [0, 0, 1, 2]])  # PIL's polygons hold their border
+    np.testing.assert_allclose(things.boxes, [[4, 6, 20, 30], [0, 0, 1, 2]])
     assert things.masks[1].sum() == 2 and things.masks[1, :2, 0].all()
     assert example.facts["captions"] == ["a person", "somebody"]
     assert [a["c"] for a in example.facts["crowds"]] == [5]
@@ -234,7 +171,7 @@ def test_panoptic_labels_and_things(made):
 
 def test_persons_have_a_mask_and_some_have_joints(made):
     one, two = read(made, "persons", "train")
-    assert one.truth("instances").boxes.tolist() == [[4, 6, 21, 31]]
+    assert one.truth("instances").boxes.tolist() == [[4, 6, 20, 30]]
     assert "keypoints" not in two.truths
     joints = one.truth("keypoints")
     assert joints.names[1] == "left eye"

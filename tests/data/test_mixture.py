@@ -42,11 +42,11 @@ def samples(recipe, example, view=VIEWS[0], count=40):
 
 def asked_for(task):
     """What a referring question names, without its article, and the colour it is to have."""
-    return task.text.removeprefix("the "), task.colour
+    return task.text.removeprefix("the "), task.color
 
 
 def painted(sample, task):
-    return (sample.target == task.colour).all(-1)
+    return (sample.target == task.color).all(-1)
 
 
 def check(sample, view):
@@ -144,7 +144,7 @@ def test_painted_classes_are_those_of_the_view(name, made):
             assert len(set(task.classes)) == len(task.classes) >= 2
             assert "background" not in task.classes
             assert set(task.classes) <= set(truth.classes)
-            for label, colour in zip(task.classes, task.colours, strict=True):
+            for label, colour in zip(task.classes, task.colors, strict=True):
                 assert np.array_equal((sample.target == colour).all(-1), names == label)
             asked = np.isin(names, task.classes)
             counted = truth.ids >= 0 if task.background is not None else asked

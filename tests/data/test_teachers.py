@@ -60,7 +60,7 @@ def test_unsure_pixels_do_not_count_and_sure_ones_as_much_as_they_are(example: E
 def test_a_class_is_painted_where_the_specialist_sees_it(example: Example) -> None:
     seen = 0
     for sample, task in asked(mixture.taught_class("voc"), example):
-        white = (sample.target == task.colour).all(-1)
+        white = (sample.target == task.color).all(-1)
         if task.text.removeprefix("the ") in ("dog", "dogs"):
             assert white[41:79, 41:79].all() and white.mean() == pytest.approx(1600 / 112**2, abs=0.01)
             seen += 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from plantain.errors import UsageError
-from plantain.eval.compare import families, holm, sign_flip
+from plantain.eval.compare import holm, pair_runs, sign_flip
 
 
 def test_exact_p_by_hand() -> None:
@@ -31,7 +31,7 @@ def test_folders_of_runs_are_paired_by_name(tmp_path):
     for place in ("a/x", "a/y", "b/x", "b/z"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "run.json").write_text("{}")
-    assert families(tmp_path / "a", tmp_path / "b") == [(tmp_path / "a/x", tmp_path / "b/x")]
-    assert families(tmp_path / "a/x", tmp_path / "b/z") == [(tmp_path / "a/x", tmp_path / "b/z")]
+    assert pair_runs(tmp_path / "a", tmp_path / "b") == [(tmp_path / "a/x", tmp_path / "b/x")]
+    assert pair_runs(tmp_path / "a/x", tmp_path / "b/z") == [(tmp_path / "a/x", tmp_path / "b/z")]
     with pytest.raises(UsageError, match="no runs of one name"):
-        families(tmp_path / "a", tmp_path)
+        pair_runs(tmp_path / "a", tmp_path)

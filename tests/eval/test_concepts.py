@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from golden import golden
-from plantain.data.excerpts import rle_mask
+from plantain.data.coco_masks import decode_rle
 from plantain.eval.metrics.assignment import assign
 from plantain.eval.metrics.base import total
 from plantain.eval.metrics.concepts import Annotated, Claimed, Concepts
@@ -27,7 +27,7 @@ def box(mask: np.ndarray) -> list[float]:
 
 
 def shapes(things: list[dict[str, Any]], case: dict[str, Any], boxes: bool) -> np.ndarray:
-    masks = np.array([rle_mask(t["segmentation"]) for t in things], bool)
+    masks = np.array([decode_rle(t["segmentation"]) for t in things], bool)
     masks = masks.reshape(-1, case["height"], case["width"])
     return np.array([box(m) for m in masks], float).reshape(-1, 4) if boxes else masks
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from plantain.errors import UnknownName, UsageError
-from plantain.eval.corruptions import LEVELS, PAINTED, Corruption, Worn, ramp, smeared
-from plantain.eval.robustness import UNBELIEVABLE, Cell, Sweep, chosen, order
+from plantain.eval.corruptions import LEVELS, PAINTED, CorruptedPainter, Corruption, ramp, smeared
+from plantain.eval.robustness import OOD_PICTURES, Cell, Sweep, chosen, order
 from plantain.models.painters.function import Function
 from plantain.models.painting import Painting, Request
 
@@ -84,11 +84,11 @@ def test_paintings_through_jpeg():
     def paint(photo, prompt, seed):
         return np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 
-    request = Request("x", np.zeros((64, 64, 3), np.uint8), (64, 64))
+    request = Request("x", (np.zeros((64, 64, 3), np.uint8),), (64, 64))
     clean = Function(paint).paint([request])[0]
     gaps = []
     for severity in range(1, 6):
-        (worn,) = Worn(Function(paint), Corruption("painting-jpeg", severity)).paint([request])
+        (worn,) = CorruptedPainter(Function(paint), Corruption("painting-jpeg", severity)).paint([request])
         assert isinstance(worn, Painting) and worn.lossy
         gaps.append(gap(clean.rgb, worn.rgb))
     assert gaps == sorted(gaps) and gaps[0] > 0
@@ -96,7 +96,7 @@ def test_paintings_through_jpeg():
 
 def test_a_wider_canvas():
     painter = Function(lambda photo, prompt, seed: photo)
-    assert Worn(painter, Corruption("aspect", 5)).size(100, 80) == painter.size(220, 80)
+    assert CorruptedPainter(painter, Corruption("aspect", 5)).size(100, 80) == painter.size(220, 80)
     assert set(PAINTED) == {"painting-jpeg", "aspect"}
 
 
@@ -107,9 +107,9 @@ def test_the_photo_is_left_alone(photo):
 # ---- sweeps
 
 
-@pytest.mark.parametrize("name", UNBELIEVABLE)
+@pytest.mark.parametrize("name", OOD_PICTURES)
 def test_pictures_not_to_be_believed(name, photo):
-    made = UNBELIEVABLE[name](photo, np.random.default_rng(0))
+    made = OOD_PICTURES[name](photo, np.random.default_rng(0))
     assert made.shape == photo.shape and made.dtype == np.uint8 and not np.array_equal(made, photo)
     if name == "scrambled":
         assert np.array_equal(np.sort(made.ravel()), np.sort(photo.ravel()))

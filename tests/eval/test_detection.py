@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from golden import golden
-from plantain.data.excerpts import rle_mask
+from plantain.data.coco_masks import decode_rle
 from plantain.errors import UsageError
 from plantain.eval.metrics.detection import Detection, Found, Truths
 from plantain.eval.metrics.keypoints import PCK, KeypointAP, People, Poses
@@ -30,7 +30,7 @@ def corners(boxes: list[list[float]]) -> np.ndarray:
 
 
 def masks(things: list[dict[str, Any]], shape: tuple[int, int]) -> np.ndarray:
-    return np.array([rle_mask(t["segmentation"]) for t in things], bool).reshape(-1, *shape)
+    return np.array([decode_rle(t["segmentation"]) for t in things], bool).reshape(-1, *shape)
 
 
 def pictures(case: dict[str, Any], with_masks: bool) -> list[tuple[Found, Truths]]:

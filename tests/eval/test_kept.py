@@ -12,7 +12,7 @@ from plantain.errors import UsageError
 from plantain.eval.generation import GenerationRun, Kept, against
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.models.painters.function import Function
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 
 
 @pytest.fixture
@@ -92,29 +92,29 @@ def painter(shift=0):
         own = np.full((56, 56, 3), 128, np.uint8) if photo is None else photo
         return (own.astype(int) + shift).clip(0, 255).astype(np.uint8)
 
-    return Predictor(Function(paint))
+    return PainterPredictor(Function(paint))
 
 
 def test_a_run_is_kept_and_scored(data, tmp_path):
     run = GenerationRun(tmp_path / "run", Kept("function", {}), data)
-    scores = run.over(painter())
+    scores = run.run(painter())
     assert scores["n"] == 5 and 0 < scores["scores"]["ssim"][0] < 1 and np.isnan(scores["scores"]["denoising"][0])
     low, high = scores["scores"]["psnr"][1:]
     assert low < scores["scores"]["psnr"][0] < high
     assert all(len(line["edits"]) == 2 for line in run.lines())
     before = (tmp_path / "run/scores.json").read_bytes()
-    asked_again = GenerationRun(tmp_path / "run", Kept("function", {}), data).over(painter(60))  # nobody is asked
+    asked_again = GenerationRun(tmp_path / "run", Kept("function", {}), data).run(painter(60))  # nobody is asked
     assert asked_again["scores"]["psnr"] == scores["scores"]["psnr"]
     assert (tmp_path / "run/scores.json").read_bytes() == before
     with pytest.raises(UsageError, match="another setting"):
-        GenerationRun(tmp_path / "run", Kept("function", {}, seed=1), data).over(painter())
+        GenerationRun(tmp_path / "run", Kept("function", {}, seed=1), data).run(painter())
 
 
 def test_against_a_base(data, tmp_path):
     good = GenerationRun(tmp_path / "a", Kept("function", {}), data)
     worse = GenerationRun(tmp_path / "b", Kept("function", {}), data)
-    good.over(painter())
-    worse.over(painter(60))
+    good.run(painter())
+    worse.run(painter(60))
     gap = against(worse, good)
     assert gap["psnr"][2] < 0 < gap["features"][1]
     assert all(value == 0 for value in against(good, good)["psnr"])
@@ -122,4 +122,4 @@ def test_against_a_base(data, tmp_path):
 
 def test_a_specialist_makes_nothing(data, tmp_path):
     with pytest.raises(UsageError, match="makes no pictures"):
-        GenerationRun(tmp_path / "run", Kept("meter", {}), data).over(object())
+        GenerationRun(tmp_path / "run", Kept("meter", {}), data).run(object())

@@ -33,6 +33,37 @@ def test_cityscapes() -> None:
             assert mine == pytest.approx(math.nan if value is None else value, abs=EXACT, nan_ok=True), (theirs, name)
 
 
+@pytest.mark.parametrize(("kind", "none"), [(np.int16, -1), (np.int64, -1000), (np.uint8, 34), (np.uint8, 255),
+                                            (np.uint8, 0), (np.int32, 7034)])  # fmt: skip
+def test_cityscapes_answers_that_are_no_label_are_misses(kind: type, none: int) -> None:
+    """By hand: 4 pixels of road, 4 of car, in two cars of 2; one road and one car pixel are answered by no label."""
+    truth = np.array([[7, 7, 7, 7], [26, 26, 26, 26]])
+    instances = np.array([[7, 7, 7, 7], [26001, 26001, 26002, 26002]])
+    pred = np.array([[7, 7, 7, none], [26, 26, 26, none]], kind)
+    metric = Cityscapes()
+    scores = metric.reduce([metric.measure(pred, (truth, instances))])
+    assert (scores["iou:road"], scores["iou:car"], scores["miou"]) == (0.75, 0.75, 0.75)
+    assert (scores["category:flat"], scores["category:vehicle"], scores["category_miou"]) == (0.75, 0.75, 0.75)
+    assert scores["iiou:car"] == pytest.approx(0.75) and scores["icategory:vehicle"] == pytest.approx(0.75)
+    there = {name for name, value in scores.items() if name.startswith("iou:") and not math.isnan(value)}
+    assert there == {"iou:road", "iou:car"}, "it is no other class"
+
+
+@pytest.mark.parametrize("void", [-1, 255, 34, 0])
+def test_cityscapes_truth_that_is_no_label_never_counts(void: int) -> None:
+    truth, instances = np.array([[7, 7, void, void]]), np.array([[7, 7, void, 255_001]])
+    metric = Cityscapes()
+    scores = metric.reduce([metric.measure(np.array([[7, 11, 7, 26]]), (truth, instances))])
+    assert scores["iou:road"] == 0.5 and scores["iou:building"] == 0
+    assert math.isnan(scores["iou:car"]) and scores["miou"] == 0.25
+
+
+def test_a_truth_of_255_never_counts() -> None:
+    metric = Segmentation(("a", "b"))
+    scores = metric.reduce([metric.measure(np.array([[0, 1, 0]]), np.array([[0, 255, 7]]))])
+    assert scores["miou"] == 1 and scores["accuracy"] == 1
+
+
 @pytest.mark.parametrize(("over", "theirs"), [("all", "mean_iou_over_150"), ("seen", "mean_iou_over_present")])
 def test_ade20k(over: str, theirs: str) -> None:
     case, record = golden("ade20k_semantic")

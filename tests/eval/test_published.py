@@ -81,7 +81,7 @@ def test_a_phrase_leaves_undecided_pixels_out(photo):
     one = example(photo, {"expression": "what barks"}, mask=soft(block((4, 4, 20, 20)), "x"),
                   ignored=soft(block((40, 4, 60, 40)), "ignored"))  # fmt: skip
     assert perfect(row, one) > 0.999
-    truth = row.question.truth(one, [])
+    truth = row.adapter.truth(one, [])
     assert (truth == 255).sum() == 20 * 36 and (truth == 1).sum() == 256
     everything = row.metric.measure(np.ones((HIGH, WIDE), bool), truth)
     assert everything["union"] == HIGH * WIDE - 20 * 36
@@ -95,7 +95,7 @@ def test_concepts_take_the_best_annotator(photo):
     nothing = example(photo, facts, **{"instances": things("mug"), "instances-b": things("mug")})
     scores = ceiling(row, [one, nothing], draws=2)["scores"]
     assert scores["pmf1"][0] > 0.99 and scores["il_mcc"][0] > 0.99
-    worst = [row.measure(None, e, row.question.ask(e, np.random.default_rng(0)))["score"] for e in (one, nothing)]
+    worst = [row.metric.worst(row.adapter.truth(e, [])) for e in (one, nothing)]
     assert row.metric.reduce(worst)["pmf1"] == 0 and row.metric.reduce(worst)["il_mcc"] < -0.9
 
 
@@ -107,7 +107,7 @@ def test_edges_take_each_annotators_map(photo):
     row = PUBLISHED["bsds500/edges"]
     one = example(photo, {}, edges=soft(maps.mean(0)[None], "edges"), annotators=Alpha(
         alpha=maps, names=("a", "b"), confidence=both.confidence))  # fmt: skip
-    assert row.question.truth(one, []).shape == (2, HIGH, WIDE)
+    assert row.adapter.truth(one, []).shape == (2, HIGH, WIDE)
     assert perfect(row, one) > 0.9
 
 
@@ -116,6 +116,6 @@ def test_areas_are_those_of_the_annotations(photo):
     rows = [{"area": 99.0}, {"area": 5.0}]
     two = things("person", (4, 4, 20, 20), (40, 20, 60, 40))
     one = example(photo, {"annotations": rows, "crowds": []}, instances=two)
-    assert row.question.truth(one, []).areas.tolist() == [99, 5]
+    assert row.adapter.truth(one, []).areas.tolist() == [99, 5]
     bare = example(photo, {}, instances=two)
-    assert row.question.truth(bare, []).areas.tolist() == [256, 400]
+    assert row.adapter.truth(bare, []).areas.tolist() == [256, 400]

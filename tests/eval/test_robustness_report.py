@@ -11,14 +11,14 @@ import pytest
 from plantain.cli import main
 from plantain.eval import robustness_report
 from plantain.eval.charts import lines, sparsification
-from plantain.eval.robustness import Cell, Doubt, Sweep, Variants
+from plantain.eval.robustness import Cell, OODResult, Sweep, Variants
 
 CELLS = [Cell("", 0, 0.8, 0.7, 0.9, 0.1, 0.2, 0.9, 0.8)]
 CELLS += [Cell(name, s, 0.8 - 0.1 * s, 0, 1, 0.1 * s, 0.2, 0.9 - 0.01 * s, 0.8 - 0.1 * s)
           for name in ("fog", "rain") for s in (1, 3, 5)]  # fmt: skip
 SWEEP = Sweep("made/depth", "delta1", "higher", "painter", 16, tuple(CELLS))
 OTHERS = [Variants("made/depth", (0.8, 0.7, 0.8, 0.7), (0.8, 0.8, 0.8))]
-DOUBTS = [Doubt("made/depth", "static", 0.9, 0.4, 0.97)]
+OOD = [OODResult("made/depth", "static", 0.9, 0.4, 0.97)]
 
 
 def points(svg: str) -> list[list[tuple[float, float]]]:
@@ -49,7 +49,7 @@ def test_sparsification_is_drawn_from_kept_rows():
 
 def test_the_page_stands_alone(tmp_path):
     page = robustness_report.write(
-        [SWEEP], OTHERS, DOUBTS, tmp_path / "out" / "robustness.html", "plantain robustness x"
+        [SWEEP], OTHERS, OOD, tmp_path / "out" / "robustness.html", "plantain robustness x"
     ).read_text()
     assert page.count("<svg") == 4 and "http" not in page and "<script" not in page
     for said in ("made/depth", "fog:5", "static", "0.970", "plantain robustness x"):
@@ -59,7 +59,7 @@ def test_the_page_stands_alone(tmp_path):
 def test_the_markdown_and_its_pictures(tmp_path):
     (tmp_path / "pictures").mkdir()
     text = robustness_report.markdown(
-        [SWEEP], OTHERS, DOUBTS, tmp_path / "robustness.md", "plantain robustness x"
+        [SWEEP], OTHERS, OOD, tmp_path / "robustness.md", "plantain robustness x"
     ).read_text()
     shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
     assert len(shown) == 4

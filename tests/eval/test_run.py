@@ -17,14 +17,15 @@ from PIL import Image
 from plantain.cli import main
 from plantain.errors import PainterError, UnknownName, UsageError
 from plantain.eval import run as running
-from plantain.eval.answers import KeptExpert, pack, unpack
+from plantain.eval.answers import CachedSpecialist, read_kept
 from plantain.eval.benchmarks import BENCHMARKS, EXCERPTS
 from plantain.eval.ceiling import ceiling
 from plantain.eval.compare import compare
 from plantain.eval.html_report import markdown, write
-from plantain.eval.run import Run, Setting
+from plantain.eval.run import Run, RunConfig
+from plantain.models import Identity, Specialist
 from plantain.models.painters.function import Function
-from plantain.pipeline.predictor import Expert, Predictor
+from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
 from plantain.predictions.calibration import Fit
 from plantain.predictions.types import Depth, Panoptic
 from plantain.tasks import MetricDepth
@@ -63,8 +64,8 @@ class Guess:
         return MetricDepth(code="log-gray").encode(Depth(values=metres, valid=sure > 0, confidence=sure))
 
 
-def predictor(guess: Guess) -> Predictor:
-    return Predictor(Function(guess, codes={"metric-depth": "log-gray"}))
+def predictor(guess: Guess) -> PainterPredictor:
+    return PainterPredictor(Function(guess, codes={"metric-depth": "log-gray"}))
 
 
 @pytest.fixture(autouse=True)
@@ -74,12 +75,12 @@ def made_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(data: Path, folder: Path, **setting: Any) -> Run:
-    return Run(folder, BENCHMARKS[NAME], Setting(model="function", **setting), data)
+    return Run(folder, BENCHMARKS[NAME], RunConfig(model="function", **setting), data)
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_bytes(data: Path, tmp_path: Path) -> None:
     whole = begin(data, tmp_path / "whole")
-    whole.over(predictor(Guess()))
+    whole.run(predictor(Guess()))
     broken, guess, steps = begin(data, tmp_path / "broken"), Guess(), iter(range(10))
 
     def step() -> None:
@@ -87,27 +88,27 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(data: Path, tmp_path: Pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        broken.over(predictor(guess), step)
+        broken.run(predictor(guess), step)
     with (tmp_path / "broken" / "rows.jsonl").open("ab") as file:
         file.write(b'{"id": "s3", "st')  # what a kill leaves of a line
-    scores = begin(data, tmp_path / "broken").over(predictor(guess))
+    scores = begin(data, tmp_path / "broken").run(predictor(guess))
     assert guess.asked == 6 and scores["n"] == 6
     assert (tmp_path / "broken/scores.json").read_bytes() == (tmp_path / "whole/scores.json").read_bytes()
 
 
 def test_scoring_again_asks_nobody(data: Path, tmp_path: Path) -> None:
     guess = Guess()
-    first = begin(data, tmp_path / "run").over(predictor(guess))
-    assert Run.open(tmp_path / "run").again(predictor(guess)) == first
+    first = begin(data, tmp_path / "run").run(predictor(guess))
+    assert Run.open(tmp_path / "run").rescore(predictor(guess)) == first
     assert guess.asked == 6
     shutil.rmtree(tmp_path / "run" / "paintings")
-    lost = Run.open(tmp_path / "run").again(predictor(guess))
+    lost = Run.open(tmp_path / "run").rescore(predictor(guess))
     assert guess.asked == 6 and lost["failed"] == 6 and "not kept" in lost["failures"][0]["error"]
 
 
 def test_a_failed_picture_counts_as_worst_and_is_named(data: Path, tmp_path: Path) -> None:
-    good = begin(data, tmp_path / "good").over(predictor(Guess()))
-    some = begin(data, tmp_path / "some").over(predictor(Guess(failing=3)))
+    good = begin(data, tmp_path / "good").run(predictor(Guess()))
+    some = begin(data, tmp_path / "some").run(predictor(Guess(failing=3)))
     assert (good["scores"]["delta1"][0], some["n"], some["failed"]) == (1.0, 6, 3)
     assert some["scores"]["delta1"][0] == 0.5 and some["decoded_only"] == 1.0
     assert [f["id"] for f in some["failures"]] == ["s0", "s1", "s2"] and "no paint left" in some["failures"][0]["error"]
@@ -115,8 +116,8 @@ def test_a_failed_picture_counts_as_worst_and_is_named(data: Path, tmp_path: Pat
 
 def test_two_runs_are_compared_picture_by_picture(data: Path, tmp_path: Path) -> None:
     good, some = begin(data, tmp_path / "good"), begin(data, tmp_path / "some", limit=5)
-    good.over(predictor(Guess()))
-    some.over(predictor(Guess(failing=3)))
+    good.run(predictor(Guess()))
+    some.run(predictor(Guess(failing=3)))
     found = compare(good, some)
     assert (found.n, found.first, found.second, found.difference) == (5, 1.0, 0.4, pytest.approx(-0.6))
     assert (found.wins, found.ties, found.losses, found.p) == (0, 2, 3, 0.25)
@@ -125,7 +126,7 @@ def test_two_runs_are_compared_picture_by_picture(data: Path, tmp_path: Path) ->
 
 def test_runs_without_common_pictures_or_of_unlike_rows_are_not_compared(data: Path, tmp_path: Path) -> None:
     first = begin(data, tmp_path / "first")
-    first.over(predictor(Guess()))
+    first.run(predictor(Guess()))
     with pytest.raises(UsageError, match="no picture in common"):
         compare(first, begin(data, tmp_path / "never"))
     second = begin(data, tmp_path / "second")
@@ -135,15 +136,15 @@ def test_runs_without_common_pictures_or_of_unlike_rows_are_not_compared(data: P
 
 
 def test_intervals_hold_the_figure_and_do_not_move(data: Path, tmp_path: Path) -> None:
-    first, again = (begin(data, tmp_path / name).over(predictor(Guess(failing=2))) for name in ("a", "b"))
+    first, again = (begin(data, tmp_path / name).run(predictor(Guess(failing=2))) for name in ("a", "b"))
     value, low, high = first["scores"]["delta1"]
     assert low < value < high and first == again
 
 
 def test_another_setting_or_split_is_refused(data: Path, tmp_path: Path) -> None:
-    begin(data, tmp_path / "run").over(predictor(Guess()))
+    begin(data, tmp_path / "run").run(predictor(Guess()))
     with pytest.raises(UsageError, match="another setting"):
-        begin(data, tmp_path / "run", seed=3).over(predictor(Guess()))
+        begin(data, tmp_path / "run", seed=3).run(predictor(Guess()))
     with pytest.raises(UsageError, match="no run in"):
         Run.open(tmp_path)
     (data / "kitti/index.json").write_text((data / "kitti/index.json").read_text().replace('"s5"', '"s4"'))
@@ -152,7 +153,7 @@ def test_another_setting_or_split_is_refused(data: Path, tmp_path: Path) -> None
 
 
 def test_a_run_of_an_older_version_is_refused(data: Path, tmp_path: Path) -> None:
-    begin(data, tmp_path / "run").over(predictor(Guess()))
+    begin(data, tmp_path / "run").run(predictor(Guess()))
     path = tmp_path / "run/run.json"
     path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
     with pytest.raises(UsageError, match="version 0 of kitti-excerpt/metric-depth, which is at version 1"):
@@ -171,13 +172,14 @@ def test_a_limit_takes_the_same_pictures(data: Path, tmp_path: Path) -> None:
     assert ids[0] == ids[1] and len(ids[0]) == 3
 
 
-class Ruler:
+class Ruler(Specialist):
     """A specialist that says 10 metres everywhere."""
 
     name = "ruler"
-    claims = MappingProxyType({"metric-depth": "metres"})
+    supported_tasks = MappingProxyType({"metric-depth": "metres"})
     calibration = MappingProxyType({"metric-depth": Fit((0.0, 1.0), (0.0, 0.8))})
     asked = 0
+    identity = Identity("ruler")
 
     def answer(self, photo: Any, task: Any) -> Depth:
         self.asked += 1
@@ -187,25 +189,26 @@ class Ruler:
 
 def test_a_specialists_answers_are_kept(tmp_path: Path) -> None:
     ruler, photo = Ruler(), np.zeros((4, 6, 3), np.uint8)
-    kept = KeptExpert(Expert(ruler), tmp_path, replay=False)
+    kept = CachedSpecialist(SpecialistPredictor(ruler), tmp_path, replay=False)
     first, second = (kept.predict(photo, MetricDepth()) for _ in range(2))
     assert ruler.asked == 1 and np.array_equal(first.metres, second.metres) and second.presence == {"all": 0.5}
     assert first.confidence == pytest.approx(0.8) and second.confidence == pytest.approx(0.8)  # kept as it was stated
     with pytest.raises(PainterError, match="not kept"):
-        KeptExpert(Expert(ruler), tmp_path / "none", replay=True).predict(photo, MetricDepth())
+        CachedSpecialist(SpecialistPredictor(ruler), tmp_path / "none", replay=True).predict(photo, MetricDepth())
 
 
-def test_every_field_of_an_answer_comes_back() -> None:
+def test_every_field_of_an_answer_comes_back(tmp_path: Path) -> None:
     ids = np.zeros((2, 3), np.int16)
     answer = Panoptic(
         ids=ids, classes=("a", "b"), colors=((1, 2, 3), (4, 5, 6)), confidence=np.ones((2, 3), np.float32),
         segments=ids.astype(np.int32), segment_labels=np.array([1]), segment_scores=np.array([0.5], np.float32),
     )  # fmt: skip
-    back = unpack(pack(answer))
+    back = read_kept(to_npz(answer, tmp_path / "a.npz", exact=True))
     assert isinstance(back, Panoptic) and (back.classes, back.colors) == (answer.classes, answer.colors)
     assert all(np.array_equal(v, back.arrays()[k]) for k, v in answer.arrays().items())
+    (tmp_path / "b.npz").write_bytes(b"nothing")
     with pytest.raises(PainterError, match="damaged"):
-        unpack(b"nothing")
+        read_kept(tmp_path / "b.npz")
 
 
 def test_the_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,7 +233,7 @@ def test_the_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_report_stands_alone_and_asks_nobody(data: Path, tmp_path: Path) -> None:
     guess = Guess(failing=1)
     run = begin(data, tmp_path / "run")
-    run.over(predictor(guess))
+    run.run(predictor(guess))
     page = write([run], tmp_path / "out" / "report.html", [predictor(guess)], cases=2).read_text()
     assert guess.asked == 6 and page.count("data:image/webp;base64,") == 2 * 2 * 5
     for said in ("plantain bench run kitti-excerpt/metric-depth", "no paint left", "0.833", "Reliability", "LiDAR"):
@@ -256,8 +259,8 @@ def test_every_benchmark_on_the_excerpts(name: str, excerpts: Path) -> None:
     examples = running.chosen(row, excerpts, 3)
     value = ceiling(row, examples, draws=2)["scores"][row.primary][0]
     assert value > FLOORS.get(name, 0.97) if row.better == "higher" else value < 1.0
-    asked = [(e, row.question.ask(e, np.random.default_rng(0))) for e in examples]
-    worst = row.metric.reduce([row.measure(None, e, a)["score"] for e, a in asked if a])[row.primary]
+    asked = [(e, row.adapter.ask(e, np.random.default_rng(0))) for e in examples]
+    worst = row.metric.reduce([row.metric.worst(row.adapter.truth(e, a)) for e, a in asked if a])[row.primary]
     assert worst < 0.05 if row.better == "higher" else worst > 10 * value
 
 
@@ -270,7 +273,7 @@ def test_another_split_is_refused(data: Path, tmp_path: Path) -> None:
     row = replace(BENCHMARKS[NAME], n=9, split="0123456789abcdef")
     wanted = r"holds another split of .*: 6 pictures with hash .* wanted 9 with 0123456789abcdef"
     with pytest.raises(UsageError, match=wanted):
-        Run(tmp_path / "run", row, Setting(model="function"), data)
+        Run(tmp_path / "run", row, RunConfig(model="function"), data)
 
 
 @pytest.mark.parametrize("name", EXCERPTS)
@@ -286,7 +289,7 @@ def test_a_truth_that_cannot_be_scored_is_named(data: Path, tmp_path: Path) -> N
         values=np.zeros((4, 6), np.float32), valid=np.zeros((4, 6), bool), confidence=np.ones((4, 6), np.float32)
     )
     with pytest.raises(UsageError, match=r"picture s2 of kitti-excerpt/metric-depth: no pixel of this truth is valid"):
-        run.over(predictor(Guess()))
+        run.run(predictor(Guess()))
     assert [line["id"] for line in run.lines()] == ["s0", "s1"]  # what was answered stays
 
 
@@ -294,7 +297,7 @@ def test_a_folder_stands_for_the_runs_below_it(data: Path, tmp_path: Path) -> No
     from plantain.cli.bench import folders
 
     for name in ("b", "a"):
-        begin(data, tmp_path / "runs" / "model" / name).over(predictor(Guess()))
+        begin(data, tmp_path / "runs" / "model" / name).run(predictor(Guess()))
     home = tmp_path / "runs"
     assert folders(home) == [home / "model" / "a", home / "model" / "b"]
     assert folders(home / "model" / "b") == [home / "model" / "b"] and folders(tmp_path / "no") == [tmp_path / "no"]
@@ -305,9 +308,9 @@ def test_other_weights_are_refused(data: Path, tmp_path: Path) -> None:
     (tmp_path / "weights" / "trunk.onnx").write_bytes(b"one")
     painter = Function(Guess(), codes={"metric-depth": "log-gray"})
     painter.weights = tmp_path / "weights"  # type: ignore[attr-defined]
-    begin(data, tmp_path / "run").over(Predictor(painter))
+    begin(data, tmp_path / "run").run(PainterPredictor(painter))
     (tmp_path / "weights" / "calibration.json").write_text("{}")  # changes no painting
-    begin(data, tmp_path / "run").over(Predictor(painter))
+    begin(data, tmp_path / "run").run(PainterPredictor(painter))
     (tmp_path / "weights" / "trunk.onnx").write_bytes(b"two")
     with pytest.raises(UsageError, match="holds a run by other weights of function"):
-        begin(data, tmp_path / "run").over(Predictor(painter))
+        begin(data, tmp_path / "run").run(PainterPredictor(painter))

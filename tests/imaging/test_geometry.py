@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from plantain.errors import UsageError
 from plantain.imaging.geometry import Placement, place, placement
 from plantain.predictions.resample import restore
 from plantain.predictions.types import Alpha, Keypoints, Labels, Normals, Panoptic, Prediction
@@ -247,6 +248,64 @@ def test_points_come_back_exactly_and_the_unseen_stay_unseen():
     assert back.xy[:2].tolist() == [[10, 10], [50, 25]]
     assert np.isnan(back.xy[2]).all()
     assert back.size == (100, 50)
+
+
+def test_points_painted_on_the_padding_are_not_seen():
+    where = placement((100, 50), (200, 200))  # the photo lies at (0, 50, 200, 150), 2 canvas pixels a photo pixel
+    body = Keypoints(
+        xy=np.array([[20, 49], [20, 51], [199, 151], [200, 150]], np.float32),
+        visible=np.ones(4, bool),
+        names=("above", "top", "below", "corner"),
+        scores=np.full(4, 0.9, np.float32),
+        confidence=sure(200, 200),
+    )
+    back = restore(body, where)
+    assert back.visible.tolist() == [False, True, False, True]
+    assert back.scores.tolist() == pytest.approx([0, 0.9, 0, 0.9])
+    assert back.xy[[1, 3]].tolist() == [[10, 0.5], [100, 50]]
+    assert np.isnan(back.xy[[0, 2]]).all()
+
+
+def test_what_has_no_pixel_of_the_photo_is_dropped_wholly():
+    """A canvas of 60 x 60 for a photo of 6 x 6: a speck of 3 x 3 fills a tenth of one of its pixels."""
+    where = placement((6, 6), (60, 60))
+    boxes = [(0, 0, 30, 30), (31, 31, 34, 34)]
+    back = restore(things(boxes, np.stack([mask((60, 60), b) for b in boxes]), scores=[0.5, 0.9]), where)
+    assert (len(back), back.boxes.tolist(), back.scores.tolist()) == (1, [[0, 0, 3, 3]], [0.5])
+    assert len(restore(things(boxes, None), where)) == 2, "a box needs no pixel"
+    numbers = mask((60, 60), (31, 31, 34, 34)) * 1 + mask((60, 60), (0, 0, 30, 30)) * 2
+    segments = Panoptic(
+        ids=np.minimum(numbers, 1).astype(np.int16) - 1,
+        classes=("cup",),
+        segments=numbers.astype(np.int32),
+        segment_labels=np.array([0, 0]),
+        segment_scores=np.array([0.9, 0.5], np.float32),
+        confidence=sure(60, 60),
+    )
+    back = restore(segments, where)
+    assert back.segments.tolist() == [[1, 1, 1, 0, 0, 0]] * 3 + [[0] * 6] * 3
+    assert (back.segment_labels.tolist(), back.segment_scores.tolist()) == ([0], [0.5])
+
+
+def test_an_answer_at_another_size():
+    values = np.array([[1, 1, 5, 5], [1, 1, 5, 5]], np.float32)
+    half = depth(values).resized(2, 1)
+    assert (half.size, half.values.tolist(), half.confidence.shape) == ((2, 1), [[1, 5]], (1, 2))
+    body = Keypoints(
+        xy=np.array([[0.5, 0.5], [4, 2]], np.float32),
+        visible=np.array([True, True]),
+        names=("a", "b"),
+        scores=np.ones(2, np.float32),
+        confidence=sure(2, 4),
+    )
+    assert body.resized(8, 8).xy.tolist() == [[1, 2], [8, 8]]  # the middle of the first pixel; the far corner
+    found = things([(1, 0, 3, 2)], mask((4, 2), (1, 0, 3, 2))[None], (4, 2)).resized(8, 4)
+    assert (found.boxes.tolist(), found.masks.shape) == ([[2, 0, 6, 4]], (1, 4, 8))
+    assert np.array_equal(found.masks[0], mask((8, 4), (2, 0, 6, 4)))
+    ids = Labels(ids=np.array([[0, 1]], np.int16), classes=("a", "b"), confidence=sure(1, 2)).resized(4, 2)
+    assert ids.ids.tolist() == [[0, 0, 1, 1]] * 2
+    with pytest.raises(UsageError, match="at least 1 x 1 pixels, not 0 x 5"):
+        depth(values).resized(0, 5)
 
 
 def test_an_unknown_kind_is_refused():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from plantain.errors import PhotoError
 from plantain.imaging import photo as reading
-from plantain.imaging.photo import read_photo
+from plantain.imaging.photo import photo_size, read_mask, read_photo
 
 UPRIGHT = np.random.default_rng(0).integers(0, 256, (2, 3, 3), dtype=np.uint8)
 STORED = {  # EXIF 2.3, tag 0x0112: which side of the scene row 0 and column 0 of the file are
@@ -220,3 +221,104 @@ def test_the_bound_holds_where_pillow_has_none(monkeypatch):
     monkeypatch.setattr(reading, "MOST_PIXELS", 5_000_000)
     with pytest.raises(PhotoError, match="more than 5 megapixels"):
         read_photo(png_of_size(2500, 2001))
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255, 65535])
+def test_orientations_out_of_range_are_ignored(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    raw = as_bytes(Image.fromarray(UPRIGHT), exif=exif)
+    assert np.array_equal(read_photo(raw), UPRIGHT)
+    assert photo_size(raw) == (3, 2)
+
+
+@pytest.mark.parametrize("value", ["6", b"\6", (6, 6), 6.5])
+def test_orientations_of_another_type_are_ignored(value, monkeypatch):
+    monkeypatch.setattr(Image.Image, "getexif", lambda image: {0x0112: value})
+    assert np.array_equal(read_photo(as_bytes(Image.fromarray(UPRIGHT))), UPRIGHT)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_the_size_is_that_of_the_upright_photo(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert photo_size(as_bytes(Image.fromarray(np.ascontiguousarray(STORED[orientation])), exif=exif)) == (3, 2)
+
+
+def test_a_stream_is_as_good_as_its_bytes(tmp_path):
+    raw = as_bytes(Image.fromarray(UPRIGHT))
+    (tmp_path / "photo.png").write_bytes(raw)
+    assert np.array_equal(read_photo(io.BytesIO(raw)), UPRIGHT)
+    with (tmp_path / "photo.png").open("rb") as stream:
+        assert np.array_equal(read_photo(stream), UPRIGHT)
+    with pytest.raises(PhotoError, match="empty"):
+        read_photo(io.BytesIO(b""))
+
+
+def test_large_photos_are_read_without_a_warning(monkeypatch, recwarn, tmp_path):
+    """Pillow warns from MAX_IMAGE_PIXELS on and refuses from twice that on."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5)
+    Image.fromarray(UPRIGHT).save(tmp_path / "photo.png")
+    assert read_photo(tmp_path / "photo.png").shape == (2, 3, 3)
+    assert not recwarn.list
+
+
+# ---- HEIC
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64
+
+
+@pytest.mark.parametrize("form", ["bytes", "path"])
+def test_heic_says_what_to_install(form, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "IMG_1.heic").write_bytes(HEIC)
+    with pytest.raises(PhotoError, match=r"is in the format HEIC, .*: pip install pillow-heif") as refusal:
+        read_photo(HEIC if form == "bytes" else tmp_path / "IMG_1.heic")
+    assert "\n" not in str(refusal.value)
+
+
+def test_heic_is_read_where_it_can_be(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pixels = np.kron(np.array([[0, 255]], np.uint8), np.ones((64, 32), np.uint8))
+    path = tmp_path / "IMG_1.heic"
+    pillow_heif.from_pillow(Image.fromarray(pixels).convert("RGB")).save(path, quality=95)
+    for source in (path, path.read_bytes()):
+        np.testing.assert_allclose(read_photo(source)[:, [8, 56], 0], [[0, 255]] * 64, atol=6)
+
+
+# ---- masks
+
+
+ON = np.array([[False, True, True], [False, False, True]])
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "LA", "RGBA", "P"])
+def test_masks_without_transparency_go_by_brightness(mode):
+    assert np.array_equal(read_mask(as_bytes(Image.fromarray(ON.astype(np.uint8) * 255).convert(mode))), ON)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("ink", [0, 255])
+def test_strokes_on_transparency_are_on_whatever_their_color(mode, ink):
+    image = Image.new(mode, (3, 2), ink if mode == "L" else (ink,) * 3)
+    image.putalpha(Image.fromarray(ON.astype(np.uint8) * 200))
+    assert np.array_equal(read_mask(as_bytes(image)), ON)
+    assert np.array_equal(read_mask(image), ON)
+
+
+def test_masks_as_arrays():
+    assert np.array_equal(read_mask(ON), ON)
+    assert np.array_equal(read_mask(ON.astype(float)), ON)
+    black = np.zeros((2, 3, 4), np.uint8)
+    black[..., 3] = ON * 255
+    assert np.array_equal(read_mask(black), ON)
+    assert np.array_equal(read_mask(black / 255), ON)
+    assert not read_mask(np.full((2, 3, 4), [0, 0, 0, 255], np.uint8)).any(), "opaque black is off"
+
+
+def test_a_mask_is_turned_as_its_photo():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(ON)).astype(np.uint8) * 255)
+    assert np.array_equal(read_mask(as_bytes(stored, exif=exif)), ON)

@@ -97,7 +97,7 @@ def test_it_is_a_painter_of_multiples_of_fourteen():
     painter = Embedded("nowhere")
     assert isinstance(painter, Painter)
     for size in [(640, 480), (1, 1), (5000, 10), (10, 5000)]:
-        width, height = painter.size(*size)
+        width, height = painter.canvas(*size)
         assert width % 14 == height % 14 == 0
         assert 320 <= width * height / 196 <= 340
 
@@ -109,11 +109,11 @@ def photo(width, height):
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        (Request("x", None, (100, 98)), "multiples of 14 pixels, not 100 x 98"),
-        (Request("x", None, (0, 98)), "multiples of 14"),
-        (Request("x", None, (-14, 98)), "multiples of 14"),
-        (Request("x", photo(70, 98), (98, 70)), "photo is 70 x 98 pixels, the canvas 98 x 70"),
-        (Request("x", None, (98, 70), mask=np.zeros((98, 70), bool)), "mask is 70 x 98 pixels"),
+        (Request("x", (), (100, 98)), "multiples of 14 pixels, not 100 x 98"),
+        (Request("x", (), (0, 98)), "multiples of 14"),
+        (Request("x", (), (-14, 98)), "multiples of 14"),
+        (Request("x", (photo(70, 98),), (98, 70)), "photo is 70 x 98 pixels, the canvas 98 x 70"),
+        (Request("x", (), (98, 70), mask=np.zeros((98, 70), bool)), "mask is 70 x 98 pixels"),
     ],
 )
 def test_a_bad_request_is_an_error_in_its_place(request_, words):
@@ -126,4 +126,4 @@ def test_without_weights_the_error_says_what_to_do(tmp_path):
     with pytest.raises(PainterError, match=r"lacks trunk\.onnx; reinstall"):
         session(tmp_path / "trunk.onnx")
     with pytest.raises(PainterError, match="reinstall"):
-        Embedded(tmp_path).paint([Request("a cup", None, (98, 70))])
+        Embedded(tmp_path).paint([Request("a cup", (), (98, 70))])

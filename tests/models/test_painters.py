@@ -11,11 +11,12 @@ from PIL import Image
 
 import plantain
 from plantain.errors import MissingExtra, PainterError, UnknownName, UsageError
-from plantain.models import MODELS, Painter, Row, load, rows
+from plantain.models import MODELS, ModelSpec, Painter, load, rows
 from plantain.models.painters.cached import Cached
 from plantain.models.painters.function import Function
-from plantain.models.painters.oracle import Oracle, fitted
+from plantain.models.painters.oracle import Oracle
 from plantain.models.painting import Painting, Request
+from plantain.predictions.resample import nearest
 from plantain.predictions.types import Depth
 from plantain.tasks import MetricDepth, SurfaceNormals
 
@@ -26,7 +27,7 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 
 
 def ask(prompt: str = MetricDepth(code="log-gray").prompt(), size=SIZE, **more) -> Request:
-    return Request(prompt, PHOTO, size, **more)
+    return Request(prompt, (PHOTO,), size, **more)
 
 
 def painted(painter: Painter, request: Request) -> np.ndarray:
@@ -44,10 +45,10 @@ def test_a_name_that_is_not_there_gets_the_nearest() -> None:
 
 
 def test_a_missing_package_names_its_extra(monkeypatch) -> None:
-    monkeypatch.setitem(MODELS, "fancy", Row("fancy", "no_such_package:Painter", "x", extra="train"))
-    with pytest.raises(MissingExtra, match=r"plantain-vision\[train\]"):
+    monkeypatch.setitem(MODELS, "fancy", ModelSpec("fancy", "no_such_package:Painter", "x", extra="train"))
+    with pytest.raises(MissingExtra, match="pip install"):
         load("fancy")
-    monkeypatch.setitem(MODELS, "broken", Row("broken", "no_such_package:Painter", "x"))
+    monkeypatch.setitem(MODELS, "broken", ModelSpec("broken", "no_such_package:Painter", "x"))
     with pytest.raises(PainterError, match="no_such_package"):
         load("broken")
 
@@ -98,15 +99,15 @@ def test_a_truth_of_another_kind_is_an_error_of_that_request() -> None:
 
 def test_another_size_takes_nearest_pixels() -> None:
     rgb = np.array([[[0, 0, 0], [90, 90, 90]]], np.uint8)
-    assert fitted(rgb, (4, 2))[..., 0].tolist() == [[0, 0, 90, 90]] * 2
+    assert nearest(rgb, (4, 2))[..., 0].tolist() == [[0, 0, 90, 90]] * 2
 
 
 def test_noise_has_its_sigma_and_follows_the_seed() -> None:
     gray = np.full((200, 200, 3), 128, np.uint8)
-    worn = painted(Oracle(gray, noise=6.0), Request("", None, (200, 200), seed=3))
+    worn = painted(Oracle(gray, noise=6.0), Request("", (), (200, 200), seed=3))
     assert np.std(worn.astype(float) - 128) == pytest.approx(6.0, rel=0.02)
-    again = painted(Oracle(gray, noise=6.0), Request("", None, (200, 200), seed=3))
-    other = painted(Oracle(gray, noise=6.0), Request("", None, (200, 200), seed=4))
+    again = painted(Oracle(gray, noise=6.0), Request("", (), (200, 200), seed=3))
+    other = painted(Oracle(gray, noise=6.0), Request("", (), (200, 200), seed=4))
     assert np.array_equal(worn, again)
     assert not np.array_equal(worn, other)
 
@@ -124,18 +125,18 @@ def test_blur_is_pillows_and_jpeg_is_pillows() -> None:
 def test_shift_moves_right_and_down() -> None:
     rgb = np.zeros((20, 20, 3), np.uint8)
     rgb[5, 5] = 200
-    assert painted(Oracle(rgb, shift=2.0), Request("", None, (20, 20)))[7, 7, 0] == 200
-    half = painted(Oracle(rgb, shift=0.5), Request("", None, (20, 20)))[..., 0]
+    assert painted(Oracle(rgb, shift=2.0), Request("", (), (20, 20)))[7, 7, 0] == 200
+    half = painted(Oracle(rgb, shift=0.5), Request("", (), (20, 20)))[..., 0]
     assert half[5:7, 5:7].tolist() == [[50, 50], [50, 50]]
 
 
 def test_gain_and_hue() -> None:
     rgb = np.full((4, 4, 3), (200, 40, 40), np.uint8)
-    assert painted(Oracle(rgb, gain=0.9), Request("", None, (4, 4)))[0, 0].tolist() == [180, 36, 36]
-    turned = painted(Oracle(rgb, hue=120), Request("", None, (4, 4)))[0, 0]
+    assert painted(Oracle(rgb, gain=0.9), Request("", (), (4, 4)))[0, 0].tolist() == [180, 36, 36]
+    turned = painted(Oracle(rgb, hue=120), Request("", (), (4, 4)))[0, 0]
     assert turned.tolist() == [40, 200, 40]  # a third of the circle takes red to green
     gray = np.full((4, 4, 3), 77, np.uint8)
-    assert painted(Oracle(gray, hue=33), Request("", None, (4, 4)))[0, 0].tolist() == [77, 77, 77]
+    assert painted(Oracle(gray, hue=33), Request("", (), (4, 4)))[0, 0].tolist() == [77, 77, 77]
 
 
 # ---- a function
@@ -149,11 +150,11 @@ def test_a_function_gets_photo_prompt_and_seed() -> None:
         return photo.astype(np.float32) / 255
 
     painter = Function(paint, name="mine", multiple=8, side=32)
-    assert painter.size(640, 480) == (32, 24)
-    assert painter.size(21, 10) == (24, 8)
+    assert painter.canvas(640, 480) == (32, 24)
+    assert painter.canvas(21, 10) == (24, 8)
     (made,) = painter.paint([ask("hello", seed=5)])
     assert seen == [((30, 40, 3), "hello", 5)]
-    assert (made.model, made.seed, made.prompt) == ("mine", 5, "hello")
+    assert painter.identity.name == "mine"
     assert np.array_equal(made.rgb, PHOTO)
 
 
@@ -199,13 +200,20 @@ def test_nothing_is_painted_twice(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"prompt": "other"}, {"seed": 9}, {"steps": 3}, {"perceive": False}, {"photo": PHOTO[::-1].copy()},
-               {"mask": np.zeros((30, 40), bool)}, {"size": (41, 30)}]
-)  # fmt: skip
+    "change",
+    [
+        {"prompt": "other"},
+        {"seed": 9},
+        {"sampling": {"steps": 3}},
+        {"purpose": "edit"},
+        {"images": (PHOTO[::-1].copy(),)},
+        {"images": (PHOTO, PHOTO)},
+        {"mask": np.zeros((30, 40), bool)},
+        {"size": (41, 30)},
+    ],
+)
 def test_whatever_changes_the_painting_changes_its_place(tmp_path, change) -> None:
     cached = Cached(Counting(TRUTH), tmp_path)
-    if "size" in change:
-        change = {**change, "photo": None}
     assert cached.path(ask()) != cached.path(replace(ask(), **change))
     assert cached.path(ask()) == cached.path(ask())
 

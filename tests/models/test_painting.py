@@ -19,15 +19,16 @@ from PIL import Image, PngImagePlugin
 
 from plantain import __version__
 from plantain.errors import OutputError, PhotoError
-from plantain.models.painting import Painting
+from plantain.models.identity import Identity
+from plantain.models.painting import Painting, Usage
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 PAINTING = Painting(
     RGB,
-    model="tiny",
+    identity=Identity("tiny"),
     prompt='paint "straße" <1, 2, 3>\nнорд 🙂',
     seed=7,
-    seconds=1.5,
+    usage=Usage(1.5),
     task="metric-depth",
     code="cube/1",
     geometry={"photo": [640, 480], "canvas": [294, 224], "box": [0, 0, 294, 224]},
@@ -205,7 +206,7 @@ def test_whatever_stops_the_writing_the_old_painting_stays(stop, tmp_path, monke
 
 
 def test_marked_is_a_copy():
-    marked = PAINTING.marked(task="normals", code="vb/1")
+    marked = PAINTING.with_provenance(task="normals", code="vb/1")
     assert (marked.task, marked.code, marked.seed) == ("normals", "vb/1", 7)
     assert PAINTING.task == "metric-depth"
     assert marked.image().size == (8, 6)

@@ -76,7 +76,7 @@ def test_any_network_by_a_spec(tmp_path):
     assert isinstance(metric, Depth) and metric.scale == "metric" and metric.values.shape == (HIGH, WIDE)
     assert metric.metres == pytest.approx(0.4) and metric.valid.all() and metric.painting is None
     assert tiny.predict(flat, tasks.RelativeDepth()).scale == "affine"
-    assert tiny.claims["metric-depth"] == "metres"
+    assert tiny.supported_tasks["metric-depth"] == "metres"
 
 
 def test_without_a_unit_metres_are_not_claimed(tmp_path, photo):
@@ -238,7 +238,7 @@ def test_a_soft_mask_knows_one_thing():
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
 def test_the_table_claims_what_the_network_claims(name):
-    assert set(plantain.MODELS[name].claims) == set(READERS[KNOWN[name].reads].claims)
+    assert set(plantain.MODELS[name].supported_tasks) == set(READERS[KNOWN[name].reads].supported_tasks)
 
 
 # ---- the published networks, where their files are
@@ -259,7 +259,7 @@ def test_published_networks_answer_all_that_they_claim(name, excerpts):
     if name == "u2netp":
         asked |= {"refer": tasks.ReferringSegmentation("main object"), "matte": tasks.Matting()}
     photo = plantain.__path__[0] + "/samples/astronaut.jpg"
-    for task in model.claims:
+    for task in model.supported_tasks:
         answer = model.predict(photo, asked[task])
         assert answer.size == (512, 512) and answer.stem == "astronaut"
         if task in ("refer", "matte"):

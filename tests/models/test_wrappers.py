@@ -14,19 +14,21 @@ from plantain import tasks
 from plantain.errors import PainterError, UsageError
 from plantain.models import wrappers
 from plantain.models.endpoints import Chat
-from plantain.pipeline.predictor import Expert
+from plantain.models.specialists.base import Specialist
+from plantain.pipeline.predictor import SpecialistPredictor
 from plantain.predictions.types import Alpha, Depth, Instances
 
 HIGH, WIDE = 12, 16
 PHOTO = np.zeros((HIGH, WIDE, 3), np.uint8)
 
 
-class Stand:
+class Stand(Specialist):
     """A specialist that says what it was made with."""
 
     def __init__(self, name="stand", sure=0.9, presence=None, claims=("refer", "instances", "detect", "metric-depth")):
+        super().__init__()
         self.name, self.sure, self.presence = name, sure, presence
-        self.claims = dict.fromkeys(claims, "all")
+        self.supported_tasks = dict.fromkeys(claims, "all")
         self.asked = []
 
     def answer(self, photo, task):
@@ -50,7 +52,7 @@ class Stand:
 def stands(monkeypatch):
     """The table holds these alone."""
     book = {}
-    monkeypatch.setattr(wrappers, "load", lambda name, **options: Expert(book[name]))
+    monkeypatch.setattr(wrappers, "load", lambda name, **options: SpecialistPredictor(book[name]))
     return book
 
 
@@ -89,7 +91,7 @@ def test_by_its_own_presence(stands):
     assert not plantain.load("gated", spec={"model": "unsure"}).predict(PHOTO, "segment the cat").masks.any()
     found = plantain.load("gated", spec={"model": "unsure"}).predict(PHOTO, tasks.InstanceSegmentation("cat"))
     assert len(found) == 0 and found.masks.shape == (0, HIGH, WIDE)
-    loose = plantain.load("gated", spec={"model": "unsure", "least": 0.2})
+    loose = plantain.load("gated", spec={"model": "unsure", "min_score": 0.2})
     assert loose.predict(PHOTO, "segment the cat").masks.all()
 
 
@@ -162,7 +164,7 @@ def test_the_surest_answers(stands):
 
 def test_enough_is_enough(stands):
     stands["a"], stands["b"] = Stand("a", 0.6), Stand("b", 0.8)
-    plantain.load("routed", spec={"ask": ["a", "b"], "enough": 0.5}).predict(PHOTO, "metric depth")
+    plantain.load("routed", spec={"ask": ["a", "b"], "min_confidence": 0.5}).predict(PHOTO, "metric depth")
     assert stands["a"].asked and not stands["b"].asked
 
 

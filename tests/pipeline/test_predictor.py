@@ -1,8 +1,7 @@
-"""Photo to answer and back, with painters whose truth is known: sizes, tiles, samples, passes, errors, many photos."""
+"""Photo to answer and back, with painters whose truth is known: sizes, tiles, samples, passes, errors."""
 
 from __future__ import annotations
 
-import threading
 import warnings
 
 import numpy as np
@@ -10,12 +9,11 @@ import pytest
 from PIL import Image
 
 import plantain
-from plantain.errors import CodeMismatch, PainterError, PhotoError, UsageError
+from plantain.errors import CodeMismatch, PainterError, UsageError
 from plantain.models.painters.function import Function
 from plantain.models.painters.oracle import Oracle
 from plantain.models.painting import Painting
-from plantain.pipeline.predictor import Predictor
-from plantain.pipeline.stream import AHEAD, stream
+from plantain.pipeline.predictor import PainterPredictor
 from plantain.predictions.types import Depth
 from plantain.tasks import MetricDepth, SemanticSegmentation
 from plantain.tasks.language.parsing import parse
@@ -31,10 +29,8 @@ def slope(width=80, height=60) -> Depth:
 class Canvas(Oracle):
     """An oracle that paints on one canvas size only."""
 
-    canvas = (96, 64)
-
-    def size(self, width, height):
-        return self.canvas
+    def canvas(self, width, height):
+        return 96, 64
 
 
 def by_brightness(photo, prompt, seed):
@@ -46,7 +42,7 @@ def by_brightness(photo, prompt, seed):
 
 
 def test_a_question_in_words_and_its_answer() -> None:
-    answer = Predictor(Oracle(slope())).predict(PHOTO, "how far is everything?")
+    answer = PainterPredictor(Oracle(slope())).predict(PHOTO, "how far is everything?")
     assert isinstance(answer, Depth)
     assert np.allclose(answer.metres, slope().metres, rtol=0.01)
     assert (answer.task, answer.stem) == ("metric-depth", "photo")
@@ -55,7 +51,7 @@ def test_a_question_in_words_and_its_answer() -> None:
 
 
 def test_the_painters_favourite_code_is_used_unless_another_is_asked_for() -> None:
-    model = Predictor(Oracle(slope(), codes={"metric-depth": "log-gray"}))
+    model = PainterPredictor(Oracle(slope(), codes={"metric-depth": "log-gray"}))
     assert model.predict(PHOTO, "metric depth").painting.code == "log-gray/1"
     assert model.predict(PHOTO, MetricDepth(code="cube")).painting.code == "cube/1"
 
@@ -63,7 +59,7 @@ def test_the_painters_favourite_code_is_used_unless_another_is_asked_for() -> No
 @pytest.mark.parametrize("size", [(80, 60), (60, 80), (200, 31), (7, 90), (1, 1)])
 def test_the_answer_has_the_photos_size(size) -> None:
     width, height = size
-    model = Predictor(Function(by_brightness, multiple=16, side=64))
+    model = PainterPredictor(Function(by_brightness, multiple=16, side=64))
     ramp = np.linspace(0, 255, width)[None, :, None] * np.ones((height, 1, 3))
     answer = model.predict(ramp.astype(np.uint8), "metric depth")
     assert answer.metres.shape == (height, width)
@@ -73,13 +69,13 @@ def test_the_answer_has_the_photos_size(size) -> None:
 
 def test_what_is_asked_for_by_path_is_named_after_it(tmp_path) -> None:
     Image.fromarray(PHOTO).save(tmp_path / "kitchen.png")
-    answer = Predictor(Oracle(slope())).predict(tmp_path / "kitchen.png", "metric depth")
+    answer = PainterPredictor(Oracle(slope())).predict(tmp_path / "kitchen.png", "metric depth")
     files = answer.save(tmp_path / "out")
     assert files["arrays"].name == "kitchen.metric-depth.npz"
 
 
 def test_a_canvas_of_another_size_than_asked_for_is_taken_as_it_is() -> None:
-    model = Predictor(Function(lambda photo, prompt, seed: parse(prompt).encode(slope(40, 30))))
+    model = PainterPredictor(Function(lambda photo, prompt, seed: parse(prompt).encode(slope(40, 30))))
     answer = model.predict(PHOTO, "metric depth")
     assert answer.metres.shape == (60, 80)
     assert np.allclose(answer.metres, slope().metres, atol=0.15)
@@ -90,9 +86,9 @@ def test_samples_are_merged_and_their_spread_is_doubt() -> None:
     def shaky(photo, prompt, seed):
         return parse(prompt).encode(np.full(photo.shape[:2], 2.0 + seed, np.float32))
 
-    answer = Predictor(Function(shaky)).predict(PHOTO, "metric depth", samples=3, seed=1)
+    answer = PainterPredictor(Function(shaky)).predict(PHOTO, "metric depth", samples=3, seed=1)
     assert np.allclose(answer.metres, 4.0, rtol=0.01)  # seeds 1, 2, 3 say 3, 4, 5 m
-    one = Predictor(Function(shaky)).predict(PHOTO, "metric depth", seed=2)
+    one = PainterPredictor(Function(shaky)).predict(PHOTO, "metric depth", seed=2)
     assert answer.confidence.mean() < one.confidence.mean()
 
 
@@ -101,9 +97,9 @@ def test_passes_unmix_what_a_mean_painter_believes() -> None:
     belief = rng.dirichlet(np.ones(5) * 0.4, (60, 80))
 
     def mean_painter(photo, prompt, seed):
-        return (belief @ np.array(parse(prompt).colours)).round().astype(np.uint8)
+        return (belief @ np.array(parse(prompt).colors)).round().astype(np.uint8)
 
-    model = Predictor(Function(mean_painter))
+    model = PainterPredictor(Function(mean_painter))
     names = [f"class {i}" for i in range(5)]
     one = model.predict(PHOTO, SemanticSegmentation.of(names, None))
     four = model.predict(PHOTO, SemanticSegmentation.of(names, None), passes=4)
@@ -115,14 +111,16 @@ def test_more_classes_than_a_painting_holds_are_asked_in_groups() -> None:
     names = [f"class {i}" for i in range(70)]
     truth = np.random.default_rng(0).integers(0, 70, (60, 80))
     labels = plantain.Labels(ids=truth, classes=tuple(names), confidence=np.ones(truth.shape, np.float32))
-    answer = Predictor(Oracle(labels)).predict(PHOTO, SemanticSegmentation.of(names))
+    answer = PainterPredictor(Oracle(labels)).predict(PHOTO, SemanticSegmentation.of(names))
     assert answer.classes == tuple(names)
     assert (answer.ids == truth).all()
 
 
 def test_a_question_without_a_legend_is_not_painted_twice_for_passes() -> None:
     calls = []
-    model = Predictor(Function(lambda photo, prompt, seed: (calls.append(seed), by_brightness(photo, prompt, seed))[1]))
+    model = PainterPredictor(
+        Function(lambda photo, prompt, seed: (calls.append(seed), by_brightness(photo, prompt, seed))[1])
+    )
     model.predict(PHOTO, "metric depth", passes=4)
     assert calls == [0]
 
@@ -131,7 +129,7 @@ def test_tiles_are_finer_than_the_whole() -> None:
     """A painter with a small canvas loses thin stripes; tiles keep them, at the whole's scale."""
     levels = np.linspace(60, 180, 256)[:, None] + np.where(np.arange(256) // 2 % 2, 30, -30)[None]
     stripes = np.repeat(levels[..., None], 3, -1).astype(np.uint8)
-    model = Predictor(Function(by_brightness, side=64))
+    model = PainterPredictor(Function(by_brightness, side=64))
     want = 1 + 8 * stripes.mean(-1) / 255
     whole = np.abs(model.predict(stripes, "metric depth").metres - want).mean()
     tiled = model.predict(stripes, "metric depth", tile=64)
@@ -142,7 +140,7 @@ def test_tiles_are_finer_than_the_whole() -> None:
 @pytest.mark.parametrize("options", [{"samples": 0}, {"passes": 0}, {"seed": -1}, {"tile": 8}])
 def test_numbers_that_make_no_sense(options) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
-        Predictor(Oracle(slope())).predict(PHOTO, "metric depth", **options)
+        PainterPredictor(Oracle(slope())).predict(PHOTO, "metric depth", **options)
 
 
 def test_who_failed_is_said() -> None:
@@ -150,71 +148,21 @@ def test_who_failed_is_said() -> None:
         raise ValueError("no")
 
     with pytest.raises(PainterError, match="'shaky' failed: ValueError: no"):
-        Predictor(Function(broken, name="shaky")).predict(PHOTO, "normals")
+        PainterPredictor(Function(broken, name="shaky")).predict(PHOTO, "normals")
 
     class Short(Oracle):
         def paint(self, requests):
             return []
 
     with pytest.raises(PainterError, match="gave 0 paintings for 1"):
-        Predictor(Short(slope())).predict(PHOTO, "metric depth")
+        PainterPredictor(Short(slope())).predict(PHOTO, "metric depth")
 
     class Crash(Oracle):
         def paint(self, requests):
             raise MemoryError("all gone")
 
     with pytest.raises(PainterError, match="MemoryError: all gone"):
-        Predictor(Crash(slope())).predict(PHOTO, "metric depth")
-
-
-# ---- many photos
-
-
-def test_a_stream_keeps_order_and_a_broken_photo_is_one_error(tmp_path) -> None:
-    for name, level in (("a", 10), ("c", 200)):
-        Image.fromarray(np.full((20, 30, 3), level, np.uint8)).save(tmp_path / f"{name}.png")
-    (tmp_path / "b.png").write_bytes(b"junk")
-    model = Predictor(Function(by_brightness))
-    for batch in (1, 2, 5):
-        names = [tmp_path / f"{n}.png" for n in "abc"]
-        first, second, third = stream(names, "metric depth", model, batch=batch)
-        assert first.photo == names[0]
-        assert np.allclose(first.prediction.metres, 1 + 80 / 255, rtol=0.01)
-        assert np.allclose(third.prediction.metres, 1 + 1600 / 255, rtol=0.01)
-        assert second.prediction is None
-        assert isinstance(second.error, PhotoError)
-        assert "b.png" in str(second.error)
-
-
-def test_photos_of_a_batch_are_painted_in_one_call_and_fail_alone() -> None:
-    class Moody(Oracle):
-        sizes: list[int] = []  # noqa: RUF012
-
-        def paint(self, requests):
-            self.sizes.append(len(requests))
-            made = super().paint(requests)
-            return [PainterError("too dark") if r.photo.mean() < 5 else m for r, m in zip(requests, made, strict=True)]
-
-    painter = Moody(slope())
-    photos = [PHOTO, np.zeros_like(PHOTO), PHOTO, PHOTO, PHOTO]
-    outcomes = list(stream(photos, "metric depth", Predictor(painter), batch=2))
-    assert painter.sizes == [2, 2, 1]
-    assert [o.error is None for o in outcomes] == [True, False, True, True, True]
-
-
-def test_a_stream_reads_only_a_little_ahead() -> None:
-    taken = []
-
-    def photos():
-        for i in range(50):
-            taken.append(i)
-            yield PHOTO
-
-    outcomes = stream(photos(), "metric depth", Predictor(Oracle(slope())))
-    next(outcomes)
-    assert len(taken) <= AHEAD + 1
-    outcomes.close()
-    assert not [t for t in threading.enumerate() if "ThreadPoolExecutor" in t.name]
+        PainterPredictor(Crash(slope())).predict(PHOTO, "metric depth")
 
 
 # ---- pictures
@@ -225,7 +173,7 @@ def test_generate_and_its_size() -> None:
         assert photo is None
         return np.full((64, 96, 3), seed, np.uint8)
 
-    model = Predictor(Function(paint))
+    model = PainterPredictor(Function(paint))
     made = model.generate("a chair", seed=7)
     assert made.rgb.shape == (64, 96, 3)
     assert (made.rgb == 7).all()
@@ -237,7 +185,7 @@ def test_an_edit_keeps_what_is_too_fine_for_the_canvas() -> None:
     """A painter that darkens by 40 on a quarter-size canvas must not blur the photo."""
     rng = np.random.default_rng(1)
     sharp = rng.integers(90, 160, (128, 128, 3), dtype=np.uint8)
-    model = Predictor(Function(lambda photo, prompt, seed: photo - 40, side=32))
+    model = PainterPredictor(Function(lambda photo, prompt, seed: photo - 40, side=32))
     made = model.edit(sharp, "darken")
     assert made.rgb.shape == sharp.shape
     assert np.abs(made.rgb.astype(int) - (sharp.astype(int) - 40)).max() <= 2
@@ -246,16 +194,18 @@ def test_an_edit_keeps_what_is_too_fine_for_the_canvas() -> None:
 def test_an_edit_keeps_to_its_mask() -> None:
     mask = np.zeros((60, 80), bool)
     mask[10:30, 20:50] = True
-    made = Predictor(Function(lambda photo, prompt, seed: np.zeros_like(photo))).edit(PHOTO, "remove it", mask=mask)
+    made = PainterPredictor(Function(lambda photo, prompt, seed: np.zeros_like(photo))).edit(
+        PHOTO, "remove it", mask=mask
+    )
     assert (made.rgb[mask] == 0).all()
     assert np.array_equal(made.rgb[~mask], PHOTO[~mask])
     with pytest.raises(UsageError, match="mask"):
-        Predictor(Oracle(PHOTO)).edit(PHOTO, "x", mask=mask[1:])
+        PainterPredictor(Oracle(PHOTO)).edit(PHOTO, "x", mask=mask[1:])
 
 
 @pytest.mark.parametrize(("text", "factor"), [("super-resolve x4", 4), ("upscale", 4), ("enlarge x2", 2)])
 def test_an_enlargement_is_larger(text, factor) -> None:
-    made = Predictor(Function(lambda photo, prompt, seed: photo)).edit(PHOTO, text)
+    made = PainterPredictor(Function(lambda photo, prompt, seed: photo)).edit(PHOTO, text)
     assert made.rgb.shape == (60 * factor, 80 * factor, 3)
 
 
@@ -271,7 +221,7 @@ def test_decode_of_arrays_files_and_paintings(tmp_path) -> None:
 
 
 def test_a_painting_says_its_code_and_its_place(tmp_path) -> None:
-    answer = Predictor(Canvas(slope(), codes={"metric-depth": "plasma"})).predict(PHOTO, "metric depth")
+    answer = PainterPredictor(Canvas(slope(), codes={"metric-depth": "plasma"})).predict(PHOTO, "metric depth")
     files = answer.save(tmp_path)
     read = plantain.decode(files["painting"], "metric depth")
     assert read.metres.shape == (60, 80)

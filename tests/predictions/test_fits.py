@@ -13,7 +13,7 @@ from plantain.eval import calibrate
 from plantain.eval.adapters import Belief
 from plantain.eval.calibrate import Told, taken, worth
 from plantain.models.painters.function import Function
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 from plantain.predictions.calibration import Fit, calibrated, isotonic, read
 from plantain.predictions.types import Alpha, Instances, Keypoints
 
@@ -37,9 +37,9 @@ def test_pixels_things_points_and_presence():
 
 def test_a_painters_calibration_reaches_its_answers():
     painter = Function(lambda photo, prompt, seed: np.full((*photo.shape[:2], 3), 255, np.uint8))
-    before = Predictor(painter).predict(np.zeros((8, 8, 3), np.uint8), tasks.ReferringSegmentation("x"))
+    before = PainterPredictor(painter).predict(np.zeros((8, 8, 3), np.uint8), tasks.ReferringSegmentation("x"))
     painter.calibration = {"refer": HALF}
-    after = Predictor(painter).predict(np.zeros((8, 8, 3), np.uint8), tasks.ReferringSegmentation("x"))
+    after = PainterPredictor(painter).predict(np.zeros((8, 8, 3), np.uint8), tasks.ReferringSegmentation("x"))
     assert after.confidence == pytest.approx(before.confidence / 2) and before.confidence.max() > 0.9
 
 

@@ -214,6 +214,42 @@ def test_things_larger_than_a_tile_come_from_the_whole():
     assert joined.scores.tolist() == [pytest.approx(0.9)]
 
 
+@pytest.mark.parametrize("side", [64, 128, 160, 256])
+@pytest.mark.parametrize("with_masks", [True, False])
+@pytest.mark.parametrize("box", [(10, 40, 690, 60), (340, 4, 360, 296), (10, 10, 690, 290)])
+def test_a_thing_longer_than_a_tile_is_one(box, side, with_masks):
+    size, cup = (700, 300), (5, 5, 9, 9)
+    parts = [(tile, found_in(tile, [box, cup], with_masks)) for tile in tiles(size, side)]
+    joined = blend(parts, things([], np.zeros((0, 300, 700), bool) if with_masks else None, size))
+    assert sorted(joined.boxes.tolist()) == sorted([list(box), list(cup)])
+    if with_masks:
+        assert np.array_equal(joined.masks[joined.boxes[:, 2].argmax()], mask(size, box))
+
+
+@pytest.mark.parametrize("with_masks", [True, False])
+def test_things_side_by_side_stay_apart(with_masks):
+    """Two bars, and a row of cups that touch one another, over many tiles."""
+    size = (700, 100)
+    boxes = [(5, 10, 695, 30), (5, 32, 695, 50), *((x, 60, x + 20, 80) for x in range(0, 700, 20))]
+    parts = [(tile, found_in(tile, boxes, with_masks)) for tile in tiles(size, 100)]
+    joined = blend(parts, things([], np.zeros((0, 100, 700), bool) if with_masks else None, size))
+    assert sorted(joined.boxes.tolist()) == sorted(map(list, boxes))
+
+
+def test_two_things_that_the_whole_shows_as_one_stay_two():
+    size, boxes, blob = (100, 60), [(4, 10, 20, 50), (22, 10, 38, 50)], (4, 10, 38, 50)
+    parts = [(tile, found_in(tile, boxes, True)) for tile in tiles(size, 64)]
+    joined = blend(parts, things([blob], mask(size, blob)[None], size, scores=[0.4]))
+    assert len(joined) == 2
+
+
+def test_what_the_whole_shows_is_told_once():
+    size, boxes = (300, 60), [(4, 10, 40, 50), (100, 5, 260, 55)]
+    parts = [(tile, found_in(tile, boxes, True, scores=None)) for tile in tiles(size, 64)]
+    joined = blend(parts, things(boxes, np.stack([mask(size, b) for b in boxes]), size, scores=[0.3, 0.4]))
+    assert sorted(joined.boxes.tolist()) == [list(map(float, b)) for b in boxes]
+
+
 def test_things_of_two_classes_are_never_joined():
     size, box = (100, 60), (30, 10, 70, 50)
     left, right = tiles(size, 64)

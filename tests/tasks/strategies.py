@@ -20,6 +20,7 @@ from plantain.tasks import (
     SurfaceNormals,
     Task,
 )
+from plantain.tasks.semantic import CORNERS
 
 AWKWARD = [
     "road",
@@ -54,7 +55,7 @@ AWKWARD = [
 names = st.one_of(st.sampled_from(AWKWARD), st.text(min_size=1, max_size=30)).filter(lambda s: bool(s.strip()))
 class_names = names.filter(lambda s: s != "background")
 levels = st.integers(0, 255)
-colours = st.tuples(levels, levels, levels)
+colors = st.tuples(levels, levels, levels)
 
 
 def codes(cls: type[Task]) -> st.SearchStrategy[str | None]:
@@ -63,9 +64,9 @@ def codes(cls: type[Task]) -> st.SearchStrategy[str | None]:
 
 @st.composite
 def legends(draw: Callable, most: int = 6, background: bool = True) -> tuple[dict, tuple | None]:
-    """A legend of up to `most` classes and a background (or none) that shares no colour."""
+    """A legend of up to `most` classes and a background (or none) that shares no color."""
     wanted = draw(st.lists(class_names, min_size=1, max_size=most, unique=True))
-    drawn = draw(st.lists(colours, min_size=len(wanted) + 1, max_size=len(wanted) + 1, unique=True))
+    drawn = draw(st.lists(colors, min_size=len(wanted) + 1, max_size=len(wanted) + 1, unique=True))
     return dict(zip(wanted, drawn, strict=False)), draw(st.sampled_from([drawn[-1], None])) if background else drawn[-1]
 
 
@@ -79,13 +80,16 @@ def metric_depths(draw: Callable) -> MetricDepth:
 @st.composite
 def semantics(draw: Callable) -> SemanticSegmentation:
     legend, background = draw(legends())
-    return SemanticSegmentation(legend, background, code=draw(codes(SemanticSegmentation)))
+    code = draw(codes(SemanticSegmentation))
+    if code == "corners":
+        return SemanticSegmentation.of(tuple(legend), draw(st.sampled_from([None, *CORNERS])), code=code)
+    return SemanticSegmentation(legend, background, code=code)
 
 
 @st.composite
 def instances(draw: Callable) -> InstanceSegmentation:
     code = draw(codes(InstanceSegmentation))
-    return InstanceSegmentation(draw(names), (0, 0, 0) if code == "centers" else draw(colours), code=code)
+    return InstanceSegmentation(draw(names), (0, 0, 0) if code == "centers" else draw(colors), code=code)
 
 
 @st.composite
@@ -99,7 +103,7 @@ def refers(draw: Callable) -> ReferringSegmentation:
 @st.composite
 def keypoints(draw: Callable) -> KeypointDetection:
     legend, _ = draw(legends(background=False))
-    legend = {name: colour for name, colour in legend.items() if colour != (0, 0, 0)} or {"tip": (9, 9, 9)}
+    legend = {name: color for name, color in legend.items() if color != (0, 0, 0)} or {"tip": (9, 9, 9)}
     code = draw(codes(KeypointDetection))
     return KeypointDetection(tuple(legend)[:3] if code == "channels" else legend, draw(names), code=code)
 

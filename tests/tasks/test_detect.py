@@ -51,8 +51,8 @@ def test_no_box(code) -> None:
     assert read.presence == {"cup": 0.0}
 
 
-def test_colours_are_the_centres() -> None:
-    painted = ObjectDetection("cup").encode(truth([(40, 30, 120, 90)]))  # centre of the picture
+def test_colors_are_the_centers() -> None:
+    painted = ObjectDetection("cup").encode(truth([(40, 30, 120, 90)]))  # center of the picture
     assert painted[60, 80].tolist() == [128, 128, 255]
     assert painted[0, 0].tolist() == [0, 0, 0]
 

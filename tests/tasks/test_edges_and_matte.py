@@ -1,4 +1,4 @@
-"""Gray values come back; colour where only gray is legal is doubted."""
+"""Gray values come back; color where only gray is legal is doubted."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_decode_inverts_encode(task, values) -> None:
     assert read.confidence.min() > 0.99
 
 
-def test_colour_is_doubted() -> None:
+def test_color_is_doubted() -> None:
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
     for task in (EdgeDetection(), Matting()):

@@ -1,4 +1,4 @@
-"""Things told apart by colour: masks, boxes, scores; with the paper's code, ours, and location colours."""
+"""Things told apart by color: masks, boxes, scores; with the paper's code, ours, and location colors."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_nothing_there_is_no_instance(code) -> None:
 
 
 @pytest.mark.parametrize("code", ["blobs", "blobs-vb"])
-def test_a_coloured_background_is_kept(code) -> None:
+def test_a_colored_background_is_kept(code) -> None:
     task = InstanceSegmentation("box", (88, 50, 82), code=code)
     painted = task.encode(squares())
     assert painted[0, 0].tolist() == [88, 50, 82]
@@ -90,7 +90,7 @@ def test_refusals() -> None:
         InstanceSegmentation("cup").encode(no_masks)
 
 
-def test_a_coloured_background_refuses_the_favourite_that_cannot_have_one() -> None:
+def test_a_colored_background_refuses_the_favourite_that_cannot_have_one() -> None:
     favourites = {"instances": "centers"}
     assert InstanceSegmentation("cup").resolve(favourites).code == "centers"
     assert InstanceSegmentation("cup", (9, 9, 9)).resolve(favourites).code == "blobs"

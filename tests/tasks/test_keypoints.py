@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from plantain.errors import TruthError, UsageError
 from plantain.predictions.types import Keypoints
 from plantain.tasks import COCO_17, KeypointDetection
-from plantain.tasks.keypoints import bright_colours
+from plantain.tasks.keypoints import bright_colors
 
 
 def truth(points: dict[str, tuple[float, float]], size: tuple[int, int] = (160, 120)) -> Keypoints:
@@ -79,9 +79,9 @@ def test_overlapping_discs_are_both_seen() -> None:
     assert np.abs(read.xy - [(60, 60), (64, 60)]).max() < 2.5
 
 
-def test_default_colours_differ_in_direction() -> None:
+def test_default_colors_differ_in_direction() -> None:
     for count in (17, 64):
-        rays = np.array(bright_colours(count)) / np.linalg.norm(bright_colours(count), axis=1, keepdims=True)
+        rays = np.array(bright_colors(count)) / np.linalg.norm(bright_colors(count), axis=1, keepdims=True)
         closest = (rays @ rays.T - 2 * np.eye(count)).max()
         assert np.degrees(np.arccos(closest)) > (15 if count == 17 else 6)
 
@@ -111,15 +111,15 @@ def test_channels_are_asked_three_at_a_time() -> None:
     assert [len(p.names) for p in task.parts()] == [3, 3, 3, 3, 3, 2]
     assert task.parts()[-1].legend == (("left ankle", (255, 0, 0)), ("right ankle", (0, 255, 0)))
     chosen = KeypointDetection({"nose": (9, 9, 255)})
-    assert chosen.resolve({"keypoints": "channels"}).code == "discs", "who gives colours gets them"
-    with pytest.raises(UsageError, match="colours out"):
+    assert chosen.resolve({"keypoints": "channels"}).code == "discs", "who gives colors gets them"
+    with pytest.raises(UsageError, match="colors out"):
         KeypointDetection({"nose": (9, 9, 255)}, code="channels")
 
 
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="2 points"):
-        KeypointDetection(("a", "b"), colours=((1, 2, 3),))
-    with pytest.raises(UsageError, match="same colour"):
+        KeypointDetection(("a", "b"), colors=((1, 2, 3),))
+    with pytest.raises(UsageError, match="same color"):
         KeypointDetection({"a": (0, 0, 0)})
     with pytest.raises(UsageError, match="twice"):
         KeypointDetection(("a", "a"))

@@ -92,15 +92,15 @@ def test_every_prompt_names_its_task_and_its_code(name: str, style: str) -> None
     title = {"refer": "segment", "panoptic": "panoptic"}.get(name, TASKS[name].title)
     task = _plain(name)
     assert title in task.prompt(style).lower()
-    for code, words in TASKS[name].phrases.items():
+    for code, words in TASKS[name].code_descriptions.items():
         assert words in dataclasses.replace(task, code=code).prompt(style)
         assert words not in task.prompt(style)
-    assert TASKS[name].phrases.keys() == TASKS[name].codes.keys()
+    assert TASKS[name].code_descriptions.keys() == TASKS[name].codes.keys()
 
 
 def _plain(name: str):
     made = {
-        "semantic": SemanticSegmentation({"road": (128, 64, 128)}, (0, 0, 0)),
+        "semantic": SemanticSegmentation({"road": (255, 0, 255)}, (0, 0, 0)),
         "instances": InstanceSegmentation("cup"),
         "refer": ReferringSegmentation("the cup"),
         "detect": ObjectDetection("cup"),
@@ -109,7 +109,7 @@ def _plain(name: str):
     return made[name] if name in made else TASKS[name]()
 
 
-def test_colours_come_after_their_names() -> None:
+def test_colors_come_after_their_names() -> None:
     task = SemanticSegmentation({"road": (128, 64, 128), "sky": (70, 130, 180)}, background=(0, 0, 0))
     assert "road is (128, 64, 128), sky is (70, 130, 180)" in task.prompt()
     assert "the background, is (0, 0, 0)" in task.prompt()
@@ -251,7 +251,7 @@ def test_empty_and_taskless_texts_are_refused() -> None:
         interpret("  ")
     with pytest.raises(UsageError, match="no task"):
         parse("a nice day")
-    with pytest.raises(UsageError, match="same colour"):
+    with pytest.raises(UsageError, match="same color"):
         parse("segment the cat: red, the dog: red")
 
 
@@ -281,8 +281,8 @@ def _painted(task) -> dict:
     return {**pairs, "background": task.background}
 
 
-def _stated(colours: dict) -> dict:
-    from plantain.codecs.palette import read_colour
+def _stated(colors: dict) -> dict:
+    from plantain.codecs.palette import read_color
 
-    read = {k: read_colour(v) if isinstance(v, str) else tuple(v) for k, v in colours.items()}
+    read = {k: read_color(v) if isinstance(v, str) else tuple(v) for k, v in colors.items()}
     return {"background": (0, 0, 0), **read}

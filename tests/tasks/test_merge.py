@@ -42,8 +42,8 @@ def test_depth_is_the_median_and_spread_is_doubt() -> None:
     apart = merge(MetricDepth(), [depth(m) for m in (3.0, 9.0, 1.0)])
     assert close.metres == pytest.approx(3.0)
     assert apart.metres == pytest.approx(3.0)
-    assert close.confidence.min() > 0.95
-    assert apart.confidence.max() < 0.1
+    assert close.confidence == pytest.approx(np.exp(-((0.2 / 3 / 3 / 0.2) ** 2)))  # mean distance .2 / 3 of 3 m
+    assert apart.confidence == pytest.approx(np.exp(-((8 / 3 / 3 / 0.2) ** 2)))
 
 
 def test_depth_counts_only_valid_answers() -> None:
@@ -102,19 +102,35 @@ def test_groups_that_both_claim_a_pixel_are_doubted() -> None:
         [labels([[0, 0]], ("a",), 0.9), labels([[0, -1]], ("b",), 0.6)],
     )
     assert merged.ids.tolist() == [[0, 0]]
-    assert merged.confidence[0, 0] < merged.confidence[0, 1]
+    assert merged.confidence[0] == pytest.approx([0.9 * 0.9 / 1.5, 0.9])
+
+
+def test_the_surer_group_wins_and_nobody_has_the_lowest_confidence() -> None:
+    asked = [SemanticSegmentation.of(["a", "b"]), SemanticSegmentation.of(["c"])]
+    merged = merge(asked, [labels([[1, -1]], ("a", "b"), 0.3), labels([[0, -1]], ("c",), 0.6)])
+    assert merged.classes == ("a", "b", "c")
+    assert merged.ids.tolist() == [[2, -1]]
+    assert merged.confidence[0] == pytest.approx([0.6 * 0.6 / 0.9, 0.3])
+
+
+def test_a_vote_counts_confidence_not_heads() -> None:
+    task = SemanticSegmentation.of(["a", "b"])
+    merged = merge(task, [labels([[0]], sure=0.9), labels([[1]], sure=0.4), labels([[1]], sure=0.4)])
+    assert merged.ids.tolist() == [[0]]
+    assert merged.confidence[0, 0] == pytest.approx(0.9 / 3)
 
 
 @pytest.mark.parametrize("background", [None, (0, 0, 0)])
-def test_paintings_under_several_legends_are_unmixed(background) -> None:
+@pytest.mark.parametrize("kept", [lambda mean: np.round(mean).astype(np.uint8), lambda mean: mean / np.float32(255)])
+def test_paintings_under_several_legends_are_unmixed(background, kept) -> None:
     """A net that paints the mean of its belief: one painting may look like a third class, two passes tell."""
     task = SemanticSegmentation.of([f"class {i}" for i in range(5)], background)
     truth = np.random.default_rng(1).dirichlet(np.ones(5) * 0.3, (10, 12)).astype(np.float32)
     passes = task.passes(3, seed=2)
     answers = []
     for asked in passes:
-        painted = np.round(truth @ np.array(asked.colours, np.float32)).astype(np.uint8)
-        answers.append(dataclasses.replace(asked.decode(painted), painting=Painting(rgb=painted)))
+        painted = kept(truth @ np.array(asked.colors, np.float32))
+        answers.append(dataclasses.replace(asked.decode(painted), painting=Painting(painted)))
     merged = merge(passes, answers)
     assert merged.probabilities.shape == (10, 12, 5)
     assert np.abs(merged.probabilities - truth).mean() < 0.03
@@ -176,7 +192,7 @@ def alpha(value, names=("mug",)) -> Alpha:
 def test_alpha_is_averaged() -> None:
     merged = merge(ReferringSegmentation("mug"), [alpha(1.0), alpha(0.0)])
     assert merged.alpha == pytest.approx(0.5)
-    assert merged.confidence.max() < 0.3
+    assert merged.confidence == pytest.approx(np.exp(-((0.5 / 0.4) ** 2)))  # standard deviation .5
     assert merged.presence == {"mug": 0.5}
     assert merge(EdgeDetection(), [alpha(0.4)] * 3).confidence == pytest.approx(1)
     joined = merge([ReferringSegmentation("mug"), ReferringSegmentation("jug")], [alpha(1.0), alpha(0.0, ("jug",))])
@@ -196,7 +212,7 @@ def test_keypoints_are_averaged() -> None:
     )
     assert np.allclose(merged.xy[0], (11, 10))
     assert np.allclose(merged.xy[1], (80, 80))
-    assert merged.scores[0] > 0.9
+    assert merged.scores[0] == pytest.approx(np.exp(-((1 / 6) ** 2)))  # 1 pixel off, 5 % of 120 are 6
     assert merged.scores[1] == pytest.approx(0.5)
     apart = merge(
         KeypointDetection(("nose", "tail")), [points([(10, 10), lost], [1, 0]), points([(90, 10), lost], [1, 0])]

@@ -1,4 +1,4 @@
-"""Metres survive the paint; what has no colour is refused."""
+"""Metres survive the paint; what has no color is refused."""
 
 import numpy as np
 import pytest
@@ -74,7 +74,7 @@ def test_the_range_limits_what_is_answered() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, -1.0])
-def test_numbers_without_a_colour_are_refused(bad: float) -> None:
+def test_numbers_without_a_color_are_refused(bad: float) -> None:
     metres = plain(1.0)
     metres[2, 3] = bad
     with pytest.raises(TruthError, match="NaN or negative"):

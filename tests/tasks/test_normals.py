@@ -23,7 +23,7 @@ def test_decode_inverts_encode(code, vector) -> None:
     assert read.confidence.min() > 0.95
 
 
-def test_published_colours() -> None:
+def test_published_colors() -> None:
     # Vision Banana v3: to the left pinkish red, up light green, to the camera light blue
     left, up, viewer = SurfaceNormals().encode(np.array([[[-1, 0, 0], [0, 1, 0], [0, 0, 1]]], np.float32))[0].tolist()
     assert (left, up, viewer) == ([255, 128, 128], [128, 255, 128], [128, 128, 255])

@@ -6,7 +6,7 @@ import pytest
 from plantain.errors import TruthError, UsageError
 from plantain.predictions.types import Panoptic
 from plantain.tasks import PanopticSegmentation
-from plantain.tasks.panoptic import MOST_THINGS, STUFF_COLOURS
+from plantain.tasks.panoptic import MOST_THINGS, STUFF_COLORS
 
 
 def scene() -> Panoptic:
@@ -52,8 +52,8 @@ def test_only_things_or_only_stuff() -> None:
     assert read.segment_labels.size == 0
 
 
-def test_stuff_colours_are_far_apart_and_from_things() -> None:
-    table = np.array([*STUFF_COLOURS, (0, 0, 0)], float)
+def test_stuff_colors_are_far_apart_and_from_things() -> None:
+    table = np.array([*STUFF_COLORS, (0, 0, 0)], float)
     away = np.linalg.norm(table[:, None] - table, axis=-1) + 1e3 * np.eye(len(table))
     assert away.min() >= 80
     assert table[:, 2].max() <= 80

@@ -19,14 +19,14 @@ def half(value: float = 1.0) -> np.ndarray:
 
 
 @settings(max_examples=25)
-@given(colour=strategies.colours, background=strategies.colours, value=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
-def test_soft_masks_come_back(colour, background, value) -> None:
-    if np.linalg.norm(np.subtract(colour, background)) < 60:
+@given(color=strategies.colors, background=strategies.colors, value=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
+def test_soft_masks_come_back(color, background, value) -> None:
+    if np.linalg.norm(np.subtract(color, background)) < 60:
         return
-    task = ReferringSegmentation("the mug", colour, background)
+    task = ReferringSegmentation("the mug", color, background)
     read = task.decode(task.encode(half(value)))
     assert read.names == ("the mug",)
-    assert read.colours == (colour,)
+    assert read.colors == (color,)
     assert np.abs(read.alpha[0] - half(value)).max() < 0.03
 
 
@@ -59,9 +59,9 @@ def test_faint_and_odd_paintings_are_doubted() -> None:
     assert pure.confidence.mean() > 0.95
     assert faint.confidence[:, :15].mean() < 0.6
     assert faint.presence["the mug"] < 0.5 * pure.presence["the mug"]
-    colourful = np.zeros((20, 30, 3), np.uint8)
-    colourful[..., 0] = 255
-    assert task.decode(colourful).confidence.max() < 0.05
+    colorful = np.zeros((20, 30, 3), np.uint8)
+    colorful[..., 0] = 255
+    assert task.decode(colorful).confidence.max() < 0.05
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_faint_and_odd_paintings_are_doubted() -> None:
         ({"text": ""}, "non-empty"),
         ({"text": ()}, "at least one"),
         ({"text": ("a", "a")}, "twice"),
-        ({"text": "a", "colour": (0, 0, 0)}, "same colour"),
-        ({"text": ("a", "b"), "colour": ((1, 2, 3), (1, 2, 3))}, "same colour"),
-        ({"text": ("a", "b"), "colour": ((1, 2, 3),)}, "1 colours"),
+        ({"text": "a", "color": (0, 0, 0)}, "same color"),
+        ({"text": ("a", "b"), "color": ((1, 2, 3), (1, 2, 3))}, "same color"),
+        ({"text": ("a", "b"), "color": ((1, 2, 3),)}, "1 colors"),
         ({"text": tuple(map(str, range(65)))}, "groups"),
     ],
 )
@@ -81,8 +81,8 @@ def test_wrong_questions_are_refused(arguments, words) -> None:
         ReferringSegmentation(**arguments)
 
 
-def test_white_background_gets_another_colour() -> None:
-    assert ReferringSegmentation("a", background=(255, 255, 255)).colour != (255, 255, 255)
+def test_white_background_gets_another_color() -> None:
+    assert ReferringSegmentation("a", background=(255, 255, 255)).color != (255, 255, 255)
 
 
 def test_wrong_truths_are_refused() -> None:
@@ -94,7 +94,7 @@ def test_wrong_truths_are_refused() -> None:
         ReferringSegmentation("a").encode(np.stack([half(), half()]))
 
 
-def test_a_purer_colour_than_asked_is_forgiven() -> None:
+def test_a_purer_color_than_asked_is_forgiven() -> None:
     """Published paintings asked for green (0, 128, 0) came out lime."""
     task = ReferringSegmentation("the cat", "green")
     lime = np.zeros((20, 30, 3), np.uint8)

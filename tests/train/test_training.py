@@ -78,7 +78,7 @@ def test_a_run_that_is_stopped_and_resumed_is_the_same_run(data: Path, tmp_path:
     first, second = weights(tmp_path / "whole"), weights(again)
     assert all(torch.equal(first[k], second[k]) for k in first)
     painter = Embedded(whole_folder(whole))
-    request = Request("metric depth", np.zeros((224, 294, 3), np.uint8), (294, 224))
+    request = Request("metric depth", (np.zeros((224, 294, 3), np.uint8),), (294, 224))
     one, two = painter.paint([request, request])
     assert isinstance(one, Painting) and isinstance(two, Painting)
     assert one.rgb.shape == (224, 294, 3) and np.array_equal(one.rgb, two.rgb)
@@ -101,7 +101,7 @@ def test_export_paints_what_torch_paints(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     shown = rng.integers(0, 256, (140, 462, 3), dtype=np.uint8)
     prompt = "road is (128, 64, 128), sky is (10, 200, 90)"
-    (made,) = painter.paint([Request(prompt, shown, (462, 140))])
+    (made,) = painter.paint([Request(prompt, (shown,), (462, 140))])
     taps = torch.from_numpy(painter.reader.taps(shown[None]))
     picture = torch.from_numpy(shown.astype(np.float32) / 255).permute(2, 0, 1)[None]
     words = Prompt(**{k: torch.from_numpy(v) for k, v in prompt_arrays([shipped().read(prompt)]).items()})

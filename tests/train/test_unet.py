@@ -77,7 +77,7 @@ def test_a_control_in_miniature(name, excerpts, tmp_path):
         "keypoints": tasks.KeypointDetection(names=HEADS["joints"].names),
     }
     photo = np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
-    for task in model.claims:
+    for task in model.supported_tasks:
         answer = model.predict(photo, asked[task])
         assert answer.size == (90, 50)
     labels = model.predict(photo, asked["semantic"])

@@ -79,21 +79,28 @@ def run(tokens: Sequence[str]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and gives its exit code; every error that Plantain means is one line on stderr."""
+    if sys.stdout is None:
+        print_error("standard output is closed; send it to a file, or to /dev/null")
+        return 2
     try:
         code = run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
         return code
     except PlantainError as error:
-        complain(error)
+        print_error(error)
         return 1 if isinstance(error, PainterError) else 2
     except KeyboardInterrupt:
-        complain("stopped; what is done is whole, and the same command goes on from there")
+        print_error("stopped; what is done is whole, and the same command goes on from there")
         return 130
-    except BrokenPipeError:  # the reader of our lines has gone, as in `plantain ... | head -1`
+    except OSError as error:  # of standard output: whatever else the system refuses is an error of Plantain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        if isinstance(error, BrokenPipeError):  # the reader of our lines has gone, as in `plantain ... | head -1`
+            return 141
+        print_error(f"cannot write to standard output: {error.strerror or error}; what is done is whole")
+        return 2
 
 
-def complain(what: object) -> None:
-    """One line for people."""
-    print("plantain:", " ".join(str(what).split()), file=sys.stderr, flush=True)
+def print_error(what: object, about: str | None = None) -> None:
+    """One line for people; `about`: what it is about, where the error does not say so."""
+    text = str(what) if about is None or about in str(what) else f"{about}: {what}"
+    print("plantain:", " ".join(text.split()), file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from plantain.cli.options import Who
+from plantain.cli.options import ModelArgs
 from plantain.cli.reporting import emit, progress
 from plantain.cli.tables import Json, show
 from plantain.errors import UsageError
@@ -21,7 +21,7 @@ def bench(
     action: Literal["run", "score", "report", "compare", "calibrate"],
     /,
     *names: str,
-    who: Who = Who(),
+    who: ModelArgs = ModelArgs(),
     data: Path | None = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
     limit: int | None = None,
@@ -71,7 +71,7 @@ def bench(
     """
     if not names:
         raise UsageError("name what to run or score, as in: plantain bench run nyu-excerpt/metric-depth --data FOLDER")
-    from plantain.eval.run import Run, Setting, named
+    from plantain.eval.run import Run, RunConfig, named
     from plantain.pipeline.predictor import load
 
     if action == "run" and "generation/kept" in names:
@@ -86,16 +86,16 @@ def bench(
     else:
         if data is None or not data.is_dir():
             raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-        setting = Setting(who.model, who.given, samples, passes, seed, style, limit, corrupt)
+        setting = RunConfig(who.model, who.given, samples, passes, seed, style, limit, corrupt)
         runs = [Run(setting.home(out, name), named(name), setting, data) for name in names]
     if action == "calibrate":
         return calibrate(runs, out, quiet)
     if action == "report":
         return report(runs, out, names)
     for run in runs:
-        answerer = load(run.setting.model, **run.setting.options)
+        answerer = load(run.config.model, **run.config.options)
         with progress(len(run.examples), run.benchmark.id, quiet=quiet) as bar:
-            scores = (run.again if action == "score" else run.over)(answerer, bar.step)
+            scores = (run.rescore if action == "score" else run.run)(answerer, bar.step)
         with_run(run, scores)
     return 0
 
@@ -109,7 +109,7 @@ def report(runs: list[Run], out: Path, names: tuple[str, ...]) -> int:
     if target.suffix == ".md":
         markdown(runs, target)
     else:
-        write(runs, target, [load(run.setting.model, **run.setting.options) for run in runs])
+        write(runs, target, [load(run.config.model, **run.config.options) for run in runs])
     emit({"report": str(target), "runs": list(names)})
     return 0
 
@@ -121,7 +121,7 @@ def calibrate(runs: list[Run], out: Path, quiet: bool) -> int:
     from plantain.eval.calibrate import fit, write
     from plantain.pipeline.predictor import load
 
-    models = {run.setting.model: run.setting.options for run in runs}
+    models = {run.config.model: run.config.options for run in runs}
     if len(models) > 1:
         raise UsageError(f"calibrate takes the runs of one model, not of {', '.join(models)}")
     ((model, options),) = models.items()
@@ -147,21 +147,21 @@ def comparison(names: tuple[str, ...]) -> int:
     """A JSON line a benchmark; of several, p is also given adjusted for their number (Holm)."""
     from dataclasses import asdict
 
-    from plantain.eval.compare import compare, families, holm
+    from plantain.eval.compare import compare, holm, pair_runs
     from plantain.eval.run import Run
 
     if len(names) != 2:
         raise UsageError(
             f"compare takes two runs, or two folders of runs, not {len(names)}: plantain bench compare A B"
         )
-    found = [compare(Run.open(a), Run.open(b)) for a, b in families(Path(names[0]), Path(names[1]))]
+    found = [compare(Run.open(a), Run.open(b)) for a, b in pair_runs(Path(names[0]), Path(names[1]))]
     for one, adjusted in zip(found, holm([one.p for one in found]), strict=True):
         emit(asdict(one) | ({"p_holm": adjusted} if len(found) > 1 else {}))
     return 0
 
 
 def generation(
-    who: Who, base: str | None, data: Path, out: Path, limit: int | None, seed: int, quiet: bool
+    who: ModelArgs, base: str | None, data: Path, out: Path, limit: int | None, seed: int, quiet: bool
 ) -> int:  # fmt: skip
     """A JSON line: the figures, and with a base the differences."""
     from plantain.eval.generation import GenerationRun, Kept, against
@@ -175,7 +175,7 @@ def generation(
         home = out / (name if not i else f"{name}-base") / "generation-kept"
         run = GenerationRun(home, Kept(name, given_options, limit, seed=seed), data)
         with progress(len(run.examples), f"generation/kept {name}", quiet=quiet) as bar:
-            scores = run.over(load(name, **given_options), bar.step)
+            scores = run.run(load(name, **given_options), bar.step)
         emit({"run": str(home), **scores})
         runs.append(run)
     if base is not None:
@@ -197,7 +197,7 @@ def benchmarks(*, json: Json = False) -> int:
 
     rows = [
         {"benchmark": row.id, "version": row.version, "primary": row.primary, "better": row.better,
-         "trivial": row.trivial, "protocol": row.protocol}
+         "trivial": row.baseline, "protocol": row.protocol}
         for row in BENCHMARKS.values()
     ]  # fmt: skip
     show(rows, json)

@@ -1,24 +1,22 @@
-"""`plantain encode` and `plantain decode`: numbers to colours, and back."""
+"""`plantain encode` and `plantain decode`: numbers to colors, and back."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from plantain.cli.options import Output
-from plantain.cli.photos import Job, find, prepare
-from plantain.cli.predict import read_task, record_of
-from plantain.cli.reporting import emit, relay, result
-from plantain.errors import OutputError, TruthError, UsageError
+from plantain.cli.photos import Found, find, is_there, prepare
+from plantain.cli.predict import read_task
+from plantain.cli.reporting import run_jobs
+from plantain.errors import OutputError, PlantainError, UsageError
 
 if TYPE_CHECKING:
-    from plantain.models.painting import Painting
-    from plantain.tasks import Task
+    from plantain.pipeline.jobs import Outcome
 
 
 def encode(
@@ -39,26 +37,23 @@ def encode(
     task
         The question that they answer, as in `plantain predict`.
     out
-        The PNG to write; TRUTH.TASK.png in this folder when not said.
+        The PNG to write, or a folder for it; TRUTH.TASK.png in this folder when not said.
     code
-        Colour code; `plantain tasks` lists them.
+        Color code; `plantain tasks` lists them.
     unit
         What a depth PNG counts in: mm, kitti (1/256 m) or m.
     """
     from plantain.cli.truth import read_truth
-    from plantain.models.painting import Painting
+    from plantain.pipeline.codec import Encoder
+    from plantain.pipeline.jobs import Job
+    from plantain.pipeline.store import Store
+    from plantain.pipeline.stream import stream
 
-    start = time.monotonic()
-    question = read_task(task, code).resolve({})
-    try:
-        rgb = question.encode(read_truth(truth, question.kind, unit))
-    except TruthError as error:
-        raise error if str(truth) in str(error) else TruthError(f"{truth}: {error}") from error
-    made = Painting(rgb, model="truth", prompt=question.prompt(), task=question.name, code=question.code_id)
-    path = made.save(out or Path(f"{truth.stem}.{question.name}.png"))
-    known = {"task": question.name, "prompt": made.prompt, "model": made.model, "painting": path}
-    emit(result(image=truth, **known, seconds=time.monotonic() - start, code=question.code_id))
-    return 0
+    target = out if out is not None and out.suffix.lower() == ".png" else None
+    job = Job(truth.stem, truth, read_task(task, code))
+    model = Encoder(lambda place, kind: read_truth(place, kind, unit))
+    store = Store(out or Path(), model, redo=True, target=target)
+    return run_jobs(stream([job], model, store=store), 1, "truths", quiet=True)
 
 
 def decode(
@@ -68,65 +63,64 @@ def decode(
     fits: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     output: Output = Output(),
 ) -> int:
-    """Reads painted pictures from anywhere: colours become numbers.
+    """Reads painted pictures from anywhere: colors become numbers.
 
     Parameters
     ----------
     words
         Paintings, and then what they answer: a task, or their prompt. Plantain's own say it themselves.
     photo
-        The photo that was painted from: it guides edges, and is shown under the overlay.
+        The photo that was painted from: depth jumps at its edges, and it is shown under the overlay.
     code
-        The colour code of the painting, where it does not say it.
+        The color code of the painting, where it does not say it.
     fits
         Only say how well each depth code fits the painting (0..1).
     """
     from plantain.output.save import check_formats
+    from plantain.pipeline.codec import Decoder
+    from plantain.pipeline.jobs import Job
+    from plantain.pipeline.store import Store
+    from plantain.pipeline.stream import stream
 
-    pictures, question = (words[:-1], words[-1]) if words and not Path(words[-1]).exists() else (words, None)
+    pictures, question = (words[:-1], words[-1]) if words and not is_there(Path(words[-1])) else (words, "")
     if not pictures:
         raise UsageError(
             'give a painted picture and what it answers, as in: plantain decode painted.png "metric depth"'
         )
-    task = None if question is None or fits else read_task(question, code)
+    found = find(pictures)
+    run = partial(run_jobs, total=len(found), what="paintings", quiet=output.quiet, fatal=(OutputError,))
+    if fits:
+        return run(_fits(found))
+    task = read_task(question, code) if question else None
     if task is not None:
         check_formats(output.formats, task.kind.kind, output.camera)
-    jobs = find(pictures, output.out)
-    prepare(job.folder for job in jobs)
-    one = _fits if fits else partial(_decode, task=task, photo=photo, code=code, output=output)
-    work = ((job.photo, partial(one, job)) for job in jobs)
-    return relay([], work, len(jobs), "paintings", quiet=output.quiet, fatal=(OutputError,))
+    prepare(output.out / one.below for one in found)
+    model = Decoder(photo, code)
+    store = Store(output.out, model, formats=output.formats, redo=output.redo, camera=output.camera)
+    jobs = (Job(_id(one, task.name if task else ""), one.photo, task or "") for one in found)
+    return run(stream(jobs, model, store=store))
 
 
-def _decode(job: Job, task: Task | None, photo: Path | None, code: str | None, output: Output) -> dict[str, Any]:
-    from plantain.models.painting import Painting
-    from plantain.output.save import save
-    from plantain.pipeline import predictor
+def _id(one: Found, task: str) -> str:
+    """What the answer of a painting is called: of Plantain's own, as the photo that it was made of."""
+    from plantain.models.painting import read_record
 
-    start = time.monotonic()
-    painting = Painting.load(job.photo)
-    question = own_task(painting, job.photo, code) if task is None else task
-    answer = predictor.decode(painting, question, photo=photo)
-    named = replace(answer, stem=job.stem.removesuffix(f".{question.name}"), task=question.name)
-    files = save(named, job.folder, photo, formats=output.formats, **output.camera)
-    return record_of(job.photo, named, files, time.monotonic() - start)
+    name = task or str(read_record(one.photo).get("task", "")) if isinstance(one.photo, Path) else task
+    stem = one.name.split(f".{name}")[0] if name else one.name
+    return (one.below / stem).as_posix()
 
 
-def own_task(painting: Painting, path: Path, code: str | None) -> Task:
-    """The question that a painting of Plantain carries. UsageError for one that carries none."""
-    from plantain.tasks.language.parsing import parse
-
-    if not painting.prompt:
-        raise UsageError(f'{path} does not say what it answers; say it: plantain decode {path} "metric depth"')
-    asked = parse(str(painting.asked.get("prompt", painting.prompt)))
-    codes = {identity: name for name, identity in asked.codes.items()}
-    known = code or codes.get(painting.code)
-    return asked if known is None else replace(asked, code=known)
-
-
-def _fits(job: Job) -> dict[str, Any]:
+def _fits(found: Sequence[Found]) -> Iterator[Outcome]:
     from plantain.codecs.curve import fits
     from plantain.models.painting import Painting
+    from plantain.pipeline.jobs import Job, Outcome, result
 
-    found = fits(Painting.load(job.photo).rgb)
-    return result(image=job.photo, task="fits", fits=dict(sorted(found.items(), key=lambda item: -item[1])))
+    for one in found:
+        job = Job(one.id, one.photo, "")
+        try:
+            how = fits(Painting.load(str(one.photo)).rgb)
+        except PlantainError as error:
+            yield Outcome(job, None, error)
+        else:
+            ordered = dict(sorted(how.items(), key=lambda item: -item[1]))
+            yield Outcome(job, record=result(image=str(one.photo), task="fits", fits=ordered))

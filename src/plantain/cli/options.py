@@ -2,64 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from plantain.errors import UsageError
 
+if TYPE_CHECKING:
+    from plantain.pipeline.jobs import PredictOptions
+
+
+def _whole(_type: Any, tokens: Sequence[Any]) -> int:
+    """A whole number; UsageError for anything that would have to be rounded."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        name = getattr(tokens[0], "keyword", None) or "this option"
+        raise UsageError(f"{name} takes a whole number, not {text!r}") from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Who:
-    """Who is asked."""
+class ModelArgs:
+    """Which model answers."""
 
     model: str = "embedded"
     "Who answers; `plantain models` lists them."
     weights: Path | None = None
     "Weights of the model: a file, or the folder they lie in."
+    adapter: Path | None = None
+    "An adapter (LoRA and the like) on top of the weights, for models that take one."
     spec: Path | None = None
     "Of a network file or a wrapper: the TOML file that says how it is asked."
+    device: str | None = None
+    "Where the model runs, as in cuda or cpu, for models that can choose."
 
     @property
     def given(self) -> dict[str, Any]:
         """The options that the model is loaded with, as far as they are said."""
-        said = (("weights", self.weights), ("spec", self.spec))
-        return {name: str(path) for name, path in said if path is not None}
+        named = {"weights": self.weights, "adapter": self.adapter, "spec": self.spec, "device": self.device}
+        return {name: str(value) for name, value in named.items() if value is not None}
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Asking(Who):
+class PredictArgs(ModelArgs):
     """How the question is asked."""
 
-    samples: int = 1
+    samples: Whole = 1
     "Paintings a photo, with different seeds; their answers are merged."
-    passes: int = 1
+    passes: Whole = 1
     "Paintings a photo under different legends; classes are unmixed from all of them."
-    seed: int = 0
+    seed: Whole = 0
     "The same seed gives the same painting."
     code: str | None = None
-    "Colour code, where the painter's favourite is not wanted; `plantain tasks` lists them."
-    tile: int | None = None
+    "Color code, where the painter's favorite is not wanted; `plantain tasks` lists them."
+    tile: Whole | None = None
     "Answer large photos in overlapping tiles of this many pixels."
     style: str = "imperative"
     "Wording of the prompt: imperative, caption, json or terse."
 
-    def check(self) -> None:
+    def options(self) -> PredictOptions:
         """UsageError for a number that makes no sense, UnknownName for a style that is none."""
-        from plantain.errors import UnknownName
-        from plantain.tasks.base import STYLES
+        from plantain.pipeline.jobs import PredictOptions
 
-        at_least("--samples", self.samples, 1)
-        at_least("--passes", self.passes, 1)
-        at_least("--seed", self.seed, 0)
-        if self.tile is not None:
-            at_least("--tile", self.tile, 64)
-        if self.style not in STYLES:
-            raise UnknownName("prompt style", self.style, STYLES)
+        return PredictOptions(self.samples, self.passes, self.seed, self.tile, self.style)
 
 
 @Parameter(name="*")
@@ -89,9 +103,3 @@ class Output:
     @property
     def camera(self) -> dict[str, float | None]:
         return {"focal_px": self.focal, "fov_deg": self.fov}
-
-
-def at_least(option: str, value: int, least: int) -> None:
-    """UsageError where `value` is below `least`."""
-    if value < least:
-        raise UsageError(f"{option} must be at least {least}, not {value}")

@@ -1,13 +1,13 @@
-"""Which photos are meant, and where each one's answer goes."""
+"""Which photos are meant, and how their answers are called."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -18,72 +18,116 @@ from plantain.files import sweep
 ENDINGS = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif", ".heic")
 )
-OURS = re.compile(  # an answer of ours that lies among the photos is no photo
-    r"\.(metric-depth|relative-depth|normals|semantic|instances|refer|detect|keypoints|edges|matte|panoptic|edit)"
-    r"(\.overlay|\.kitti|\.mm|\.panoptic)?\.png$"
-)
+JPEG = b"\xff\xd8"
 
 
 @dataclass(frozen=True)
-class Job:
-    """A photo and the folder of its answer."""
+class Found:
+    """A photo (a path, or the bytes of a picture), and how its answer is called below the folder of answers."""
 
-    photo: Path
-    folder: Path
-    stem: str
+    photo: Path | bytes
+    below: Path
+    name: str
+
+    @property
+    def id(self) -> str:
+        return (self.below / self.name).as_posix()
 
 
-def find(words: Iterable[str], out: Path) -> list[Job]:
-    """Files, folders (all photos below, subfolders kept in `out`), patterns, and `-` for a list on stdin.
+def find(words: Iterable[str]) -> list[Found]:
+    """Files, folders (all photos below, subfolders kept), patterns, and `-`: a picture or a list of files on stdin.
 
-    A file that is named but missing is kept: it gets its own error line while the others go on. UsageError where a
-    folder or pattern holds no photo, or two photos would write the same files."""
-    jobs: dict[Path, Job] = {}
+    A file that is named but missing is kept: it gets its own error line while the others go on. Photos whose answers
+    would be called alike keep their endings, and where these are alike too, the name of their folder. UsageError where
+    a folder, a pattern or stdin holds no photo."""
+    found: dict[Path | bytes, Found] = {}
     for word in words:
-        for photo, below in _photos(word):
-            jobs.setdefault(photo, Job(photo, out / below, photo.stem))
-    _no_two_alike(jobs.values())
-    return list(jobs.values())
+        for one in _photos(word):
+            found.setdefault(one.photo, one)
+    return _told_apart(_told_apart(list(found.values()), _ending), _folder)
 
 
-def _photos(word: str) -> Iterator[tuple[Path, Path]]:
+def _photos(word: str) -> Iterator[Found]:
     """Photos that a word means, each with the subfolder it keeps."""
     path = Path(word)
     if word == STDIN:
-        listed = [line.strip() for line in sys.stdin]
-        yield from ((Path(line), Path()) for line in listed if line)
-    elif path.is_dir():
+        yield from _from_stdin()
+    elif not word.strip():
+        raise UsageError("the name of a photo is empty; give a file, a folder, a pattern, or - for standard input")
+    elif is_there(path) and path.is_dir():
         yield from _below(path, sorted(path.rglob("*")), f"the folder {word}")
-    elif has_magic(word) and not path.exists():
+    elif has_magic(word) and not is_there(path):
         parts = path.parts
         fixed = Path(*parts[: next(i for i, part in enumerate(parts) if has_magic(part))])
-        yield from _below(fixed, [Path(found) for found in sorted(glob(word, recursive=True))], f"the pattern {word!r}")
+        yield from _below(fixed, [Path(one) for one in sorted(glob(word, recursive=True))], f"the pattern {word!r}")
     else:
-        yield path, Path()
+        yield Found(path, Path(), path.stem)
 
 
-def _below(base: Path, found: Sequence[Path], what: str) -> Iterator[tuple[Path, Path]]:
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists; words that are no file's name (too long, a null character) are none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _from_stdin() -> Iterator[Found]:
+    """A picture itself, or a list of files, one a line."""
+    content = _read_stdin()
+    if b"\0" in content or content.startswith(JPEG):
+        yield Found(content, Path(), "stdin")
+        return
+    listed = [line.strip() for line in os.fsdecode(content).splitlines()]
+    if not any(listed):
+        raise UsageError("standard input is empty; send a picture, or a list of files, one a line")
+    yield from (Found(Path(line), Path(), Path(line).stem) for line in listed if line)
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        raise UsageError("standard input is closed; send a picture, or a list of files, one a line")
+    binary = getattr(sys.stdin, "buffer", None)
+    return sys.stdin.read().encode() if binary is None else binary.read()
+
+
+def _below(base: Path, found: Sequence[Path], what: str) -> Iterator[Found]:
     photos = [path for path in found if is_photo(path)]
     if not photos:
         raise UsageError(f"no photo in {what}; looked for files ending in {' '.join(sorted(ENDINGS))}")
-    yield from ((photo, photo.relative_to(base).parent) for photo in photos)
+    yield from (Found(photo, photo.relative_to(base).parent, photo.stem) for photo in photos)
 
 
 def is_photo(path: Path) -> bool:
-    """By its name: a picture's ending, not hidden, not an answer of ours."""
+    """A picture by its ending, not hidden, and not a file of an answer of ours."""
     hidden = path.name.startswith(".")
-    return path.suffix.lower() in ENDINGS and not hidden and not OURS.search(path.name) and path.is_file()
+    if hidden or path.suffix.lower() not in ENDINGS or not path.is_file():
+        return False
+    if path.suffix.lower() != ".png":
+        return True
+    from plantain.pipeline.store import is_answer
+
+    return not is_answer(path)
 
 
-def _no_two_alike(jobs: Iterable[Job]) -> None:
-    places: dict[tuple[Path, str], Path] = {}
-    for job in jobs:
-        other = places.setdefault((job.folder, job.stem), job.photo)
-        if other != job.photo:
-            raise UsageError(
-                f"{other} and {job.photo} would both be written as {job.folder / job.stem}.*; give the folder above "
-                "them (its subfolders are kept), rename one, or use two commands with different -o"
-            )
+def _told_apart(found: Sequence[Found], more: Callable[[Found], str]) -> list[Found]:
+    """Those that are called alike get `more` in their names."""
+    counts: dict[str, int] = {}
+    for one in found:
+        counts[one.id] = counts.get(one.id, 0) + 1
+    return [replace(one, name=f"{one.name}{more(one)}") if counts[one.id] > 1 else one for one in found]
+
+
+def _ending(one: Found) -> str:
+    return one.photo.suffix if isinstance(one.photo, Path) else ""
+
+
+def _folder(one: Found) -> str:
+    """The name of the folder, and what tells it from others of that name."""
+    if not isinstance(one.photo, Path):
+        return ""
+    folder = one.photo.resolve().parent
+    return f".{folder.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:6]}"
 
 
 def prepare(folders: Iterable[Path]) -> None:
@@ -96,11 +140,3 @@ def prepare(folders: Iterable[Path]) -> None:
         except OSError as error:
             raise OutputError(f"cannot write in {folder}: {error.strerror or error}; choose another with -o") from error
         sweep(folder)
-
-
-def newer(answer: Path, photo: Path) -> bool:
-    """Whether the answer was written after the photo."""
-    try:
-        return os.stat(answer).st_mtime_ns >= os.stat(photo).st_mtime_ns
-    except OSError:
-        return False

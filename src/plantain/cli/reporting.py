@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from plantain.cli import complain
+from plantain.cli import print_error
 from plantain.errors import OutputError, PainterError, PlantainError, UsageError
 
-RESULT = ("image", "task", "prompt", "model", "painting", "arrays", "overlay", "confidence", "presence", "seconds")
+if TYPE_CHECKING:
+    from plantain.pipeline.jobs import Outcome
+
 EVERY_S = 10.0  # between plain lines of progress
-
-
-def result(**known: Any) -> dict[str, Any]:
-    """A result's record: all keys of RESULT in order (None where there is nothing to say), then any others."""
-    return {key: _plain(known.pop(key, None)) for key in RESULT} | {key: _plain(value) for key, value in known.items()}
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold: paths as text, numbers with six digits, NaN as null."""
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) or (hasattr(value, "dtype") and value.dtype.kind == "f"):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value.item() if hasattr(value, "item") else value
 
 
 def emit(record: Mapping[str, Any]) -> None:
@@ -154,39 +137,34 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def relay(
-    old: Sequence[Mapping[str, Any]],
-    work: Iterable[tuple[Path, Callable[[], Mapping[str, Any]]]],
+def run_jobs(
+    outcomes: Iterable[Outcome],
     total: int,
     what: str,
     *,
     quiet: bool,
     fatal: tuple[type[PlantainError], ...] = (OutputError, UsageError),
 ) -> int:
-    """Says the records that are there already, then does the rest one by one; gives the exit code.
+    """Says what becomes of every job, a JSON line each; gives the exit code.
 
-    A failure is one line on stderr and the others go on, but a `fatal` one ends the run: the next would meet it too."""
-    start, done, errors = time.monotonic(), 0, list[PlantainError]()
-    for record in old:
-        emit(record)
+    A failure is one line on stderr too and the others go on, but a `fatal` one ends the run: the next would meet it
+    as well."""
+    start, counts, errors = time.monotonic(), Counter[str](), list[PlantainError]()
     with progress(total, what, quiet=quiet) as bar:
-        for path, do in work:
-            try:
-                record = do()
-                with bar.aside():
-                    emit(record)
-                done += 1
-            except PlantainError as error:
-                errors.append(error)
-                with bar.aside():
-                    complain(error if str(path) in str(error) else f"{path}: {error}")
-                if isinstance(error, fatal):
-                    break
+        for outcome in outcomes:
+            with bar.aside():
+                emit(outcome.to_json())
+                if outcome.error is not None:
+                    errors.append(outcome.error)
+                    print_error(outcome.error, outcome.image)
+            counts["failed" if outcome.error else "already there" if outcome.skipped else "done"] += 1
+            if isinstance(outcome.error, fatal):
+                break
             bar.step()
-    seconds = time.monotonic() - start
     if not quiet:
-        summary(what, {"done": done, "already there": len(old), "failed": len(errors)}, seconds)
-    return exit_code(done + len(old), errors)
+        ordered = {state: counts[state] for state in ("done", "already there", "failed")}
+        summary(what, ordered, time.monotonic() - start)
+    return exit_code(counts["done"] + counts["already there"], errors)
 
 
 def summary(what: str, counts: Mapping[str, int], seconds: float) -> None:

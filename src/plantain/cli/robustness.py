@@ -8,14 +8,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from plantain.cli.options import Who
+from plantain.cli.options import ModelArgs
 from plantain.cli.reporting import emit, progress
 from plantain.errors import UsageError
 
 
 def robustness(
     *names: str,
-    who: Who = Who(),
+    who: ModelArgs = ModelArgs(),
     data: Path | None = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/robustness"),
     limit: int = 40,
@@ -51,11 +51,11 @@ def robustness(
     if data is None or not data.is_dir():
         raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
     from plantain.eval import robustness_report
-    from plantain.eval.robustness import Variants, chosen, doubts, sweep, variants
-    from plantain.eval.run import Setting, named
-    from plantain.pipeline.predictor import Predictor, load
+    from plantain.eval.robustness import Variants, chosen, ood_results, sweep, variants
+    from plantain.eval.run import RunConfig, named
+    from plantain.pipeline.predictor import load
 
-    setting = Setting(who.model, who.given, limit=limit, seed=seed)
+    setting = RunConfig(who.model, who.given, limit=limit, seed=seed)
     answerer = load(who.model, **who.given)
     wanted = chosen(corruptions, answerer)
     home = Path("runs/robustness") if out.suffix == ".md" else out
@@ -65,9 +65,9 @@ def robustness(
         pictures = min(limit, len(named(name).read(data)))
         with progress(pictures * (1 + len(wanted) * len(severities)), name, quiet=quiet) as bar:
             sweeps.append(sweep(name, answerer, setting, data, home, wanted, severities, bar.step))
-        if isinstance(answerer, Predictor):  # a specialist reads no words
+        if answerer.paints:  # a specialist reads no words
             others.append(variants(name, answerer, setting, data, home))
-        doubted += list(doubts(name, answerer, setting, data))
+        doubted += list(ood_results(name, answerer, setting, data))
         print(sweeps[-1].told(), file=sys.stderr)
     command = (
         f"plantain robustness {' '.join(names)} --model {who.model} --data DATA --limit {limit} --severities "

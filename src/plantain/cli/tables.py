@@ -38,7 +38,7 @@ def models(*, json: Json = False) -> int:
         {
             "model": row.name,
             "kind": row.kind,
-            "answers": " ".join(row.claims) or ("every task" if row.kind == "painter" else "as its spec says"),
+            "answers": " ".join(row.supported_tasks) or ("every task" if row.kind == "painter" else "as its spec says"),
             "ready": pip_command(*missing) if (missing := lacking(row.extra)) else "yes",
             "licence": row.licence,
             "about": row.summary,

@@ -1,6 +1,6 @@
-"""The colours that occur in a picture, by cells of 4 x 4 x 4 levels: what depends on colour alone is worked out once.
+"""The colors that occur in a picture, by cells of 4 x 4 x 4 levels: what depends on color alone is worked out once.
 
-A painting of a million pixels seldom has more than a few thousand such cells, so solving all 64 colours of each and
+A painting of a million pixels seldom has more than a few thousand such cells, so solving all 64 colors of each and
 looking the pixels up is exact and several times cheaper than solving every pixel.
 """
 
@@ -32,7 +32,7 @@ def bytes_of(rgb: Shaped[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def packed(flat: UInt8[np.ndarray, "n 3"]) -> Shaped[np.ndarray, "n"]:
-    """r + 256 g + 65536 b of each colour, as uint32.
+    """r + 256 g + 65536 b of each color, as uint32.
 
     Reads four bytes at every third, which takes a tenth of the time that joining three channels takes."""
     last = flat[-1].astype(np.uint32)
@@ -43,7 +43,7 @@ def packed(flat: UInt8[np.ndarray, "n 3"]) -> Shaped[np.ndarray, "n"]:
 
 
 def number(flat: UInt8[np.ndarray, "n 3"]) -> Shaped[np.ndarray, "n"]:
-    """A number (uint32) for each colour: the upper 18 bits its cell, the lower 6 its place there (a row of OFFSETS)."""
+    """A number (uint32) for each color: the upper 18 bits its cell, the lower 6 its place there (a row of OFFSETS)."""
     out = packed(flat)
     for start in range(0, len(out), CHUNK):
         rgb = out[start : start + CHUNK]
@@ -54,12 +54,12 @@ def number(flat: UInt8[np.ndarray, "n 3"]) -> Shaped[np.ndarray, "n"]:
 
 
 def corners(cells: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "m 3"]:
-    """The lowest colour of each cell."""
+    """The lowest color of each cell."""
     return np.stack([cells & 63, cells >> 6 & 63, cells >> 12], -1).astype(np.uint8) * np.uint8(SIDE)
 
 
-def colours(cells: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "p 3"]:
-    """All colours of the cells, 64 each, in the order of `places`."""
+def colors(cells: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "p 3"]:
+    """All colors of the cells, 64 each, in the order of `places`."""
     return np.asarray((corners(cells)[:, None] + OFFSETS).reshape(-1, 3))
 
 
@@ -69,7 +69,7 @@ def occurring(numbers: Shaped[np.ndarray, "n"]) -> Int[np.ndarray, "m"]:
 
 
 def places(numbers: Shaped[np.ndarray, "n"], cells: Int[np.ndarray, "m"]) -> Int[np.ndarray, "n"]:
-    """For each number its row in `colours(cells)`."""
+    """For each number its row in `colors(cells)`."""
     shift = np.zeros(CELLS, np.intp)
     shift[cells] = (np.arange(len(cells)) - cells) * PER_CELL
     out = np.empty(len(numbers), np.intp)
@@ -80,14 +80,14 @@ def places(numbers: Shaped[np.ndarray, "n"], cells: Int[np.ndarray, "m"]) -> Int
     return out
 
 
-def by_colour(flat: UInt8[np.ndarray, "n 3"], solve: Solve) -> tuple[np.ndarray, ...]:
-    """`solve(flat)`, whose answers depend on the colour alone: by the occurring cells if they have fewer colours."""
+def by_color(flat: UInt8[np.ndarray, "n 3"], solve: Solve) -> tuple[np.ndarray, ...]:
+    """`solve(flat)`, whose answers depend on the color alone: by the occurring cells if they have fewer colors."""
     numbers = number(flat)
     found = occurring(numbers)
     return solve(flat) if len(found) * PER_CELL >= len(flat) else look_up(numbers, found, solve)
 
 
 def look_up(numbers: Shaped[np.ndarray, "n"], found: Int[np.ndarray, "m"], solve: Solve) -> tuple[np.ndarray, ...]:
-    """The answers of `solve` for all colours of the cells, one for each number."""
+    """The answers of `solve` for all colors of the cells, one for each number."""
     where = places(numbers, found)
-    return tuple(np.take(answer, where, mode="clip") for answer in solve(colours(found)))
+    return tuple(np.take(answer, where, mode="clip") for answer in solve(colors(found)))

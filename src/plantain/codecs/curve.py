@@ -1,4 +1,4 @@
-"""Numbers as colours along a curve: the cube walk of the paper in both published orders, gray scales, colormaps.
+"""Numbers as colors along a curve: the cube walk of the paper in both published orders, gray scales, colormaps.
 
 A curve is a polyline through RGB space and a function from the number to the position on it, 0..1. Decoding finds the
 nearest point of the polyline, exactly (see `polyline`), and turns its position into the number.
@@ -31,22 +31,22 @@ TOLERANCE = 14.0  # levels from the curve at which confidence has fallen to 1/e
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Values <-> colours. `points` (m 3, uint8) is the polyline; `rise` gives the position 0..1 of a value on it and
-    `fall` the value at a position."""
+    """Values <-> colors. `points` (m 3, uint8) is the polyline; `to_position` gives the position 0..1 of a value on it
+    and `from_position` the value at a position."""
 
     id: str
     points: UInt8[np.ndarray, "m 3"]
-    rise: Callable[[np.ndarray], np.ndarray]
-    fall: Callable[[np.ndarray], np.ndarray]
+    to_position: Callable[[np.ndarray], np.ndarray]
+    from_position: Callable[[np.ndarray], np.ndarray]
     metric: bool = True
     near: float = 0.0
     far: float = np.inf
     open_end: bool = False  # the far end means "no answer": infinity
 
     def encode_float(self, values: Shaped[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
-        """The colours of values, 0..1; values outside near..far get the end's colour, infinity the far end's."""
+        """The colors of values, 0..1; values outside near..far get the end's color, infinity the far end's."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            u = np.clip(self.rise(np.asarray(values, np.float64)), 0, 1)
+            u = np.clip(self.to_position(np.asarray(values, np.float64)), 0, 1)
         place = u * (len(self.points) - 1)
         first = np.minimum(place.astype(np.int64), len(self.points) - 2)
         share = (place - first)[..., None]
@@ -54,7 +54,7 @@ class Curve:
         return np.asarray(line[first] * (1 - share) + line[first + 1] * share, np.float32)
 
     def encode(self, values: Shaped[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
-        """The colours of values, 0..255."""
+        """The colors of values, 0..255."""
         return np.asarray(np.round(self.encode_float(values) * 255), np.uint8)
 
     def decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
@@ -62,7 +62,7 @@ class Curve:
 
         `rgb` is uint8 (0..255) or float (0..1); NaN counts as black."""
         with np.errstate(divide="ignore", over="ignore"):
-            return polyline.read(rgb, self.points, self.fall)
+            return polyline.read(rgb, self.points, self.from_position)
 
 
 def _log(near: float, far: float) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
@@ -80,8 +80,8 @@ def _metres(u: np.ndarray) -> np.ndarray:
 
 
 def _log_curve(name: str, points: np.ndarray, near: float, far: float) -> Curve:
-    rise, fall = _log(near, far)
-    return Curve(f"{name}/1", points, rise, fall, near=near, far=far, open_end=True)
+    to_position, from_position = _log(near, far)
+    return Curve(f"{name}/1", points, to_position, from_position, near=near, far=far, open_end=True)
 
 
 def _same(x: np.ndarray) -> np.ndarray:
@@ -105,23 +105,23 @@ CURVES: dict[str, Curve] = {
 }
 
 
-def confidence_from(off: Float[np.ndarray, "h w"], tolerance: float = TOLERANCE) -> Float[np.ndarray, "h w"]:
-    """Distance to the legal colours (levels) -> 0..1: a bell of the given width."""
-    return np.asarray(np.exp(-((off / tolerance) ** 2)), np.float32)
+def confidence_from(distance: Float[np.ndarray, "h w"], tolerance: float = TOLERANCE) -> Float[np.ndarray, "h w"]:
+    """Distance to the legal colors (levels) -> 0..1: a bell of the given width."""
+    return np.asarray(np.exp(-((distance / tolerance) ** 2)), np.float32)
 
 
 def decode_depth(
-    rgb: Shaped[np.ndarray, "h w 3"], curve: Curve, photo: Shaped[np.ndarray, "h w 3"] | None = None
+    rgb: Shaped[np.ndarray, "h w 3"], curve: Curve
 ) -> tuple[Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
     """Metres (or 0..1), where they are valid, and confidence 0..1.
 
     Pixels off the curve (mixtures of two depths, which decode to a depth outside both in 28 % of cases) take the value
     of a neighbour that is on it. The far end of an open curve means "no answer": invalid, infinity.
     """
-    values, off = curve.decode(rgb)
+    values, distance = curve.decode(rgb)
     if len(curve.points) > 2:
-        values = repair(values, off)
-    confidence = confidence_from(off)
+        values = repair(values, distance)
+    confidence = confidence_from(distance)
     if not curve.open_end:
         return values, np.ones(values.shape, bool), confidence
     valid = np.isfinite(values) & (values < _last(curve))
@@ -131,26 +131,28 @@ def decode_depth(
 def _last(curve: Curve) -> float:
     """The value half a level before the open end: what lies beyond is "no answer"."""
     steps = 255.0 * (len(curve.points) - 1) if len(curve.points) <= 8 else 255.0
-    return float(curve.fall(np.array(1 - 0.5 / steps)))
+    return float(curve.from_position(np.array(1 - 0.5 / steps)))
 
 
-def repair(values: Float[np.ndarray, "h w"], off: Float[np.ndarray, "h w"], reach: int = 2) -> Float[np.ndarray, "h w"]:
+def repair(
+    values: Float[np.ndarray, "h w"], distance: Float[np.ndarray, "h w"], reach: int = 2
+) -> Float[np.ndarray, "h w"]:
     """Pixels farther than the tolerance from the curve take the value of the nearest-to-curve pixel within `reach`."""
-    bad = np.flatnonzero(off > TOLERANCE)
+    bad = np.flatnonzero(distance > TOLERANCE)
     fixed = values.copy()
     for start in range(0, len(bad), CHUNK):  # a picture that is no painting at all is bad everywhere
         part = bad[start : start + CHUNK]
-        fixed.reshape(-1)[part] = values.reshape(-1)[_donors(part, off, reach)]
+        fixed.reshape(-1)[part] = values.reshape(-1)[_donors(part, distance, reach)]
     return fixed
 
 
-def _donors(bad: Int[np.ndarray, "n"], off: Float[np.ndarray, "h w"], reach: int) -> Int[np.ndarray, "n"]:
+def _donors(bad: Int[np.ndarray, "n"], distance: Float[np.ndarray, "h w"], reach: int) -> Int[np.ndarray, "n"]:
     """Where (as places in the flattened picture) each bad pixel takes its value: 2 levels count as one pixel away."""
-    height, width = off.shape
+    height, width = distance.shape
     y, x = np.divmod(bad, width)
     rows = [(y + d).clip(0, height - 1) * width for d in range(-reach, reach + 1)]
     columns = [(x + d).clip(0, width - 1) for d in range(-reach, reach + 1)]
-    flat = off.reshape(-1)
+    flat = distance.reshape(-1)
     best, donor = flat[bad], bad.copy()
     for down, row in enumerate(rows, -reach):
         for across, column in enumerate(columns, -reach):
@@ -165,15 +167,15 @@ def _donors(bad: Int[np.ndarray, "n"], off: Float[np.ndarray, "h w"], reach: int
 def fits(rgb: Shaped[np.ndarray, "h w 3"]) -> dict[str, float]:
     """How well each metric curve explains a painting, best first: mean confidence times smoothness.
 
-    The two orders of the cube walk have the same colours, so what tells them apart is that neighbouring pixels of a
+    The two orders of the cube walk have the same colors, so what tells them apart is that neighbouring pixels of a
     scene mostly lie at neighbouring depths.
     """
     found = {}
     for name, curve in CURVES.items():
         if not curve.metric:
             continue
-        place, off = polyline.read(rgb, curve.points, _same)
+        place, distance = polyline.read(rgb, curve.points, _same)
         jumps = np.concatenate([np.abs(np.diff(place, axis=a)).ravel() for a in (0, 1)])
         rough = float(np.minimum(jumps, 0.2).mean()) if jumps.size else 0.0
-        found[name] = float(confidence_from(off).mean()) * float(np.exp(-20 * rough))
+        found[name] = float(confidence_from(distance).mean()) * float(np.exp(-20 * rough))
     return dict(sorted(found.items(), key=lambda item: -item[1]))

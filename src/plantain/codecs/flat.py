@@ -1,9 +1,9 @@
-"""A painting in flat colours -> its regions: what generators and file formats do to flat colours is undone.
+"""A painting in flat colors -> its regions: what generators and file formats do to flat colors is undone.
 
 1. noise: the picture is averaged as much as its noise asks for, and borders are where it still changes;
-2. drift: what is not border is grouped by colour over the whole picture, finely; groups that pass into each other
+2. drift: what is not border is grouped by color over the whole picture, finely; groups that pass into each other
    without a step become one again;
-3. blur: a border pixel takes the group of one of its neighbours, the one of the nearest colour, so that mixtures are no
+3. blur: a border pixel takes the group of one of its neighbours, the one of the nearest color, so that mixtures are no
    regions (halos); specks go to their neighbours too.
 """
 
@@ -21,22 +21,22 @@ from plantain.codecs.regions import components, regions
 from plantain.codecs.things import RGB, least_area
 
 FLAT = 6.0  # levels: published paintings vary by 2, at most 4.4 (sd), within a thing
-GROUPS = 255  # colours in one painting
+GROUPS = 255  # colors in one painting
 OWN_GROUND = 24.0  # levels: how far from the asked background a painter's own may lie
-SMOOTH = 0.5  # a step between two groups that is less than this part of the distance of their colours is drift
-DRIFT = 40.0  # levels: colours farther apart are two, however smooth the passage
+SMOOTH = 0.5  # a step between two groups that is less than this part of the distance of their colors is drift
+DRIFT = 40.0  # levels: colors farther apart are two, however smooth the passage
 MINGLED = 0.3  # meetings for each pixel of the smaller group: more than a clean outline has
 INNER = 0.09  # of a region's pixels must lie inside borders; halos have less
 
 
 @dataclass(frozen=True, eq=False)
-class Calm:
+class Denoised:
     """A picture with its noise averaged away, and what its reading goes by.
 
-    noise: what is left of it (sd in levels); radius: of the average, in pixels; border: where colours change; passage:
+    noise: what is left of it (sd in levels); radius: of the average, in pixels; border: where colors change; passage:
     over how many pixels they change there; mingled: like groups whose pixels meet so often, for each pixel of the
-    smaller one, are patches of noise; exact: a border pixel this near (levels) to a group's colour is no mixture; flat:
-    how much (levels) a colour varies without noise."""
+    smaller one, are patches of noise; exact: a border pixel this near (levels) to a group's color is no mixture; flat:
+    how much (levels) a color varies without noise."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     noise: float
@@ -49,28 +49,28 @@ class Calm:
 
     @cached_property
     def inside(self) -> Shaped[np.ndarray, "n"]:
-        """The colours inside borders, as `cells.number` numbers them."""
+        """The colors inside borders, as `cells.number` numbers them."""
         return np.asarray(number(self.rgb.reshape(-1, 3))[~self.border.reshape(-1)])
 
     @property
     def width(self) -> float:
-        """Levels around a flat colour within which nearly all its pixels lie."""
+        """Levels around a flat color within which nearly all its pixels lie."""
         return self.flat + 2.5 * self.noise
 
 
 def flat_regions(
-    calm: Calm, background: RGB
+    denoised: Denoised, background: RGB
 ) -> tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "n"], Float[np.ndarray, "3"]]:
-    """The region of each pixel, each region's group (0 is background), and the background's own colour."""
-    colours = _colours(calm, background)
-    groups = _without_drift(calm, _grouped(calm, colours), colours)
-    return *regions(_without_specks(calm, groups, colours)), colours[0]
+    """The region of each pixel, each region's group (0 is background), and the background's own color."""
+    colors = _colors(denoised, background)
+    groups = _without_drift(denoised, _grouped(denoised, colors), colors)
+    return *regions(_without_specks(denoised, groups, colors)), colors[0]
 
 
 # ---- 1. noise and borders
 
 
-def calmed(picture: UInt8[np.ndarray, "h w 3"], averaged: tuple[float, float]) -> Calm:
+def denoise(picture: UInt8[np.ndarray, "h w 3"], averaged: tuple[float, float]) -> Denoised:
     """Averages over 3 x 3 pixels where the noise (sd in levels) is above the first of `averaged`, over 5 x 5 above the
     second: what is averaged is told apart by finer differences, but loses thin parts."""
     noise = _noise_of(picture)
@@ -78,7 +78,7 @@ def calmed(picture: UInt8[np.ndarray, "h w 3"], averaged: tuple[float, float]) -
     side = 2 * radius + 1
     rgb = _averaged(picture, radius) if radius else picture
     left = noise / side
-    return Calm(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, MINGLED, FLAT + 2.5 * left, FLAT)
+    return Denoised(rgb, left, radius, ranges(rgb) > 8 + 2.5 * left, side + 4, MINGLED, FLAT + 2.5 * left, FLAT)
 
 
 def _noise_of(picture: UInt8[np.ndarray, "h w 3"]) -> float:
@@ -124,41 +124,41 @@ def _spreading(end: np.ufunc, picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.n
     return np.asarray(end(end(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:]))
 
 
-# ---- 2. groups of colours
+# ---- 2. groups of colors
 
 
-def _colours(calm: Calm, background: RGB) -> Float[np.ndarray, "k 3"]:
-    """The colours of the painting, the background's own first: the densest spots of the calm picture's colours."""
-    spot, count = _histogram(calm)
-    least = least_area(calm.border.shape) / 2
-    crowd = _crowds(spot, count, calm.width)
+def _colors(denoised: Denoised, background: RGB) -> Float[np.ndarray, "k 3"]:
+    """The colors of the painting, the background's own first: the densest spots of the denoised picture's colors."""
+    spot, count = _histogram(denoised)
+    least = least_area(denoised.border.shape) / 2
+    crowd = _crowds(spot, count, denoised.width)
     ground = np.array(background, np.float32)
     near = np.linalg.norm(spot - ground, axis=1) <= OWN_GROUND
     if near.any() and crowd[near].max() >= least:
-        ground = _settled(spot[np.flatnonzero(near)[crowd[near].argmax()]], spot, count, calm.width)
+        ground = _settled(spot[np.flatnonzero(near)[crowd[near].argmax()]], spot, count, denoised.width)
     found = [ground]
     dense = crowd >= least
     start, crowd = spot[dense], crowd[dense]
-    crowd[np.square(start - ground).sum(1) <= calm.width**2] = 0
+    crowd[np.square(start - ground).sum(1) <= denoised.width**2] = 0
     while crowd.size and crowd.max() >= least and len(found) < GROUPS:
         top = start[crowd.argmax()]
-        middle = _settled(top, spot, count, calm.width)
+        middle = _settled(top, spot, count, denoised.width)
         away = np.minimum(np.square(start - middle).sum(1), np.square(start - top).sum(1))
-        crowd[away <= calm.width**2] = 0
-        if np.square(np.stack(found) - middle).sum(1).min() > calm.width**2 / 4:
+        crowd[away <= denoised.width**2] = 0
+        if np.square(np.stack(found) - middle).sum(1).min() > denoised.width**2 / 4:
             found.append(middle)
     return np.stack(found).astype(np.float32)
 
 
-def _histogram(calm: Calm) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, "m"]]:
+def _histogram(denoised: Denoised) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, "m"]]:
     """The cells of 4 x 4 x 4 levels that occur inside borders: their middles, and how many pixels they hold."""
-    count = np.bincount(calm.inside >> 6, minlength=1)
+    count = np.bincount(denoised.inside >> 6, minlength=1)
     found = np.flatnonzero(count)
     return corners(found) + np.float32((SIDE - 1) / 2), count[found].astype(np.float32)
 
 
 def _crowds(spot: Float[np.ndarray, "m 3"], count: Float[np.ndarray, "m"], width: float) -> Float[np.ndarray, "m"]:
-    """How many pixels have about the colour of each spot: counts summed over a cube of about `width` to each side."""
+    """How many pixels have about the color of each spot: counts summed over a cube of about `width` to each side."""
     reach = max(1, round(width / SIDE))
     side = 256 // SIDE
     cube = np.zeros((side, side, side), np.float32)
@@ -188,45 +188,45 @@ def _settled(
 # ---- 3. which group each pixel belongs to
 
 
-def _grouped(calm: Calm, colours: Float[np.ndarray, "k 3"]) -> Int[np.ndarray, "h w"]:
-    """The group of each pixel: inside by its colour, at borders one of its neighbours'."""
-    legend = np.round(colours).astype(np.uint8)
-    ids, off, _ = nearest(calm.rgb, legend)
-    sure = off <= np.where(calm.border, calm.exact, 2 * calm.width)
+def _grouped(denoised: Denoised, colors: Float[np.ndarray, "k 3"]) -> Int[np.ndarray, "h w"]:
+    """The group of each pixel: inside by its color, at borders one of its neighbours'."""
+    legend = np.round(colors).astype(np.uint8)
+    ids, distance, _ = nearest(denoised.rgb, legend)
+    sure = distance <= np.where(denoised.border, denoised.exact, 2 * denoised.width)
     groups = np.where(sure, ids, np.int16(-1))
-    return _spread(groups, groups < 0, calm, colours)
+    return _spread(groups, groups < 0, denoised, colors)
 
 
 def _spread(
-    groups: Int[np.ndarray, "h w"], open_: Bool[np.ndarray, "h w"], calm: Calm, colours: Float[np.ndarray, "k 3"]
+    groups: Int[np.ndarray, "h w"], open_: Bool[np.ndarray, "h w"], denoised: Denoised, colors: Float[np.ndarray, "k 3"]
 ) -> Int[np.ndarray, "h w"]:
-    """Gives each open pixel the group of a neighbour, of several the one with the nearest colour.
+    """Gives each open pixel the group of a neighbour, of several the one with the nearest color.
 
-    For as many rounds as a border is wide a pixel may change its mind; more, and colours would creep along borders that
+    For as many rounds as a border is wide a pixel may change its mind; more, and colors would creep along borders that
     they look like. After that only pixels without a group get one. What no group reaches is background."""
     height, width = groups.shape
     out = np.pad(groups, 1, constant_values=-1).reshape(-1)
     ys, xs = np.nonzero(open_)
-    place, rgb = (ys + 1) * (width + 2) + xs + 1, calm.rgb[ys, xs].astype(np.float32)
+    place, rgb = (ys + 1) * (width + 2) + xs + 1, denoised.rgb[ys, xs].astype(np.float32)
     cost = np.full(len(place), np.inf, np.float32)
     number_of = np.full(len(out), -1, np.int32)
     number_of[place] = np.arange(len(place))
     active, rounds = np.arange(len(place)), 0
     while len(active):
         rounds += 1
-        changed = active[_better(active, out, place, rgb, cost, colours, width + 2)]
+        changed = active[_better(active, out, place, rgb, cost, colors, width + 2)]
         touched = np.zeros(len(place) + 1, bool)  # the last stands for all pixels that are not open
         for step in (-1, 1, -width - 2, width + 2):
             touched[number_of[place[changed] + step]] = True
         active = np.flatnonzero(touched[:-1])
-        if rounds > 2 * calm.radius + 3:
+        if rounds > 2 * denoised.radius + 3:
             active = active[np.isinf(cost[active])]
     return np.asarray(np.maximum(out.reshape(height + 2, width + 2)[1:-1, 1:-1], 0))
 
 
 def _better(
     active: Int[np.ndarray, "a"], out: np.ndarray, place: np.ndarray, rgb: np.ndarray, cost: np.ndarray,
-    colours: Float[np.ndarray, "k 3"], across: int,
+    colors: Float[np.ndarray, "k 3"], across: int,
 ) -> Bool[np.ndarray, "a"]:  # fmt: skip
     """One round of `_spread` for the active pixels, in place in `out` and `cost`; says which of them changed."""
     where, seen = place[active], rgb[active]
@@ -235,7 +235,7 @@ def _better(
     for step in (-1, 1, -across, across):
         other = out[where + step]
         try_ = np.flatnonzero((other >= 0) & (other != own))
-        away = np.square(seen[try_] - colours[other[try_]]).sum(1)
+        away = np.square(seen[try_] - colors[other[try_]]).sum(1)
         won = away < least[try_]
         least[try_[won]], own[try_[won]] = away[won], other[try_[won]]
     out[where], cost[active] = own, least
@@ -243,24 +243,24 @@ def _better(
 
 
 def _without_drift(
-    calm: Calm, groups: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "k 3"]
+    denoised: Denoised, groups: Int[np.ndarray, "h w"], colors: Float[np.ndarray, "k 3"]
 ) -> Int[np.ndarray, "h w"]:
-    """Joins groups of like colour that pass into each other smoothly, or that are mingled like noise."""
-    apart = np.linalg.norm(colours[:, None] - colours, axis=-1)
+    """Joins groups of like color that pass into each other smoothly, or that are mingled like noise."""
+    apart = np.linalg.norm(colors[:, None] - colors, axis=-1)
     like = apart < DRIFT
-    area = np.bincount(groups.ravel(), minlength=len(colours))
-    count, away = _meetings(calm, groups, calm.passage, like)
-    smooth = (count > 0) & (away < count * (SMOOTH * apart + 1 + calm.noise))
-    mingled = (count > calm.mingled * np.minimum(area[:, None], area)) & (apart < 3 * calm.width)
+    area = np.bincount(groups.ravel(), minlength=len(colors))
+    count, away = _meetings(denoised, groups, denoised.passage, like)
+    smooth = (count > 0) & (away < count * (SMOOTH * apart + 1 + denoised.noise))
+    mingled = (count > denoised.mingled * np.minimum(area[:, None], area)) & (apart < 3 * denoised.width)
     first, second = np.nonzero(like & (smooth | mingled))
-    return np.asarray(components(len(colours), first, second).astype(np.int16)[groups])
+    return np.asarray(components(len(colors), first, second).astype(np.int16)[groups])
 
 
 def _meetings(
-    calm: Calm, groups: Int[np.ndarray, "h w"], step: int, like: Bool[np.ndarray, "k k"]
+    denoised: Denoised, groups: Int[np.ndarray, "h w"], step: int, like: Bool[np.ndarray, "k k"]
 ) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, "k k"]]:
     """For each two like groups: how many pixels, `step` apart, are of one and of the other, and how far apart their
-    colours are, summed."""
+    colors are, summed."""
     size = len(like)
     met, sums = np.zeros((2, size * size))
     thin = 1 + step // 8  # far apart, one row of several is enough
@@ -269,7 +269,7 @@ def _meetings(
         differ = a != b
         pair = a[differ].astype(np.intp) * size + b[differ]
         close = like.reshape(-1)[pair]
-        away = calm.rgb[one][differ][close].astype(np.float32) - calm.rgb[other][differ][close]
+        away = denoised.rgb[one][differ][close].astype(np.float32) - denoised.rgb[other][differ][close]
         met += np.bincount(pair[close], minlength=size * size)
         sums += np.bincount(pair[close], np.linalg.norm(away, axis=1), minlength=size * size)
     count, total = thin * met.reshape(size, size), thin * sums.reshape(size, size)
@@ -277,14 +277,14 @@ def _meetings(
 
 
 def _without_specks(
-    calm: Calm, groups: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "k 3"]
+    denoised: Denoised, groups: Int[np.ndarray, "h w"], colors: Float[np.ndarray, "k 3"]
 ) -> Int[np.ndarray, "h w"]:
     """Regions that are too small to be things, or all but border (halos), go to their neighbours."""
     parts, group = regions(groups)
     area = np.bincount(parts.ravel(), minlength=len(group))
-    inner = np.bincount(parts[~calm.border], minlength=len(group))
+    inner = np.bincount(parts[~denoised.border], minlength=len(group))
     speck = (area < least_area(groups.shape)) | (inner < INNER * area)
     if not speck.any() or speck.all():
         return groups
     open_ = speck[parts]
-    return _spread(np.where(open_, np.int16(-1), groups), open_, calm, colours)
+    return _spread(np.where(open_, np.int16(-1), groups), open_, denoised, colors)

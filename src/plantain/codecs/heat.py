@@ -13,16 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plantain._shapes import Float, Shaped, UInt8
+from plantain._shapes import Float, Int, Shaped, UInt8
 from plantain.codecs.polyline import levels_of
-from plantain.predictions.boxes import nms
 
 SPOT = 0.14  # of the box's side: standard deviation of its spot
 SMALLEST_SPOT = 0.006  # of the picture's longer side
 RANGE = 128.0  # from the whole side of the picture down to 1/128 of it
 FAINT = 0.04  # heat below which nothing is read
 MOST = 300
-OVERLAP = 0.6  # two boxes that share more than this (IoU) are one thing
 
 
 class Boxes(NamedTuple):
@@ -50,7 +48,7 @@ def encode(boxes: Float[np.ndarray, "n 4"], height: int, width: int) -> UInt8[np
 
 
 def decode(rgb: Shaped[np.ndarray, "h w 3"]) -> Boxes:
-    """The peaks of the heat, with the sizes painted around each; of boxes that overlap by OVERLAP the surer stays."""
+    """The peaks of the heat, strongest first, with the sizes painted around each; one box a spot."""
     picture = levels_of(rgb) / np.float32(255)
     height, width = picture.shape[:2]
     reach = max(1, round(SMALLEST_SPOT * max(height, width)))
@@ -59,11 +57,22 @@ def decode(rgb: Shaped[np.ndarray, "h w 3"]) -> Boxes:
     ys, xs = np.nonzero((heat >= _highest(heat, 2 * reach)) & (heat > FAINT))
     order = np.argsort(-heat[ys, xs], kind="stable")[: 4 * MOST]
     ys, xs = ys[order], xs[order]
-    boxes = np.array([_box(smooth, y, x, reach) for y, x in zip(ys.tolist(), xs.tolist(), strict=True)], np.float32)
-    boxes = boxes.reshape(-1, 4).clip(0, [width, height, width, height])
-    scores = picture[ys, xs, 0]
-    kept = nms(boxes, scores, max_iou=OVERLAP)[:MOST]
-    return Boxes(boxes[kept], scores[kept])
+    found = np.array([_box(smooth, y, x, reach) for y, x in zip(ys.tolist(), xs.tolist(), strict=True)], np.float32)
+    kept = _apart(found.reshape(-1, 4))[:MOST]
+    boxes = found.reshape(-1, 4)[kept].clip(0, [width, height, width, height])
+    return Boxes(boxes, picture[ys[kept], xs[kept], 0])
+
+
+def _apart(boxes: Float[np.ndarray, "n 4"]) -> Int[np.ndarray, "k"]:
+    """The boxes, strongest first, without those whose center lies on the spot of a stronger one."""
+    centers, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    rest, kept = np.arange(len(boxes)), []
+    while len(rest):
+        first, rest = rest[0], rest[1:]
+        kept.append(first)
+        away = np.abs(centers[rest] - centers[first]) / np.maximum(SPOT * sides[first], 1)
+        rest = rest[(away > 1).any(1)]
+    return np.array(kept, int)
 
 
 def _box(smooth: Float[np.ndarray, "h w 3"], y: int, x: int, reach: int) -> tuple[float, float, float, float]:

@@ -1,4 +1,4 @@
-"""The colormaps viridis, plasma and inferno: 256 colours each.
+"""The colormaps viridis, plasma and inferno: 256 colors each.
 
 Source: matplotlib's _cm_listed.py (CC0, by Stefan van der Walt and Nathaniel Smith), rounded to 8 bits.
 """

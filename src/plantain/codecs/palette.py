@@ -1,4 +1,4 @@
-"""Legends: which colours to give, which colour a pixel has, and colours as people write them."""
+"""Legends: which colors to give, which color a pixel has, and colors as people write them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from plantain.errors import UsageError
 
 RGB = tuple[int, int, int]
 COUNT = 64
-CLEAR = 40.0  # no legend colour comes nearer to the background than this, in levels
-NEAR = 32.0  # levels: how far from the asked colour a painter's own may lie
+CLEAR = 40.0  # no legend color comes nearer to the background than this, in levels
+NEAR = 32.0  # levels: how far from the asked color a painter's own may lie
 FARTHEST_SQUARE = 3 * 255**2  # levels from black to white, squared
-CHUNK = 1 << 13  # colours at once: a chunk's keys stay in the cache
+CHUNK = 1 << 13  # colors at once: a chunk's keys stay in the cache
 _CSS = """
 aliceblue f0f8ff, antiquewhite faebd7, aqua 00ffff, aquamarine 7fffd4, azure f0ffff, beige f5f5dc, bisque
 ffe4c4, black 000000, blanchedalmond ffebcd, blue 0000ff, blueviolet 8a2be2, brown a52a2a, burlywood deb887,
@@ -92,7 +92,7 @@ def oklab(rgb: Shaped[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 3"]:
 
 @cache
 def _candidates() -> tuple[np.ndarray, np.ndarray]:
-    """A grid of 1,000 colours and where they lie: RGB and OKLab together, each scaled to about 1 for black to white."""
+    """A grid of 1,000 colors and where they lie: RGB and OKLab together, each scaled to about 1 for black to white."""
     levels = np.array([0, 28, 57, 85, 113, 142, 170, 198, 227, 255])
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
     return grid.astype(np.uint8), _spots(grid)
@@ -103,9 +103,9 @@ def _spots(rgb: np.ndarray) -> np.ndarray:
 
 
 def farthest(count: int, background: RGB, rng: np.random.Generator | None = None) -> UInt8[np.ndarray, "n 3"]:
-    """`count` colours, each far from those before it and from the background, by farthest-point sampling.
+    """`count` colors, each far from those before it and from the background, by farthest-point sampling.
 
-    With `rng` every next colour is drawn from the better part of what is left instead of being the very farthest."""
+    With `rng` every next color is drawn from the better part of what is left instead of being the very farthest."""
     grid, spots = _candidates()
     away = np.linalg.norm(grid - np.array(background, np.float64), axis=1)
     legal = away >= CLEAR + 6
@@ -130,11 +130,11 @@ PALETTE: UInt8[np.ndarray, "64 3"] = farthest(COUNT, (0, 0, 0))
 
 
 def pick(n: int, background: RGB = (0, 0, 0), seed: int | None = None) -> UInt8[np.ndarray, "n 3"]:
-    """`n` (at most 64) well-separated colours, none within 40 levels of the background.
+    """`n` (at most 64) well-separated colors, none within 40 levels of the background.
 
     Without a seed always the same ones, best first; with a seed a random draw."""
     if not 0 <= n <= COUNT:
-        raise UsageError(f"a legend has at most {COUNT} colours, not {n}; ask in groups")
+        raise UsageError(f"a legend has at most {COUNT} colors, not {n}; ask in groups")
     background = (int(background[0]), int(background[1]), int(background[2]))
     if seed is None:
         return PALETTE[:n].copy() if background == (0, 0, 0) else farthest(n, background)
@@ -143,26 +143,26 @@ def pick(n: int, background: RGB = (0, 0, 0), seed: int | None = None) -> UInt8[
 
 
 def nearest(
-    rgb: Shaped[np.ndarray, "h w 3"], colours: Shaped[np.ndarray, "k 3"]
+    rgb: Shaped[np.ndarray, "h w 3"], colors: Shaped[np.ndarray, "k 3"]
 ) -> tuple[Int[np.ndarray, "h w"], Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
-    """For each pixel the nearest colour (int16), how far it is in levels, and the margin to the second nearest, 0..1.
+    """For each pixel the nearest color (int16), how far it is in levels, and the margin to the second nearest, 0..1.
 
-    margin = 1 - nearest / second: 1 on a colour of the legend, 0 half way between two. Of equally near colours the
+    margin = 1 - nearest / second: 1 on a color of the legend, 0 half way between two. Of equally near colors the
     first wins. Exact for uint8 pictures; float pictures are rounded to 8 bits first."""
     picture = cells.bytes_of(rgb)
-    legend = np.asarray(colours, np.uint8).reshape(-1, 3)
+    legend = np.asarray(colors, np.uint8).reshape(-1, 3)
     shape = picture.shape[:2]
-    ids, off, margin = cells.by_colour(picture.reshape(-1, 3), lambda seen: solve(seen, legend))
-    return ids.reshape(shape), off.reshape(shape), margin.reshape(shape)
+    ids, distance, margin = cells.by_color(picture.reshape(-1, 3), lambda seen: solve(seen, legend))
+    return ids.reshape(shape), distance.reshape(shape), margin.reshape(shape)
 
 
 def solve(
     seen: UInt8[np.ndarray, "n 3"], legend: UInt8[np.ndarray, "k 3"]
 ) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
-    """`nearest` for a list of colours: the least of the keys (squared distance) * room + (which colour).
+    """`nearest` for a list of colors: the least of the keys (squared distance) * room + (which color).
 
     The distance is |c|^2 - 2 c.p + |p|^2, a matrix product, from the middle of the cube so that all keys are whole
-    numbers below 2^24, exact in float32 (in float64 for more than 64 colours)."""
+    numbers below 2^24, exact in float32 (in float64 for more than 64 colors)."""
     bits = max(6, (len(legend) - 1).bit_length())
     room, kind = 1 << bits, np.float32 if bits == 6 else np.float64
     at = legend.astype(kind) - 128
@@ -180,21 +180,21 @@ def solve(
         ids[part], first[part] = which, least >> bits
         keys[which, np.arange(len(which))] = room * FARTHEST_SQUARE  # with `own` added at least the farthest there is
         second[part] = (keys.min(0) + own).astype(np.int64) >> bits
-    off = np.sqrt(first, dtype=np.float32)
-    margin = 1 - off / np.maximum(np.sqrt(np.minimum(second, FARTHEST_SQUARE), dtype=np.float32), np.float32(1e-6))
-    return ids, off, margin
+    distance = np.sqrt(first, dtype=np.float32)
+    margin = 1 - distance / np.maximum(np.sqrt(np.minimum(second, FARTHEST_SQUARE), dtype=np.float32), np.float32(1e-6))
+    return ids, distance, margin
 
 
-def refine(rgb: Shaped[np.ndarray, "h w 3"], colours: Shaped[np.ndarray, "k 3"]) -> UInt8[np.ndarray, "k 3"]:
-    """The painting's own colours: for each asked one the median of the pixels near it (within 32 levels and nearest to
-    it), where they are at least 0.1 % of the picture; else the asked one. Generators paint near colours, not exact.
+def refine(rgb: Shaped[np.ndarray, "h w 3"], colors: Shaped[np.ndarray, "k 3"]) -> UInt8[np.ndarray, "k 3"]:
+    """The painting's own colors: for each asked one the median of the pixels near it (within 32 levels and nearest to
+    it), where they are at least 0.1 % of the picture; else the asked one. Generators paint near colors, not exact.
 
     The median of an even count is the mean of the two middle ones, rounded to even."""
     picture = cells.bytes_of(rgb).reshape(-1, 3)
-    asked = np.asarray(colours, np.uint8).reshape(-1, 3)
+    asked = np.asarray(colors, np.uint8).reshape(-1, 3)
     seen, count = _counted(picture)
-    ids, off, _ = solve(seen, asked)
-    near = off < NEAR
+    ids, distance, _ = solve(seen, asked)
+    near = distance < NEAR
     ids, seen, count = ids[near].astype(np.intp), seen[near], count[near]
     totals = np.bincount(ids, count, minlength=len(asked))
     medians = np.stack([_medians(ids, seen[:, c], count, len(asked)) for c in range(3)], -1)
@@ -202,12 +202,12 @@ def refine(rgb: Shaped[np.ndarray, "h w 3"], colours: Shaped[np.ndarray, "k 3"])
 
 
 def _counted(flat: UInt8[np.ndarray, "n 3"]) -> tuple[UInt8[np.ndarray, "m 3"], Int[np.ndarray, "m"]]:
-    """The colours of a picture and how often each occurs."""
+    """The colors of a picture and how often each occurs."""
     numbers = cells.number(flat)
     found = cells.occurring(numbers)
     if len(found) * cells.PER_CELL >= len(flat):
         return flat, np.ones(len(flat), np.intp)
-    return cells.colours(found), np.bincount(cells.places(numbers, found), minlength=len(found) * cells.PER_CELL)
+    return cells.colors(found), np.bincount(cells.places(numbers, found), minlength=len(found) * cells.PER_CELL)
 
 
 def _medians(
@@ -228,7 +228,7 @@ def hex_of(rgb: Shaped[np.ndarray, "3"] | RGB) -> str:
 
 
 def name_of(rgb: RGB) -> str | None:
-    """The CSS name of exactly this colour, if it has one.
+    """The CSS name of exactly this color, if it has one.
 
     >>> name_of((255, 255, 0)), name_of((1, 2, 3))
     ('yellow', None)
@@ -237,10 +237,10 @@ def name_of(rgb: RGB) -> str | None:
     return next((name for name, value in NAMES.items() if value == wanted), None)
 
 
-def read_colour(text: str) -> RGB:
-    """A colour as people and prompts write it: a name, hex, <r, g, b>, RGB(r, g, b), (r, g, b), [r, g, b].
+def read_color(text: str) -> RGB:
+    """A color as people and prompts write it: a name, hex, <r, g, b>, RGB(r, g, b), (r, g, b), [r, g, b].
 
-    >>> read_colour("<255, 255, 0>"), read_colour("#40FFC"), read_colour("Light Purple"), read_colour("white color")
+    >>> read_color("<255, 255, 0>"), read_color("#40FFC"), read_color("Light Purple"), read_color("white color")
     ((255, 255, 0), (64, 255, 192), (198, 140, 198), (255, 255, 255))
     """
     plain = text.strip().strip("\"'").lower()
@@ -249,7 +249,7 @@ def read_colour(text: str) -> RGB:
     if triple := re.search(r"(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})", plain):
         r, g, b = (int(v) for v in triple.groups())
         if max(r, g, b) > 255:
-            raise UsageError(f"colour {text!r} has a value above 255; give three numbers 0..255")
+            raise UsageError(f"color {text!r} has a value above 255; give three numbers 0..255")
         return r, g, b
     words = [w for w in re.findall(r"[a-z]+", plain) if w not in ("color", "colour", "solid", "the", "a", "an")]
     return _named(words, text)
@@ -269,7 +269,7 @@ def _named(words: list[str], text: str) -> RGB:
         return _TOLERANT[joined]
     base = next((w for w in reversed(words) if w in NAMES or w in _TOLERANT), None)
     if base is None:
-        raise UsageError(f"cannot read the colour {text!r}; give a name, #rrggbb or (r, g, b)")
+        raise UsageError(f"cannot read the color {text!r}; give a name, #rrggbb or (r, g, b)")
     rgb = NAMES.get(base) or _TOLERANT[base]
     shift = sum(_TONES.get(w, 0.0) for w in words)
     return _toned(rgb, shift)

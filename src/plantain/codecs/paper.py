@@ -1,7 +1,7 @@
 """The instance decoder of Vision Banana (arXiv 2604.20329 v3, appendix A), step by step: code blobs-vb/1, the baseline.
 
 Its five steps are named below. Where the text leaves a choice, ours: seeds in reading order; "16-connectivity" is the 8
-neighbours and the 8 knight's moves; merging starts again after each merge, with the merged colour and box.
+neighbours and the 8 knight's moves; merging starts again after each merge, with the merged color and box.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ _STEPS = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if 0 < y * y + x * 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Pixels (places in the flattened picture), their mean colour, and left, top, right, bottom."""
+    """Pixels (places in the flattened picture), their mean color, and left, top, right, bottom."""
 
     pixels: Int[np.ndarray, "n"]
-    colour: Float[np.ndarray, "3"]
+    color: Float[np.ndarray, "3"]
     box: Int[np.ndarray, "4"]
 
 
 def decode_paper(rgb: Shaped[np.ndarray, "h w 3"], background: RGB = (0, 0, 0)) -> Found:
-    """Things told apart by colour, in reading order. The paper has no scores: all are 1.
+    """Things told apart by color, in reading order. The paper has no scores: all are 1.
 
-    Takes from 0.2 s for flat colours to many seconds for noise, a megapixel."""
+    Takes from 0.2 s for flat colors to many seconds for noise, a megapixel."""
     picture = bytes_of(rgb)
     height, width = picture.shape[:2]
     parts = []
     for pixels in _floods(picture, background):  # steps 1 and 2
         if len(pixels) >= SMALLEST * height * width and _survives_erosion(pixels, width):  # steps 3 and 4
             ys, xs = np.divmod(pixels, width)
-            colour = picture.reshape(-1, 3)[pixels].mean(0, dtype=np.float64)
-            parts.append(_Part(pixels, colour, np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])))
+            color = picture.reshape(-1, 3)[pixels].mean(0, dtype=np.float64)
+            parts.append(_Part(pixels, color, np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])))
     return _found(_merged(parts)[:MOST], height, width)  # step 5
 
 
 def _floods(picture: np.ndarray, background: RGB) -> Iterator[Int[np.ndarray, "n"]]:
-    """Each component of step 2: all pixels that are reached from a seed over free pixels of about the seed's colour."""
+    """Each component of step 2: all pixels that are reached from a seed over free pixels of about the seed's color."""
     height, width = picture.shape[:2]
     across = width + 4
     levels = np.zeros((height + 4, across, 3), np.int32)
@@ -96,28 +96,28 @@ def _eroded(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h-2 w"]:
 
 
 def _merged(parts: list[_Part]) -> list[_Part]:
-    """Step 5: parts of like mean colour become one where the joint box has at most 5 times the area of both boxes."""
+    """Step 5: parts of like mean color become one where the joint box has at most 5 times the area of both boxes."""
     parts = list(parts)
-    colours = np.array([part.colour for part in parts]).reshape(-1, 3)
+    colors = np.array([part.color for part in parts]).reshape(-1, 3)
     boxes = np.array([part.box for part in parts], np.int64).reshape(-1, 4)
-    alike = np.triu([_alike(colours[k], boxes[k], colours, boxes) for k in range(len(parts))], 1)
+    alike = np.triu([_alike(colors[k], boxes[k], colors, boxes) for k in range(len(parts))], 1)
     gone = np.zeros(len(parts), bool)
     while alike.any():
         a, b = divmod(int(alike.argmax()), len(parts))
         parts[a] = _joined(parts[a], parts[b])
-        colours[a], boxes[a], gone[b] = parts[a].colour, parts[a].box, True
-        fresh = _alike(colours[a], boxes[a], colours, boxes) & ~gone
+        colors[a], boxes[a], gone[b] = parts[a].color, parts[a].box, True
+        fresh = _alike(colors[a], boxes[a], colors, boxes) & ~gone
         alike[a, a + 1 :], alike[:a, a] = fresh[a + 1 :], fresh[:a] & ~gone[:a]
         alike[b], alike[:, b] = False, False
     return [part for part, left in zip(parts, gone, strict=True) if not left]
 
 
 def _alike(
-    colour: Float[np.ndarray, "3"], box: Int[np.ndarray, "4"], colours: Float[np.ndarray, "n 3"],
+    color: Float[np.ndarray, "3"], box: Int[np.ndarray, "4"], colors: Float[np.ndarray, "n 3"],
     boxes: Int[np.ndarray, "n 4"],
 ) -> Bool[np.ndarray, "n"]:  # fmt: skip
     """Which of many parts merge with one."""
-    near = np.square(colours - colour).sum(1) <= TAU**2
+    near = np.square(colors - color).sum(1) <= TAU**2
     joint = np.concatenate([np.minimum(boxes[:, :2], box[:2]), np.maximum(boxes[:, 2:], box[2:])], 1)
     return np.asarray(near & (_area(joint) <= GAMMA * (_area(boxes) + _area(box))))
 
@@ -127,14 +127,14 @@ def _area(boxes: Int[np.ndarray, "*n 4"]) -> Int[np.ndarray, "*n"]:
 
 
 def _joined(a: _Part, b: _Part) -> _Part:
-    colour = np.average([a.colour, b.colour], axis=0, weights=[len(a.pixels), len(b.pixels)])
+    color = np.average([a.color, b.color], axis=0, weights=[len(a.pixels), len(b.pixels)])
     low, high = np.minimum(a.box, b.box), np.maximum(a.box, b.box)
-    return _Part(np.concatenate([a.pixels, b.pixels]), colour, np.append(low[:2], high[2:]))
+    return _Part(np.concatenate([a.pixels, b.pixels]), color, np.append(low[:2], high[2:]))
 
 
 def _found(parts: list[_Part], height: int, width: int) -> Found:
     masks = np.zeros((len(parts), height * width), bool)
     for mask, part in zip(masks, parts, strict=True):
         mask[part.pixels] = True
-    colours = np.array([part.colour for part in parts], np.float32).reshape(-1, 3)
-    return Found(masks.reshape(-1, height, width), colours, np.ones(len(parts), np.float32))
+    colors = np.array([part.color for part in parts], np.float32).reshape(-1, 3)
+    return Found(masks.reshape(-1, height, width), colors, np.ones(len(parts), np.float32))

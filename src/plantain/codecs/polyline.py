@@ -6,10 +6,10 @@ Three kinds of curve, each with its own short cut for 8-bit pictures; all give w
 - walks along edges of the RGB cube: on an edge two channels rest at 0 or 255 and the third is the position, so the
   squared distance is the sum of two squares, and min over the edges of (squared distance, edge, position), packed into
   one integer, says everything at once;
-- any other polyline (colormaps): by the cells of 4 x 4 x 4 colours that occur, with the few segments that can be
+- any other polyline (colormaps): by the cells of 4 x 4 x 4 colors that occur, with the few segments that can be
   nearest somewhere in the cell.
 
-`fall` turns positions 0..1 on the curve into values; where there are few positions it is asked once for each.
+`from_position` turns positions 0..1 on the curve into values; where there are few positions it is asked once for each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from plantain._shapes import Float, Int, Shaped, UInt8
 from plantain.codecs import cells
 
-Fall = Callable[[np.ndarray], np.ndarray]
+FromPosition = Callable[[np.ndarray], np.ndarray]
 Read = tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]  # values, and distances in levels
 FLOAT_CHUNK = 1 << 11
 BLACK_TO_WHITE = [[0, 0, 0], [255, 255, 255]]
@@ -37,44 +37,44 @@ def levels_of(rgb: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
 
 def read(
-    rgb: Shaped[np.ndarray, "h w 3"], points: UInt8[np.ndarray, "m 3"], fall: Fall
+    rgb: Shaped[np.ndarray, "h w 3"], points: UInt8[np.ndarray, "m 3"], from_position: FromPosition
 ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
     """The value at the nearest point of the polyline through `points`, and the distance to it in levels."""
     picture = np.asarray(rgb)
     eight = picture.dtype == np.uint8
     flat = np.ascontiguousarray(picture if eight else levels_of(picture)).reshape(-1, 3)
     if points.tolist() in (BLACK_TO_WHITE, BLACK_TO_WHITE[::-1]):
-        values, off = _gray(flat, bool(points[0, 0]), fall)
+        values, distance = _gray(flat, bool(points[0, 0]), from_position)
     elif _is_walk(points):
-        values, off = (_walk_bytes if eight else _walk_floats)(flat, _edges(points), fall)
+        values, distance = (_walk_bytes if eight else _walk_floats)(flat, _edges(points), from_position)
     else:
         line = _line(points)
-        place, off = (_line_bytes if eight else _line_floats)(flat, line)
-        values = np.asarray(fall(place), np.float32)
-    return values.reshape(picture.shape[:2]), off.reshape(picture.shape[:2])
+        place, distance = (_line_bytes if eight else _line_floats)(flat, line)
+        values = np.asarray(from_position(place), np.float32)
+    return values.reshape(picture.shape[:2]), distance.reshape(picture.shape[:2])
 
 
 # ---- gray scales
 
 
-def _gray(flat: Shaped[np.ndarray, "n 3"], falling: bool, fall: Fall) -> Read:
+def _gray(flat: Shaped[np.ndarray, "n 3"], falling: bool, from_position: FromPosition) -> Read:
     """Black to white, or (falling) white to black."""
     if flat.dtype != np.uint8:
         gray = flat.mean(1, dtype=np.float32)
         place = gray / np.float32(255)
-        off = np.sqrt(np.square(flat - gray[:, None]).sum(1))
-        return np.asarray(fall(1 - place if falling else place), np.float32), off
+        distance = np.sqrt(np.square(flat - gray[:, None]).sum(1))
+        return np.asarray(from_position(1 - place if falling else place), np.float32), distance
     sums = np.arange(766) / 765
-    table = np.asarray(fall(1 - sums if falling else sums), np.float32)
-    values, off = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)
+    table = np.asarray(from_position(1 - sums if falling else sums), np.float32)
+    values, distance = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)
     for start in range(0, len(flat), cells.CHUNK):
         part = slice(start, start + cells.CHUNK)
         r, g, b = (flat[part, c].astype(np.int32) for c in range(3))
         total = r + g + b
         np.take(table, total, out=values[part], mode="clip")
-        np.sqrt((r * r + g * g + b * b) * 3 - total * total, out=off[part], casting="unsafe", dtype=np.float32)
-    off *= np.float32(3**-0.5)
-    return values, off
+        np.sqrt((r * r + g * g + b * b) * 3 - total * total, out=distance[part], casting="unsafe", dtype=np.float32)
+    distance *= np.float32(3**-0.5)
+    return values, distance
 
 
 # ---- walks along edges of the cube
@@ -105,10 +105,10 @@ def _edges(points: UInt8[np.ndarray, "m 3"]) -> list[_Edge]:
     return out
 
 
-def _walk_bytes(flat: UInt8[np.ndarray, "n 3"], edges: list[_Edge], fall: Fall) -> Read:
+def _walk_bytes(flat: UInt8[np.ndarray, "n 3"], edges: list[_Edge], from_position: FromPosition) -> Read:
     """As the module says: 17 bits of squared distance, 3 of the edge, 8 of the moving channel make one key."""
-    table = np.asarray(fall(_walk_places(edges)), np.float32).reshape(-1)
-    values, off = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)
+    table = np.asarray(from_position(_walk_places(edges)), np.float32).reshape(-1)
+    values, distance = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)
     for start in range(0, len(flat), cells.CHUNK):
         part = slice(start, start + cells.CHUNK)
         channels = [flat[part, c].astype(np.uint32) for c in range(3)]
@@ -122,8 +122,8 @@ def _walk_bytes(flat: UInt8[np.ndarray, "n 3"], edges: list[_Edge], fall: Fall) 
             here += np.uint32(k << 8)
             np.minimum(key, here, out=key)
         np.take(table, key & 0x7FF, out=values[part], mode="clip")
-        np.sqrt(key >> 11, out=off[part], casting="unsafe", dtype=np.float32)
-    return values, off
+        np.sqrt(key >> 11, out=distance[part], casting="unsafe", dtype=np.float32)
+    return values, distance
 
 
 def _walk_places(edges: list[_Edge]) -> Float[np.ndarray, "e 256"]:
@@ -132,8 +132,8 @@ def _walk_places(edges: list[_Edge]) -> Float[np.ndarray, "e 256"]:
     return np.stack([k + (1 - share if e.falling else share) for k, e in enumerate(edges)]) / len(edges)
 
 
-def _walk_floats(flat: Float[np.ndarray, "n 3"], edges: list[_Edge], fall: Fall) -> Read:
-    place, off = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)
+def _walk_floats(flat: Float[np.ndarray, "n 3"], edges: list[_Edge], from_position: FromPosition) -> Read:
+    place, distance = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)
     for start in range(0, len(flat), cells.CHUNK):
         part = slice(start, start + cells.CHUNK)
         channels = [np.ascontiguousarray(flat[part, c]) for c in range(3)]
@@ -141,13 +141,13 @@ def _walk_floats(flat: Float[np.ndarray, "n 3"], edges: list[_Edge], fall: Fall)
         best, here = np.full(len(channels[0]), np.inf, np.float32), place[part]
         for k, edge in enumerate(edges):
             (a, high_a), (b, high_b) = edge.resting
-            distance = squares[a][high_a] + squares[b][high_b]
+            squared = squares[a][high_a] + squares[b][high_b]
             share = channels[edge.moving] * np.float32(1 / 255)
-            better = distance < best
+            better = squared < best
             np.copyto(here, k + (1 - share if edge.falling else share), where=better)
-            np.minimum(best, distance, out=best)
-        np.sqrt(best, out=off[part])
-    return np.asarray(fall(place / np.float32(len(edges))), np.float32), off
+            np.minimum(best, squared, out=best)
+        np.sqrt(best, out=distance[part])
+    return np.asarray(from_position(place / np.float32(len(edges))), np.float32), distance
 
 
 # ---- any polyline
@@ -158,7 +158,7 @@ class _Line:
     """A polyline without segments of length zero: its corners; each segment's direction, squared length, and position
     0..1 on the curve of its two ends; each corner's own position.
 
-    Neighbouring colours of a colormap may round to the same levels. Such a run is one corner, and what lies on it has
+    Neighbouring colors of a colormap may round to the same levels. Such a run is one corner, and what lies on it has
     the position of the run's middle (at the curve's ends, of the end)."""
 
     corner: Float[np.ndarray, "v 3"]
@@ -191,19 +191,19 @@ def _along(
 
 def _line_floats(levels: Float[np.ndarray, "n 3"], line: _Line) -> Read:
     """Every segment against every pixel; in float64, because squares of near distances cancel."""
-    place, off = np.empty(len(levels), np.float32), np.empty(len(levels), np.float32)
+    place, distance = np.empty(len(levels), np.float32), np.empty(len(levels), np.float32)
     corner, step = line.corner[:-1].astype(np.float64), line.step.astype(np.float64)
     for start in range(0, len(levels), FLOAT_CHUNK):
         part = levels[start : start + FLOAT_CHUNK].astype(np.float64)
         along = part @ step.T - (corner * step).sum(1)
         share = np.clip(along / line.square, 0, 1)
-        distance = np.square(corner).sum(1) - 2 * (part @ corner.T) + share * (share * line.square - 2 * along)
-        segment = distance.argmin(1)
+        squared = np.square(corner).sum(1) - 2 * (part @ corner.T) + share * (share * line.square - 2 * along)
+        segment = squared.argmin(1)
         chosen = share[np.arange(len(part)), segment]
         nearest = corner[segment] + chosen[:, None] * step[segment]
         place[start : start + FLOAT_CHUNK] = _along(line, segment, chosen)
-        off[start : start + FLOAT_CHUNK] = np.sqrt(np.square(part - nearest).sum(1))
-    return place, off
+        distance[start : start + FLOAT_CHUNK] = np.sqrt(np.square(part - nearest).sum(1))
+    return place, distance
 
 
 def _line_bytes(flat: UInt8[np.ndarray, "n 3"], line: _Line) -> Read:
@@ -212,30 +212,30 @@ def _line_bytes(flat: UInt8[np.ndarray, "n 3"], line: _Line) -> Read:
     if len(found) * 8 > len(flat):  # few pixels a cell: not worth it
         return _line_floats(flat.astype(np.float32), line)
     where = cells.places(numbers, found)
-    place, off = _line_cells(found, line)
-    return np.take(place, where, mode="clip"), np.take(off, where, mode="clip")
+    place, distance = _line_cells(found, line)
+    return np.take(place, where, mode="clip"), np.take(distance, where, mode="clip")
 
 
 CELL_CHUNK = 512
 
 
 def _line_cells(found: Int[np.ndarray, "m"], line: _Line) -> Read:
-    """Position and distance of every colour of the cells."""
+    """Position and distance of every color of the cells."""
     place = np.empty((len(found), cells.PER_CELL), np.float32)
-    off = np.empty_like(place)
+    distance = np.empty_like(place)
     spread = np.abs(line.corner[:, None] - line.corner).sum(-1)
     longest = np.maximum(np.append(line.square, 0), np.append(0, line.square))  # squared, of a corner's two segments
     for start in range(0, len(found), CELL_CHUNK):
         lowest = cells.corners(found[start : start + CELL_CHUNK]).astype(np.float32)
         near = _candidates(lowest + (cells.SIDE - 1) / 2, line, spread, longest)
-        place[start : start + CELL_CHUNK], off[start : start + CELL_CHUNK] = _best_of(lowest, near, line)
-    return place.reshape(-1), off.reshape(-1)
+        place[start : start + CELL_CHUNK], distance[start : start + CELL_CHUNK] = _best_of(lowest, near, line)
+    return place.reshape(-1), distance.reshape(-1)
 
 
 def _candidates(
     middle: Float[np.ndarray, "m 3"], line: _Line, spread: Float[np.ndarray, "v v"], longest: Float[np.ndarray, "v"]
 ) -> np.ndarray:
-    """Which segments (m, s) can be nearest to some colour of each cell, given the cells' middles.
+    """Which segments (m, s) can be nearest to some color of each cell, given the cells' middles.
 
     |x - v|^2 - |x - u|^2 is linear in x: over a cell (1.5 levels to each side of its middle) it changes by at most
     3 |v - u|_1. The nearest point lies on a segment of length l, so one of that segment's corners is at most l^2 / 4
@@ -251,7 +251,7 @@ def _candidates(
 def _best_of(
     lowest: Float[np.ndarray, "m 3"], near: np.ndarray, line: _Line
 ) -> tuple[Float[np.ndarray, "m 64"], Float[np.ndarray, "m 64"]]:
-    """The nearest of each cell's candidates for each of its colours: cells with many candidates first, so that the
+    """The nearest of each cell's candidates for each of its colors: cells with many candidates first, so that the
     k-th candidates are those of the first few cells."""
     count = near.sum(1)
     order = np.argsort(-count, kind="stable")
@@ -268,12 +268,12 @@ def _best_of(
         away = lowest[:many] - line.corner[segment]
         along = step @ inside + (away * step).sum(1, keepdims=True)
         share = np.clip(along / square, 0, 1)
-        distance = 2 * (away @ inside) + np.square(away).sum(1, keepdims=True) + np.square(inside).sum(0)
-        distance += share * (share * square - 2 * along)
-        better = distance < best[:many]
+        squared = 2 * (away @ inside) + np.square(away).sum(1, keepdims=True) + np.square(inside).sum(0)
+        squared += share * (share * square - 2 * along)
+        better = squared < best[:many]
         np.copyto(chosen[:many], segment[:, None], where=better)
         np.copyto(place[:many], share, where=better)
-        np.copyto(best[:many], distance, where=better)
+        np.copyto(best[:many], squared, where=better)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     return _along(line, chosen, place)[back], np.sqrt(np.maximum(best, 0))[back]

@@ -1,4 +1,4 @@
-"""Unit vectors as colours, in the two usual conventions.
+"""Unit vectors as colors, in the two usual conventions.
 
 `vb` (id normals-vb/1): R = (1 - x) / 2, G = (1 + y) / 2, B = (1 + z) / 2, as Vision Banana paints (arXiv 2604.20329
 v3); `gl` (id normals-gl/1): R = (1 + x) / 2, the OpenGL habit of most others. In both +x is right, +y up, +z to the
@@ -24,12 +24,12 @@ def _signs(convention: str) -> np.ndarray:
 
 
 def encode_float(xyz: Shaped[np.ndarray, "h w 3"], convention: str = "vb") -> Float[np.ndarray, "h w 3"]:
-    """The colours of unit normals, 0..1."""
+    """The colors of unit normals, 0..1."""
     return np.asarray((np.asarray(xyz, np.float32) * _signs(convention) + 1) / 2, np.float32)
 
 
 def encode(xyz: Shaped[np.ndarray, "h w 3"], convention: str = "vb") -> UInt8[np.ndarray, "h w 3"]:
-    """The colours of unit normals, 0..255.
+    """The colors of unit normals, 0..255.
 
     >>> encode(np.array([[[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]]]))  # to the viewer: light blue; facing left: pinkish red
     array([[[128, 128, 255],

@@ -1,4 +1,4 @@
-"""Masks in flat colours, and what a decoder finds: things with masks, colours and scores."""
+"""Masks in flat colors, and what a decoder finds: things with masks, colors and scores."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MOST = 256  # things in one painting: more are noise, and their masks fill the m
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Things in a painting, surest first: their masks, their colours (levels) and scores 0..1."""
+    """Things in a painting, surest first: their masks, their colors (levels) and scores 0..1."""
 
     masks: Bool[np.ndarray, "n h w"]
-    colours: Float[np.ndarray, "n 3"]
+    colors: Float[np.ndarray, "n 3"]
     scores: Float[np.ndarray, "n"]
 
 
@@ -27,13 +27,13 @@ def least_area(shape: tuple[int, ...]) -> float:
     return max(1.0, SMALLEST * shape[0] * shape[1])
 
 
-def surest(owner: Int[np.ndarray, "h w"], colours: Float[np.ndarray, "n 3"], scores: Float[np.ndarray, "n"]) -> Found:
+def by_score(owner: Int[np.ndarray, "h w"], colors: Float[np.ndarray, "n 3"], scores: Float[np.ndarray, "n"]) -> Found:
     """Things by falling score, at most MOST; `owner` holds each pixel's thing, or -1."""
     order = np.argsort(-scores, kind="stable")[:MOST]
     masks = np.empty((len(order), *owner.shape), bool)
     for mask, k in zip(masks, order, strict=True):
         np.equal(owner, owner.dtype.type(k), out=mask)
-    return Found(masks, colours[order].astype(np.float32), scores[order].astype(np.float32))
+    return Found(masks, colors[order].astype(np.float32), scores[order].astype(np.float32))
 
 
 def pixel_boxes(
@@ -50,10 +50,10 @@ def pixel_boxes(
 
 
 def encode(
-    masks: Bool[np.ndarray, "n h w"], colours: Shaped[np.ndarray, "n 3"], background: RGB = (0, 0, 0)
+    masks: Bool[np.ndarray, "n h w"], colors: Shaped[np.ndarray, "n 3"], background: RGB = (0, 0, 0)
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Each mask in its colour, later ones on top."""
+    """Each mask in its color, later ones on top."""
     rgb = np.full((*masks.shape[1:], 3), background, np.uint8)
-    for mask, colour in zip(masks, colours, strict=True):
-        rgb[mask] = colour
+    for mask, color in zip(masks, colors, strict=True):
+        rgb[mask] = color
     return rgb

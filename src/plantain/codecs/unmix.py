@@ -1,6 +1,6 @@
 """Legend unmixing: class probabilities from paintings of one photo under several legends.
 
-A generator trained with squared error paints the mean of what it believes, E[colour] = sum_k p_k colour_k. With K
+A generator trained with squared error paints the mean of what it believes, E[color] = sum_k p_k color_k. With K
 classes and N paintings under different legends every pixel gives 3 N linear equations for p on the simplex; about
 (K - 1) / 3 paintings suffice in principle. Solved by accelerated projected gradient, all pixels at once.
 """
@@ -20,7 +20,7 @@ CHUNK = 1 << 16  # pixels at once: bounds the memory
 def legends(
     classes: int, passes: int, background: palette.RGB = (0, 0, 0), seed: int = 0
 ) -> UInt8[np.ndarray, "n k 3"]:
-    """`passes` legends of `classes` colours that unmix well together (with the background as one more class).
+    """`passes` legends of `classes` colors that unmix well together (with the background as one more class).
 
     Each next legend is the best of a few random ones: it leaves the smallest mean variance of the probabilities,
     trace((A'A + eps)^-1)."""
@@ -39,14 +39,14 @@ def legends(
 
 
 def unmix(
-    paintings: Shaped[np.ndarray, "n h w 3"], colours: Shaped[np.ndarray, "n k 3"], rounds: int = ROUNDS
+    paintings: Shaped[np.ndarray, "n h w 3"], colors: Shaped[np.ndarray, "n k 3"], rounds: int = ROUNDS
 ) -> Float[np.ndarray, "h w k"]:
     """Class probabilities (they sum to 1) from `n` paintings, each under its own legend of the same `k` classes.
 
-    Paintings are uint8 (0..255) or float (0..1); colours are levels 0..255."""
+    Paintings are uint8 (0..255) or float (0..1); colors are levels 0..255."""
     count, height, width, _ = paintings.shape
     scale = 255.0 if paintings.dtype == np.uint8 else 1.0
-    matrix = (np.asarray(colours, np.float32) / 255).transpose(0, 2, 1).reshape(3 * count, -1)
+    matrix = (np.asarray(colors, np.float32) / 255).transpose(0, 2, 1).reshape(3 * count, -1)
     seen = np.moveaxis(paintings, 0, 2).reshape(height * width, 3 * count)
     out = np.empty((height * width, matrix.shape[1]), np.float32)
     for start in range(0, len(seen), CHUNK):

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from plantain.data.base import Example
+from plantain.data.coco_masks import decode_rle, fill_polygons
 from plantain.data.planes import normals_from_depth
-from plantain.errors import PhotoError, UnknownName
+from plantain.errors import PhotoError, TruthError, UnknownName
+from plantain.files import read_text
+from plantain.imaging.photo import open_picture
 from plantain.predictions.boxes import boxes_around
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals
 from plantain.vocabularies import VOC_21
@@ -28,12 +30,22 @@ NYU_FRAME = (5, 6, 6, 7)  # left, top, right, bottom pixels of the white frame, 
 
 
 def png(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
+    """The numbers in a picture as they are stored; PhotoError where it cannot be read."""
+    with open_picture(path) as image:
         return np.asarray(image)
 
 
+def sixteen_bits(path: Path, unit: float) -> np.ndarray:
+    """The numbers in a depth PNG, `unit` steps a meter; TruthError for color and for 8 bits, which hold no depth."""
+    raw = png(path)
+    if raw.ndim != 2 or raw.dtype.itemsize < 2:
+        kind = f"{raw.shape[-1]} channels" if raw.ndim > 2 else "1 bit" if raw.dtype == bool else "8 bits"
+        raise TruthError(f"{path} has {kind}; depth wants 16 bits and one channel, meters x {unit:g}, 0 = unknown")
+    return raw
+
+
 def _index(folder: Path, split: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    index = json.loads((folder / "index.json").read_text())
+    index = json.loads(read_text(folder / "index.json"))
     return index["meta"], [row for row in index["images"] if row["split"] == split]
 
 
@@ -42,7 +54,7 @@ def _sure(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def depth(path: Path, unit: float) -> Depth:
-    raw = png(path).astype(np.float32) / unit
+    raw = sixteen_bits(path, unit).astype(np.float32) / unit
     return Depth(values=raw, valid=raw > 0, confidence=_sure(raw.shape))
 
 
@@ -75,46 +87,6 @@ def labels(path: Path, classes: tuple[str, ...], ignore: int | None, table: np.n
 def mask(path: Path, name: str, threshold: float = 0.0) -> Alpha:
     on = png(path).astype(np.float32) > threshold
     return Alpha(alpha=on[None].astype(np.float32), names=(name,), confidence=_sure(on.shape))
-
-
-def polygon_masks(things: list[list[list[float]]], width: int, height: int) -> np.ndarray:
-    """Fills each thing's polygons (lists x, y, x, y, ...): bool n h w."""
-    out = np.zeros((len(things), height, width), bool)
-    for place, polygons in enumerate(things):
-        canvas = Image.new("1", (width, height))
-        for polygon in polygons:
-            if len(polygon) >= 6:
-                ImageDraw.Draw(canvas).polygon(polygon, fill=1)
-        out[place] = np.asarray(canvas)
-    return out
-
-
-def rle_mask(rle: dict[str, Any]) -> np.ndarray:
-    """Decodes COCO run lengths, compressed or not (column order). Source: pycocotools maskApi.c, rleFrString."""
-    height, width = rle["size"]
-    counts = rle["counts"]
-    if isinstance(counts, str):
-        counts = _counts(counts)
-    ends = np.cumsum(counts)
-    flat = np.zeros(height * width, bool)
-    for start, end in zip(ends[::2], ends[1::2], strict=False):
-        flat[start:end] = True
-    return flat.reshape(width, height).T
-
-
-def _counts(text: str) -> list[int]:
-    counts: list[int] = []
-    value = shift = 0
-    for letter in text:
-        code = ord(letter) - 48
-        value |= (code & 31) << shift
-        shift += 5
-        if not code & 32:
-            if code & 16:
-                value -= 1 << shift
-            counts.append(value + counts[-2] if len(counts) > 2 else value)
-            value = shift = 0
-    return counts
 
 
 def _instances(masks: np.ndarray, classes: list[str]) -> Instances:
@@ -154,7 +126,7 @@ def annotated(path: Path, annotators: int) -> np.ndarray:
 
 def read_nyu(root: Path, split: str) -> Iterator[Example]:
     folder = root / "nyu" / split
-    meta = json.loads((root / "nyu" / "meta.json").read_text())
+    meta = json.loads(read_text(root / "nyu" / "meta.json"))
     to13 = np.array(meta["map40to13"])
     names13, names40 = tuple(meta["names13"]), tuple(meta["names40"])
     for photo in sorted((folder / "images").glob("*.jpg")):
@@ -170,7 +142,7 @@ def read_nyu(root: Path, split: str) -> Iterator[Example]:
 
 def read_camvid(root: Path, split: str) -> Iterator[Example]:
     folder = root / "camvid" / split
-    names = [n.lower() for n in json.loads((root / "camvid" / "classes.json").read_text())["names"]]
+    names = [n.lower() for n in json.loads(read_text(root / "camvid" / "classes.json"))["names"]]
     classes = tuple({"signsymbol": "traffic sign", "column_pole": "pole"}.get(n, n) for n in names)
     for photo in sorted((folder / "images").glob("*.jpg")):
         truth = partial(labels, folder / "labels" / f"{photo.stem}.png", classes, 11)
@@ -179,7 +151,7 @@ def read_camvid(root: Path, split: str) -> Iterator[Example]:
 
 def read_bsds(root: Path, split: str) -> Iterator[Example]:
     folder = root / "bsds" / split
-    count = {r["stem"]: int(r["annotators"]) for r in csv.DictReader((folder / "annotators.csv").open())}
+    count = {r["stem"]: int(r["annotators"]) for r in csv.DictReader(read_text(folder / "annotators.csv").splitlines())}
     for photo in sorted((folder / "images").glob("*.jpg")):
         bounds = folder / "bounds" / f"{photo.stem}.png"
         truth = partial(edges, bounds, count[photo.stem])
@@ -241,7 +213,7 @@ def read_persons(root: Path, split: str) -> Iterator[Example]:
 
 
 def _person(polygons: list[list[float]], width: int, height: int) -> Instances:
-    return _instances(polygon_masks([polygons], width, height), ["person"])
+    return _instances(fill_polygons(polygons, width, height)[None], ["person"])
 
 
 def read_pose(root: Path, split: str) -> Iterator[Example]:
@@ -272,7 +244,7 @@ def read_faces(root: Path, split: str) -> Iterator[Example]:
 
 
 def read_coco(root: Path, split: str) -> Iterator[Example]:
-    book = json.loads((root / "coco" / "annotations.json").read_text())
+    book = json.loads(read_text(root / "coco" / "annotations.json"))
     names = book["meta"]["categories"]
     for row in book["images"]:
         if row["split"] == split:
@@ -287,13 +259,15 @@ def read_coco(root: Path, split: str) -> Iterator[Example]:
 
 
 def _coco_instances(things: list[dict[str, Any]], names: dict[str, str], width: int, height: int) -> Instances:
+    """Things of at least a pixel."""
     size = [height, width]
-    masks = [
-        rle_mask({"size": size, "counts": a["rle"]}) if "rle" in a else polygon_masks([a["p"]], width, height)[0]
+    drawn = [
+        decode_rle({"size": size, "counts": a["rle"]}) if "rle" in a else fill_polygons(a["p"], width, height)
         for a in things
     ]
-    stack = np.array(masks, bool).reshape(-1, height, width)
-    return _instances(stack, [names[str(a["c"])] for a in things])
+    kept = [(mask, names[str(a["c"])]) for mask, a in zip(drawn, things, strict=True) if mask.any()]
+    masks = np.array([mask for mask, _ in kept], bool).reshape(-1, height, width)
+    return _instances(masks, [name for _, name in kept])
 
 
 def read_panoptic(root: Path, split: str) -> Iterator[Example]:
@@ -395,6 +369,8 @@ SETS: dict[str, Callable[[Path, str], Iterator[Example]]] = {
     "mattes": read_mattes,
     "captions": read_captions,
     "photos": read_photos,
+}
+COLLECTED: dict[str, Callable[[Path, str], Iterator[Example]]] = {  # more photographs, which people fetch themselves
     "voc": read_voc,
     "imagenette": read_plain("imagenette"),
     "caltech": read_plain("caltech"),
@@ -408,10 +384,11 @@ def present(root: str | Path, names: Iterable[str], split: str = "train") -> lis
 
 def read(root: str | Path, name: str, split: str) -> list[Example]:
     """All Examples of one set and split ("train", "dev_test", "test_dev", "val"); PhotoError where there are none."""
-    if name not in SETS:
-        raise UnknownName("set", name, SETS)
+    readers = SETS | COLLECTED
+    if name not in readers:
+        raise UnknownName("set", name, readers)
     try:
-        found = list(SETS[name](Path(root), split))
+        found = list(readers[name](Path(root), split))
     except FileNotFoundError as error:
         raise PhotoError(
             f"no set {name!r} under {root}: {error.filename} is missing; give the excerpt folder"

@@ -167,13 +167,13 @@ def _background(rng: Rng) -> tuple[int, int, int]:
 def _pair(rng: Rng) -> dict[str, Any]:
     """Colours of a mask and its background: white on black mostly."""
     if rng.random() < 0.6:
-        return {"colour": (255, 255, 255), "background": (0, 0, 0)}
+        return {"color": (255, 255, 255), "background": (0, 0, 0)}
     background = _background(rng)
     far = np.array([])
     while far.sum() < 150:
         colour = rng.integers(0, 256, 3)
         far = np.abs(colour - np.array(background))
-    return {"colour": tuple(int(c) for c in colour), "background": background}
+    return {"color": tuple(int(c) for c in colour), "background": background}
 
 
 def refer_mask(names: Mapping[str, Sequence[str]]) -> Recipe:

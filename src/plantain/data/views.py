@@ -15,6 +15,7 @@ from PIL import Image
 
 from plantain._shapes import Float, Shaped, UInt8
 from plantain.predictions.boxes import boxes_around
+from plantain.predictions.resample import nearest
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 
@@ -39,9 +40,8 @@ class View:
         """Nearest lookup of a map whose first two axes are rows and columns."""
         h, w = values.shape[:2]
         x0, y0, x1, y1 = self.box
-        xs = ((x0 + (np.arange(self.size[0]) + 0.5) / self.size[0] * (x1 - x0)) * w).astype(int).clip(0, w - 1)
-        ys = ((y0 + (np.arange(self.size[1]) + 0.5) / self.size[1] * (y1 - y0)) * h).astype(int).clip(0, h - 1)
-        return values[ys[:, None], xs[::-1] if self.mirror else xs]
+        seen = nearest(values, self.size, (x0 * w, y0 * h, x1 * w, y1 * h))
+        return seen[:, ::-1] if self.mirror else seen
 
     def soft(self, values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "y x"]:
         """A soft map (0..1) with antialiasing, so that thin lines stay."""

@@ -13,8 +13,8 @@ from zlib import crc32
 import numpy as np
 
 from plantain.errors import PlantainError, UsageError
-from plantain.eval.adapters import Belief, Presence
-from plantain.eval.row import CALIBRATION, thinned
+from plantain.eval.adapters import PresenceAdapter
+from plantain.eval.row import CALIBRATION, CalibrationSamples
 from plantain.eval.run import Run
 from plantain.files import writing
 from plantain.predictions.calibration import PRESENCE, Fit, isotonic, temperature
@@ -24,7 +24,7 @@ MOST = 200_000  # values of a benchmark that are fitted
 
 
 @dataclass(frozen=True)
-class Told:
+class CalibrationReport:
     """One benchmark's half that was not fitted: ECE before and after, and how many pictures."""
 
     task: str
@@ -37,10 +37,10 @@ class Told:
 def fit(
     runs: Sequence[Run], answerer: Any, way: Literal["isotonic", "temperature"] = "isotonic",
     step: Callable[[], None] = lambda: None,
-) -> tuple[dict[str, Fit], list[Told]]:  # fmt: skip
+) -> tuple[dict[str, Fit], list[CalibrationReport]]:  # fmt: skip
     """Fits by task, each benchmark with the same weight, and what they are worth. `answerer` states its confidence as
     it is."""
-    halves: dict[str, list[tuple[Run, Belief, Belief, int]]] = {}
+    halves: dict[str, list[tuple[Run, CalibrationSamples, CalibrationSamples, int]]] = {}
     for run in runs:
         mine, others, n = split(run, answerer, step)
         halves.setdefault(task_of(run), []).append((run, mine, others, n))
@@ -52,64 +52,67 @@ def fit(
             raise UsageError(f"no answer to {task} was kept in the fitted half; run its benchmarks on more pictures")
         sure, right = (np.concatenate([getattr(b, name) for b in chosen]) for name in ("confidence", "right"))
         fits[task] = WAYS[way](sure, right)
-        told += [Told(task, run.benchmark.id, n, ece(others), ece(others._replace(
+        told += [CalibrationReport(task, run.benchmark.id, n, ece(others), ece(others._replace(
             confidence=fits[task].apply(others.confidence)))) for run, _, others, n in parts]  # fmt: skip
     return fits, told
 
 
-def split(run: Run, answerer: Any, step: Callable[[], None]) -> tuple[Belief, Belief, int]:
+def split(run: Run, answerer: Any, step: Callable[[], None]) -> tuple[CalibrationSamples, CalibrationSamples, int]:
     """The beliefs of the half that is fitted and of the other, and how many pictures that has; by the picture's id."""
-    halves: list[list[Belief]] = [[], []]
+    halves: list[list[CalibrationSamples]] = [[], []]
     for name, belief in beliefs(run, answerer, step):
         halves[crc32(name.encode()) % 2].append(belief)
     return joined(halves[0]), joined(halves[1]), len(halves[1])
 
 
-def beliefs(run: Run, answerer: Any, step: Callable[[], None]) -> Iterator[tuple[str, Belief]]:
+def beliefs(run: Run, answerer: Any, step: Callable[[], None]) -> Iterator[tuple[str, CalibrationSamples]]:
     """What was said and what was so, picture by picture; those that failed have nothing to say."""
     kept = run.kept(answerer, replay=True)
     for example in run.examples:
         step()
         asked = run.asked(example)
         try:
-            answers = [kept.predict(run.photo(example), task, **run.setting.asking) for task in asked]
+            answers = [kept.predict(run.photo(example), task, **run.config.asking) for task in asked]
         except PlantainError:
             continue
         if answers:
-            yield example.id, thinned(run.benchmark.question.belief(answers, example, asked))
+            truth = run.benchmark.adapter.truth(example, asked)
+            yield example.id, run.benchmark.calibration_samples(answers, truth, asked)
 
 
 def task_of(run: Run) -> str:
     """What the run calibrates: its question's task, or presence."""
-    if isinstance(run.benchmark.question, Presence):
+    if isinstance(run.benchmark.adapter, PresenceAdapter):
         return PRESENCE
     return next(asked[0].name for example in run.examples if (asked := run.asked(example)))
 
 
-def joined(parts: Sequence[Belief]) -> Belief:
+def joined(parts: Sequence[CalibrationSamples]) -> CalibrationSamples:
     """The values of several pictures; none where there are none."""
     if not parts:
-        return Belief(np.zeros(0), np.zeros(0, bool), np.zeros(0))
-    return Belief(*(np.concatenate([np.asarray(getattr(b, name), float) for b in parts]) for name in Belief._fields))
+        return CalibrationSamples(np.zeros(0), np.zeros(0, bool), np.zeros(0))
+    return CalibrationSamples(
+        *(np.concatenate([np.asarray(getattr(b, name), float) for b in parts]) for name in CalibrationSamples._fields)
+    )
 
 
-def taken(belief: Belief, count: int) -> Belief:
+def taken(belief: CalibrationSamples, count: int) -> CalibrationSamples:
     """So many of the values, evenly, again from the start where there are fewer."""
     places = np.linspace(0, len(belief.right), count, endpoint=False).astype(int)
-    return Belief(*(np.asarray(values)[places] for values in belief))
+    return CalibrationSamples(*(np.asarray(values)[places] for values in belief))
 
 
-def ece(belief: Belief) -> float:
+def ece(belief: CalibrationSamples) -> float:
     return CALIBRATION.reduce([CALIBRATION.measure(belief.confidence, belief.right)])["ece"]
 
 
-def worth(task: str, told: Sequence[Told]) -> bool:
+def worth(task: str, told: Sequence[CalibrationReport]) -> bool:
     """Whether the mean ECE of the task's benchmarks, on the halves that were not fitted, has become smaller."""
     rows = [one for one in told if one.task == task]
     return bool(np.nanmean([one.after for one in rows]) < np.nanmean([one.before for one in rows]))
 
 
-def write(fits: Mapping[str, Fit], told: Sequence[Told], target: Path) -> Path:
+def write(fits: Mapping[str, Fit], told: Sequence[CalibrationReport], target: Path) -> Path:
     """The file that lies beside the weights, with what each fit is worth; those that are worth nothing are left out."""
     record = {
         task: {

@@ -15,10 +15,10 @@ import numpy as np
 from plantain.data.base import Example
 from plantain.errors import PlantainError
 from plantain.eval.row import Benchmark
-from plantain.eval.scores import Line, score
+from plantain.eval.scores import SampleResult, score
 from plantain.imaging.photo import read_photo
 from plantain.models.painters.oracle import Oracle
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 
 
 def ceiling(
@@ -29,16 +29,16 @@ def ceiling(
     return score(benchmark, [_line(benchmark, example, noise, codes or {}) for example in examples], draws)
 
 
-def _line(benchmark: Benchmark, example: Example, noise: float, codes: Mapping[str, str]) -> Line:
+def _line(benchmark: Benchmark, example: Example, noise: float, codes: Mapping[str, str]) -> SampleResult:
     number = crc32(example.id.encode())
-    asked = benchmark.question.ask(example, np.random.default_rng(number))
+    asked = benchmark.adapter.ask(example, np.random.default_rng(number))
     if not asked:
         return {"id": example.id, "state": "nothing to ask"}
+    truth = benchmark.adapter.truth(example, asked)
     try:
-        painter: Any = Oracle(benchmark.question.painted(example, asked), noise=noise, codes=codes)
+        painter: Any = Oracle(benchmark.adapter.oracle_target(example, asked), noise=noise, codes=codes)
         pixels = read_photo(example.photo)
-        answers = [Predictor(painter).predict(pixels, task, seed=number) for task in asked]
-        return {"id": example.id, "state": "ok", "rows": benchmark.measure(answers, example, asked)}
+        answers = [PainterPredictor(painter).predict(pixels, task, seed=number) for task in asked]
+        return {"id": example.id, "state": "ok", "rows": benchmark.measure(answers, truth, asked)}
     except PlantainError as error:
-        rows = benchmark.measure(None, example, asked)
-        return {"id": example.id, "state": "failed", "error": str(error), "rows": rows}
+        return {"id": example.id, "state": "failed", "error": str(error), "rows": benchmark.worst(truth)}

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from plantain.eval.row import CALIBRATION, SPARSIFICATION
-from plantain.eval.scores import Line, rows_of
+from plantain.eval.scores import SampleResult, rows_of
 
-COLOURS = ("#2a9d6f", "#d1495b", "#3d6fb6", "#e09f3e", "#7d5ba6", "#00868b", "#9c6644", "#d65db1", "#5c7a29", "#e4572e",
+COLORS = ("#2a9d6f", "#d1495b", "#3d6fb6", "#e09f3e", "#7d5ba6", "#00868b", "#9c6644", "#d65db1", "#5c7a29", "#e4572e",
            "#6c757d", "#1b4965", "#b5179e")  # fmt: skip
 LEFT, TOP, WIDE, HIGH = 52, 26, 250, 170  # the plot's own square in pixels
 
@@ -35,13 +35,13 @@ def lines(
         )
 
     drawn = []
-    for (_, (own_x, own_y)), colour in zip(series.items(), COLOURS * 3, strict=False):
+    for (_, (own_x, own_y)), colour in zip(series.items(), COLORS * 3, strict=False):
         places = " ".join(place(x, y) for x, y in zip(own_x, own_y, strict=True) if np.isfinite(y))
         drawn.append(f"<polyline points='{places}' fill='none' stroke='{colour}' stroke-width='1.8'/>")
     rows = [
         f"<text x='{LEFT + 90 * (i % 3)}' y='{TOP + HIGH + 44 + 14 * (i // 3)}' fill='{colour}'>"
         f"{html.escape(name)}</text>"
-        for i, (name, colour) in enumerate(zip(series, COLOURS * 3, strict=False))
+        for i, (name, colour) in enumerate(zip(series, COLORS * 3, strict=False))
     ]
     tall = TOP + HIGH + 34 + (14 * -(-len(series) // 3) if legend else 0)
     marks = [(LEFT - 4, TOP + HIGH, "end", f"{y0:.3g}"), (LEFT - 4, TOP + 8, "end", f"{y1:.3g}"),
@@ -67,7 +67,7 @@ def words(marks: Sequence[tuple[float, float, str, str]]) -> str:
     return "".join(f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{way}'>{text}</text>" for x, y, way, text in marks)
 
 
-def sparsification(told: Sequence[Line]) -> str:
+def sparsification(told: Sequence[SampleResult]) -> str:
     """The error that is left as pixels go: the unsure first, the wrong first, or in any order."""
     rows = [row for row in rows_of(told, "sparsification") if "left" in row]
     if not rows:
@@ -77,7 +77,7 @@ def sparsification(told: Sequence[Line]) -> str:
     return lines("error that is left", series, "share of pixels taken away")
 
 
-def reliability(told: Sequence[Line]) -> str:
+def reliability(told: Sequence[SampleResult]) -> str:
     """The reliability diagram as SVG: how often what was said with a confidence was right, and how often it is said."""
     rows = rows_of(told, "calibration")
     if not rows:

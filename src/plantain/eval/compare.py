@@ -57,7 +57,7 @@ def compare(first: Run, second: Run, draws: int = DRAWS) -> Comparison:
                       int((good > 0).sum()), int((good == 0).sum()), int((good < 0).sum()))  # fmt: skip
 
 
-def families(first: Path, second: Path) -> list[tuple[Path, Path]]:
+def pair_runs(first: Path, second: Path) -> list[tuple[Path, Path]]:
     """Pairs of runs: the two folders themselves, or the runs of one name inside both. UsageError for none."""
     if (first / "run.json").is_file() or (second / "run.json").is_file():
         return [(first, second)]

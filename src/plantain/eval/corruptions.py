@@ -166,29 +166,31 @@ class Corruption:
         return np.round(spoilt).clip(0, 255).astype(np.uint8)
 
 
-class Worn:
+class CorruptedPainter(Painter):
     """A painter to whom one of PAINTED happens."""
 
     def __init__(self, painter: Painter, change: Corruption) -> None:
-        self.painter, self.name, self.codes = painter, painter.name, painter.codes
-        self.calibration = getattr(painter, "calibration", {})
+        self.painter, self.codes, self.calibration = painter, painter.codes, painter.calibration
+        self.capabilities = painter.capabilities
         self.change, self.level = change.name, PAINTED[change.name][change.severity - 1]
+        worn = f"{painter.identity.settings}+{change.name}:{change.severity}"
+        self.identity = replace(painter.identity, settings=worn)
 
-    def size(self, width: int, height: int) -> tuple[int, int]:
+    def canvas(self, width: int, height: int) -> tuple[int, int]:
         """The painter's own canvas, or one for a wider photo."""
         wider = self.level if self.change == "aspect" else 1.0
-        return self.painter.size(round(width * wider), height)
+        return self.painter.canvas(round(width * wider), height)
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """The painter's paintings, through JPEG where that is what happens."""
-        made = self.painter.paint(requests)
+        made = list(self.painter.paint(requests))
         return made if self.change == "aspect" else [self._squeezed(one) for one in made]
 
     def _squeezed(self, made: Painting | PlantainError) -> Painting | PlantainError:
         if not isinstance(made, Painting):
             return made
         rgb = jpeg(made.rgb, self.level, np.random.default_rng(0), None).astype(np.uint8)
-        return replace(made, rgb=rgb, lossy=True)
+        return replace(made, pixels=rgb, lossy=True)
 
 
 def smeared(picture: np.ndarray, length: int, angle: float) -> np.ndarray:

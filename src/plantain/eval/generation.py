@@ -28,11 +28,11 @@ from plantain.eval.compare import paired
 from plantain.eval.metrics.base import Row, Scores
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.eval.run import Folder
-from plantain.eval.scores import Line, bootstrap
+from plantain.eval.scores import SampleResult, bootstrap
 from plantain.imaging.photo import read_photo
 from plantain.models.painters.embedded import Embedded, Reader
 from plantain.models.painting import Painting, Request
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 
 NAME, VERSION = "generation/kept", 1
 TIMES = (0.2, 0.5, 0.8)  # of denoising: 0 is noise, 1 the picture
@@ -66,16 +66,16 @@ class GenerationRun(Folder):
         """The vision encoder whose features are compared: that of the seedling, whoever paints."""
         return Embedded().reader
 
-    def over(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    def run(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every photo that has no line yet; gives and writes the scores."""
-        if not isinstance(answerer, Predictor):
+        if not isinstance(answerer, PainterPredictor):
             raise UsageError(f"{self.asked.model} makes no pictures; generation/kept is for painters")
         self.begin(answerer)
         kept = keep(answerer, self.folder)
         self.fill(self.examples, lambda example: self.line(example, kept, answerer.painter), step)
         return self.score()
 
-    def line(self, example: Example, answerer: Predictor, painter: Any) -> dict[str, Any]:
+    def line(self, example: Example, answerer: PainterPredictor, painter: Any) -> dict[str, Any]:
         """Repairs, denoising and one picture from words, of one photo."""
         true = self.canvas(example, answerer)
         rng = np.random.default_rng((self.asked.seed, crc32(example.id.encode())))
@@ -90,18 +90,18 @@ class GenerationRun(Folder):
             "real": self.read(true)[0, -384:].round(4).tolist(),
         }
 
-    def canvas(self, example: Example, answerer: Predictor) -> UInt8[np.ndarray, "h w 3"]:
+    def canvas(self, example: Example, answerer: PainterPredictor) -> UInt8[np.ndarray, "h w 3"]:
         """The photo at the painter's own size, so that nothing but the painting is compared."""
         photo = read_photo(example.photo)
-        size = answerer.painter.size(photo.shape[1], photo.shape[0])
+        size = answerer.painter.canvas(photo.shape[1], photo.shape[0])
         return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
 
-    def repaired(self, true: np.ndarray, kind: str, rng: np.random.Generator, answerer: Predictor) -> dict[str, float]:
+    def repaired(
+        self, true: np.ndarray, kind: str, rng: np.random.Generator, answerer: PainterPredictor
+    ) -> dict[str, float]:
         """Distances of the repair from the photo that was spoilt."""
         spoilt = EDITS[kind].spoil(true, rng)
-        request = Request(
-            EDITS[kind].prompts[0], spoilt, (true.shape[1], true.shape[0]), self.asked.seed, perceive=False
-        )
+        request = Request(EDITS[kind].prompts[0], (spoilt,), (true.shape[1], true.shape[0]), self.asked.seed, "edit")
         (made,) = answerer.paint([request])
         if not isinstance(made, Painting):
             raise made
@@ -135,7 +135,7 @@ class GenerationRun(Folder):
         self.write("scores.json", scores)
         return scores
 
-    def ordered(self) -> list[Line]:
+    def ordered(self) -> list[SampleResult]:
         return sorted(self.lines(), key=lambda line: str(line["id"]))
 
 

@@ -25,7 +25,7 @@ from plantain.eval.run import Run
 from plantain.eval.scores import rows_of
 from plantain.files import writing
 from plantain.output.show import overlay
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 from plantain.predictions.types import Prediction
 
 CEILING = 24  # pictures of which the ceiling is taken
@@ -82,7 +82,7 @@ def overview(runs: Sequence[Run]) -> str:
         ece = scores["confidence"].get("ece", float("nan"))
         figure, interval = f"{row.primary} ({row.better} is better)", f"{low:.3f} - {high:.3f}"
         numbers = (f"{value:.3f}", interval, str(scores["n"]), str(scores["failed"]), f"{ece:.3f}")
-        cells = (row.id, run.who, figure, *numbers, row.trivial, row.protocol)
+        cells = (row.id, run.who, figure, *numbers, row.baseline, row.protocol)
         body.append(
             [f"<a href='#{html.escape(anchor(run))}'>{html.escape(cells[0])}</a>", *map(html.escape, cells[1:])]
         )
@@ -104,7 +104,7 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
         sure = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
         figure, interval = f"{row.primary}, {row.better} is better", f"{low:.3f} - {high:.3f}"
         numbers = (f"{value:.3f}", interval, scores["n"], scores["failed"])
-        cells = (row.id, run.who, figure, *numbers, *sure, row.trivial, row.protocol)
+        cells = (row.id, run.who, figure, *numbers, *sure, row.baseline, row.protocol)
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     with writing(target) as path:
         path.write_text("\n".join(lines) + "\n")
@@ -112,7 +112,7 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
 
 
 def anchor(run: Run) -> str:
-    befallen = "" if run.setting.corrupt is None else f"-{run.setting.corrupt}"
+    befallen = "" if run.config.corrupt is None else f"-{run.config.corrupt}"
     return f"{run.who}-{run.benchmark.id.replace('/', '-')}{befallen}"
 
 
@@ -151,7 +151,7 @@ def part(run: Run, answerer: Any, cases: int) -> str:
 def limits(run: Run, answerer: Any) -> str:
     """What no painting could pass, of a painter; and what others have published."""
     row, said = run.benchmark, []
-    if isinstance(answerer, Predictor):
+    if isinstance(answerer, PainterPredictor):
         examples = run.examples[:: max(1, len(run.examples) // CEILING)][:CEILING]
         codes = answerer.painter.codes
         value = ceiling(row, examples, codes=codes, draws=2)["scores"][row.primary][0]
@@ -162,7 +162,7 @@ def limits(run: Run, answerer: Any) -> str:
 
 def command(run: Run) -> str:
     """What makes the run again."""
-    setting = run.setting
+    setting = run.config
     extra = [f"--{name} {name.upper()}" for name in ("weights", "spec") if name in setting.options]
     extra += [f"--{name} {value}" for name, value in (("limit", setting.limit),) if value is not None]
     usual_ones = (("samples", 1), ("passes", 1), ("seed", 0), ("style", "imperative"), ("corrupt", None))
@@ -189,8 +189,8 @@ def case(run: Run, example: Example, figure: float, kept: Any) -> Case:
     """The kept answer to the first question about a picture, beside its truth."""
     asked = run.asked(example)
     photo = run.photo(example)
-    answer = kept.predict(photo, asked[0], **run.setting.asking)
-    return Case(example, photo, figure, answer, run.benchmark.question.painted(example, asked))
+    answer = kept.predict(photo, asked[0], **run.config.asking)
+    return Case(example, photo, figure, answer, run.benchmark.adapter.oracle_target(example, asked))
 
 
 def shown(one: Case) -> str:

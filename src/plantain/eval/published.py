@@ -13,15 +13,15 @@ from plantain.data.base import Example
 from plantain.data.readers import read
 from plantain.data.readers.saco import GOLD
 from plantain.eval.adapters import (
-    Boundaries,
-    Classes,
-    MetricDepth,
-    Phrase,
-    RelativeDepth,
-    Things,
+    ConceptsAdapter,
+    DetectionAdapter,
+    EdgesAdapter,
+    MetricDepthAdapter,
+    NormalsAdapter,
+    PhraseAdapter,
+    RelativeDepthAdapter,
+    SemanticAdapter,
 )
-from plantain.eval.adapters import Concepts as AskConcepts
-from plantain.eval.adapters import Normals as AskNormals
 from plantain.eval.metrics.concepts import Concepts
 from plantain.eval.metrics.depth import Depth
 from plantain.eval.metrics.detection import Detection
@@ -30,7 +30,7 @@ from plantain.eval.metrics.labels import CITYSCAPES_IDS, CITYSCAPES_NAMES, Segme
 from plantain.eval.metrics.normals import Normals
 from plantain.eval.metrics.referring import Referring
 from plantain.eval.row import Benchmark, Reference
-from plantain.vocabularies import ADE_150, CAMVID_11, NYU_13
+from plantain.vocabularies import ADE20K_150, CAMVID_11, NYU_13
 
 CITYSCAPES_19 = tuple(CITYSCAPES_NAMES[i] for i in CITYSCAPES_IDS)
 PAPER = "Vision Banana, arXiv 2604.20329 v3"
@@ -57,44 +57,48 @@ def depth(
     fitted = Depth(metric.crop, metric.near, metric.far, metric.inclusive, "scale-shift", metric.clip)
     aligned = f"{protocol}; scale and shift by least squares in depth"
     return (
-        Benchmark(f"{name}/metric-depth", reader(name, split), MetricDepth(), metric, "delta1",
+        Benchmark(f"{name}/metric-depth", reader(name, split), MetricDepthAdapter(), metric, "delta1",
                   f"{protocol}; no alignment, no camera given, mean of pictures", reference=reference, source=source),
-        Benchmark(f"{name}/relative-depth", reader(name, split), RelativeDepth(), fitted, "delta1", aligned,
+        Benchmark(f"{name}/relative-depth", reader(name, split), RelativeDepthAdapter(), fitted, "delta1", aligned,
                   source=source),
     )  # fmt: skip
 
 
 def normals(name: str, part: str, reference: tuple[Reference, ...] = ()) -> Benchmark:
-    return Benchmark(f"{name}/normals", reader(f"dsine-{part}", "test"), AskNormals(), Normals("pixels"), "mean",
+    return Benchmark(f"{name}/normals", reader(f"dsine-{part}", "test"), NormalsAdapter(), Normals("pixels"), "mean",
                      "DSINE's pack, pooled pixels, degrees", better="lower", reference=reference,
                      source="Bae and Davison 2024, arXiv 2403.00712")  # fmt: skip
 
 
 def phrases(name: str, split: str, primary: str, reference: tuple[Reference, ...] = ()) -> Benchmark:
-    return Benchmark(f"{name}/{split}", reader(name, split), Phrase(), Referring(), primary,
+    return Benchmark(f"{name}/{split}", reader(name, split), PhraseAdapter(), Referring(), primary,
                      f"split {split}, one mask an expression, every expression asked", reference=reference)  # fmt: skip
 
 
 def concepts(subset: str) -> Benchmark:
     rules = "masks, scores of at least .5, the best of three annotators"
-    return Benchmark(f"saco-gold/{subset}", reader("saco-gold", subset), AskConcepts(), Concepts(), "cgf1", rules,
+    return Benchmark(f"saco-gold/{subset}", reader("saco-gold", subset), ConceptsAdapter(), Concepts(), "cgf1", rules,
                      source="arXiv 2511.16719")  # fmt: skip
 
 
 LIDAR = "LiDAR points up to 80 m"
 ROWS: tuple[Benchmark, ...] = (
-    Benchmark("cityscapes/classes", reader("cityscapes", "val"), Classes(CITYSCAPES_19), Segmentation(CITYSCAPES_19),
-              "miou", "500 pictures of val at full size, 19 classes at once, random legends, void not counted",
+    Benchmark("cityscapes/classes", reader("cityscapes", "val"), SemanticAdapter(CITYSCAPES_19),
+              Segmentation(CITYSCAPES_19), "miou",
+              "500 pictures of val at full size, 19 classes at once, random legends, void not counted",
               reference=vision_banana(0.699), source="Cordts et al. 2016, arXiv 1604.01685"),
-    Benchmark("ade20k/classes", reader("ade20k", "validation"), Classes(ADE_150), Segmentation(ADE_150, "all"), "miou",
+    Benchmark("ade20k/classes", reader("ade20k", "validation"), SemanticAdapter(ADE20K_150),
+              Segmentation(ADE20K_150, "all"), "miou",
               "150 classes at once (in groups that fit a painting), mean over all, CSAILVision's code",
               source="Zhou et al. 2017"),
-    Benchmark("camvid/classes", reader("camvid", "test"), Classes(CAMVID_11), Segmentation(CAMVID_11, "truth"), "miou",
+    Benchmark("camvid/classes", reader("camvid", "test"), SemanticAdapter(CAMVID_11),
+              Segmentation(CAMVID_11, "truth"), "miou",
               "11 classes at once, random legends", source="Brostow et al. 2009"),
     *depth("nyuv2", "test", Depth(crop="nyu-eigen", far=10.0, clip=(1e-3, 10.0)),
            "654 pictures, raw depth .001 to 10 m, Eigen crop", vision_banana(0.948), "Silberman et al. 2012"),
-    Benchmark("nyuv2/classes-13", reader("nyuv2", "test"), Classes(NYU_13, "labels13"), Segmentation(NYU_13, "truth"),
-              "miou", "13 classes at once, random legends", source="Silberman et al. 2012"),
+    Benchmark("nyuv2/classes-13", reader("nyuv2", "test"), SemanticAdapter(NYU_13, "labels13"),
+              Segmentation(NYU_13, "truth"), "miou",
+              "13 classes at once, random legends", source="Silberman et al. 2012"),
     *depth("kitti-depth", "test", Depth(crop="kitti-eigen", far=80.0, clip=(1e-3, 80.0)),
            "652 pictures of Eigen's split, improved truth, benchmark crop then Eigen crop, " + LIDAR,
            vision_banana(0.915), "Geiger et al. 2013; Uhrig et al. 2017"),
@@ -115,13 +119,13 @@ ROWS: tuple[Benchmark, ...] = (
     normals("ibims1", "ibims"),
     normals("sintel", "sintel"),
     normals("vkitti2", "vkitti", vision_banana(29.1)),
-    Benchmark("bsds500/edges", reader("bsds500", "test"), Boundaries(), Edges(thresholds=99, nms="gradient"), "ods",
+    Benchmark("bsds500/edges", reader("bsds500", "test"), EdgesAdapter(), Edges(thresholds=99, nms="gradient"), "ods",
               "200 pictures, 99 thresholds, non-maximum suppression, one-to-one matching within .0075 of the diagonal",
               source="Arbelaez et al. 2011"),
-    Benchmark("coco/person-boxes", reader("coco", "val"), Things("person"), Detection(("person",)), "ap",
+    Benchmark("coco/person-boxes", reader("coco", "val"), DetectionAdapter("person"), Detection(("person",)), "ap",
               "5,000 pictures of val2017, persons alone, every photo asked, groups ignored",
               source="Lin et al. 2014, arXiv 1405.0312"),
-    Benchmark("coco/person-masks", reader("coco", "val"), Things("person", masks=True),
+    Benchmark("coco/person-masks", reader("coco", "val"), DetectionAdapter("person", masks=True),
               Detection(("person",), "masks"), "ap",
               "5,000 pictures of val2017, persons alone, every photo asked, groups ignored",
               source="Lin et al. 2014, arXiv 1405.0312"),

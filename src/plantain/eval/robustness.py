@@ -20,9 +20,9 @@ from plantain.errors import UnknownName
 from plantain.eval.corruptions import LEVELS, PAINTED, Corruption
 from plantain.eval.metrics.presence import ranked
 from plantain.eval.row import CALIBRATION
-from plantain.eval.run import Run, Setting, named
+from plantain.eval.run import Run, RunConfig, named
 from plantain.eval.scores import rows_of
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 
 
 class Cell(NamedTuple):
@@ -95,7 +95,7 @@ def order(values: np.ndarray) -> np.ndarray:
 
 def chosen(names: Sequence[str], model: Any) -> list[str]:
     """The corruptions that are wanted; all that can befall the model where none is named."""
-    every = [*LEVELS, *(PAINTED if isinstance(model, Predictor) else ())]
+    every = [*LEVELS, *(PAINTED if isinstance(model, PainterPredictor) else ())]
     for name in names:
         if name not in every:
             raise UnknownName("corruption", name, every)
@@ -103,7 +103,7 @@ def chosen(names: Sequence[str], model: Any) -> list[str]:
 
 
 def sweep(
-    benchmark: str, answerer: Any, setting: Setting, data: Path, out: Path, corruptions: Sequence[str],
+    benchmark: str, answerer: Any, setting: RunConfig, data: Path, out: Path, corruptions: Sequence[str],
     severities: Sequence[int], step: Callable[[], None] = lambda: None,
 ) -> Sweep:  # fmt: skip
     """Runs what is not run yet. `step` is called after every picture."""
@@ -111,7 +111,7 @@ def sweep(
     for what in (None, *(Corruption(c, s) for c in corruptions for s in severities)):
         one = replace(setting, corrupt=None if what is None else f"{what.name}:{what.severity}")
         run = Run(one.home(out, benchmark), named(benchmark), one, data)
-        run.over(answerer, step)
+        run.run(answerer, step)
         cells.append(cell(run, what))
     row = named(benchmark)
     return Sweep(benchmark, row.primary, row.better, setting.model, len(run.examples), tuple(cells))
@@ -152,13 +152,13 @@ class Variants:
         return float(np.std(self.seeds, ddof=1))
 
 
-def variants(benchmark: str, answerer: Any, setting: Setting, data: Path, out: Path) -> Variants:
+def variants(benchmark: str, answerer: Any, setting: RunConfig, data: Path, out: Path) -> Variants:
     """Runs what is not run yet."""
 
     def figure(**other: Any) -> float:
         one = replace(setting, corrupt=None, **other)
         run = Run(one.home(out, benchmark), named(benchmark), one, data)
-        scores = run.over(answerer)
+        scores = run.run(answerer)
         return float(scores["scores"][scores["primary"]][0])
 
     styles = tuple(figure(style=style) for style in STYLES)
@@ -199,11 +199,11 @@ def flat(photo: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[n
     return wall.clip(0, 255).astype(np.uint8)
 
 
-UNBELIEVABLE = {"blank": blank, "static": static, "scrambled": scrambled, "flat": flat}
+OOD_PICTURES = {"blank": blank, "static": static, "scrambled": scrambled, "flat": flat}
 
 
 @dataclass(frozen=True)
-class Doubt:
+class OODResult:
     """Mean stated confidence on photos and on one sort of pictures not to be believed, and how well it tells them apart
     (area under the ROC curve; .5 is not at all)."""
 
@@ -214,17 +214,17 @@ class Doubt:
     auc: float
 
 
-def doubts(benchmark: str, answerer: Any, setting: Setting, data: Path) -> Iterator[Doubt]:
+def ood_results(benchmark: str, answerer: Any, setting: RunConfig, data: Path) -> Iterator[OODResult]:
     """Asks the benchmark's questions about its photos, and about the same many pictures that show nothing."""
     run = Run(Path("unused"), named(benchmark), replace(setting, corrupt=None), data)
-    stated: dict[str, list[float]] = {name: [] for name in ("", *UNBELIEVABLE)}
+    stated: dict[str, list[float]] = {name: [] for name in ("", *OOD_PICTURES)}
     for example in run.examples:
         asked = run.asked(example)
         photo, rng = run.photo(example), np.random.default_rng((setting.seed, len(stated[""])))
         for name, values in stated.items() if asked else ():
-            shown = UNBELIEVABLE[name](photo, rng) if name else photo
+            shown = OOD_PICTURES[name](photo, rng) if name else photo
             values.append(float(answerer.predict(shown, asked[0], **setting.asking).confidence.mean()))
     real = np.array(stated.pop(""))
     for name, values in stated.items():
         fake = np.array(values)
-        yield Doubt(benchmark, name, float(real.mean()), float(fake.mean()), ranked(real, fake))
+        yield OODResult(benchmark, name, float(real.mean()), float(fake.mean()), ranked(real, fake))

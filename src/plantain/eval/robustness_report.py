@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plantain.eval.charts import lines
 from plantain.eval.html_report import STYLE, table
-from plantain.eval.robustness import SEEDS, STYLES, Doubt, Sweep, Variants
+from plantain.eval.robustness import SEEDS, STYLES, OODResult, Sweep, Variants
 from plantain.files import writing
 
 NOTE = (
@@ -19,7 +19,7 @@ WORDS = (
     "Other wordings of the prompt, and other seeds, which draw other legends; sd is the standard deviation over them."
 )
 VARIED = ("benchmark", *STYLES, "sd", *(f"seed {seed}" for seed in SEEDS), "sd")
-DOUBTED = ("benchmark", "picture", "photos", "these", "area")
+OOD_HEAD = ("benchmark", "picture", "photos", "these", "area")
 PLOTS = {"figure": None, "confidence": None, "ece": 0.0, "ause": 0.0}  # of a cell, and where the axis begins
 
 
@@ -59,7 +59,7 @@ def head(sweep: Sweep) -> list[str]:
     return ["corruption", *levels, "right at the last", "confidence", "ECE", "AUSE"]
 
 
-def cells(doubt: Doubt) -> list[str]:
+def cells(doubt: OODResult) -> list[str]:
     return [doubt.benchmark, doubt.sort, *(f"{value:.3f}" for value in (doubt.real, doubt.fake, doubt.auc))]
 
 
@@ -69,7 +69,7 @@ def varied(one: Variants) -> list[str]:
 
 
 def write(
-    sweeps: Sequence[Sweep], variants: Sequence[Variants], doubts: Sequence[Doubt], target: Path, command: str
+    sweeps: Sequence[Sweep], variants: Sequence[Variants], ood_results: Sequence[OODResult], target: Path, command: str
 ) -> Path:
     """One HTML page that needs nothing beside it."""
     title = "Plantain: rainy days"
@@ -85,8 +85,8 @@ def write(
     if variants:
         figures = table(VARIED, [varied(one) for one in variants], range(1, 10))
         parts.append(f"<h2>Other words, other colours</h2><p>{WORDS}</p><div class='wide'>{figures}</div>")
-    if doubts:
-        figures = table(DOUBTED, [cells(doubt) for doubt in doubts], range(2, 5))
+    if ood_results:
+        figures = table(OOD_HEAD, [cells(doubt) for doubt in ood_results], range(2, 5))
         parts.append(f"<h2>Pictures not to be believed</h2><p>{NOTE}</p><div class='wide'>{figures}</div>")
     page = (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><meta name="viewport" '
             f'content="width=device-width, initial-scale=1"><style>{STYLE}</style><h1>{title}</h1>'
@@ -97,7 +97,7 @@ def write(
 
 
 def markdown(
-    sweeps: Sequence[Sweep], variants: Sequence[Variants], doubts: Sequence[Doubt], target: Path, command: str
+    sweeps: Sequence[Sweep], variants: Sequence[Variants], ood_results: Sequence[OODResult], target: Path, command: str
 ) -> Path:
     """The same as a page of markdown with the plots as SVG files in `pictures/` beside it."""
     text = [f"# Rainy days\n\nMade by `{command}`.\n"]
@@ -115,9 +115,9 @@ def markdown(
     if variants:
         text.append(f"\n## Other words, other colours\n\n{WORDS}\n\n| {' | '.join(VARIED)} |\n|-{'|-:' * 9}|\n")
         text += [f"| {' | '.join(varied(one))} |\n" for one in variants]
-    if doubts:
-        text.append(f"\n## Pictures not to be believed\n\n{NOTE}\n\n| {' | '.join(DOUBTED)} |\n|-|-|-:|-:|-:|\n")
-        text += [f"| {' | '.join(cells(doubt))} |\n" for doubt in doubts]
+    if ood_results:
+        text.append(f"\n## Pictures not to be believed\n\n{NOTE}\n\n| {' | '.join(OOD_HEAD)} |\n|-|-|-:|-:|-:|\n")
+        text += [f"| {' | '.join(cells(doubt))} |\n" for doubt in ood_results]
     with writing(target) as path:
         path.write_text("".join(text))
     return target

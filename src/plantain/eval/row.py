@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from plantain.data.base import Example
-from plantain.eval.adapters import Belief, Question
-from plantain.eval.metrics.base import Metric, Row
+from plantain.eval.adapters import EvalAdapter
+from plantain.eval.metrics.base import BenchmarkMetric, Row
 from plantain.eval.metrics.calibration import Calibration, Sparsification
-from plantain.eval.metrics.depth import Depth
 from plantain.tasks import Task
 
-BELIEFS = 4000  # values of confidence a picture that are kept, evenly taken
+MAX_SAMPLES = 4000  # values of confidence a picture that are kept, evenly taken
 CALIBRATION, SPARSIFICATION = Calibration(bins=15), Sparsification("mean")
+
+
+class CalibrationSamples(NamedTuple):
+    """n values: stated confidence 0..1, whether the answer was right there, and how wrong it was (its own unit)."""
+
+    confidence: np.ndarray
+    right: np.ndarray
+    error: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -36,36 +43,32 @@ class Benchmark:
 
     id: str
     read: Callable[[Path], list[Example]]
-    question: Question
-    metric: Metric
+    adapter: EvalAdapter
+    metric: BenchmarkMetric
     primary: str
     protocol: str
     better: Literal["higher", "lower"] = "higher"
-    trivial: str = ""
+    baseline: str = ""
     version: int = 1
     source: str = ""
     n: int | None = None  # how many pictures the split has, and
     split: str = ""  # the first digits of its hash (`run.split_hash`); where they are said, others are refused
     reference: tuple[Reference, ...] = ()
 
-    def measure(self, answers: Sequence[Any] | None, example: Example, asked: Sequence[Task]) -> dict[str, Row]:
-        """The rows of one picture: `score`, and of an answer also `calibration` and `sparsification`."""
-        truth = self.question.truth(example, asked)
-        if answers is None:
-            return {"score": unaligned(self.metric).measure(self.question.worst(truth), truth)}
-        score = self.metric.measure(self.question.answer(answers, example, asked), truth)
-        belief = thinned(self.question.belief(answers, example, asked))
-        calibration = CALIBRATION.measure(belief.confidence, belief.right)
-        return {"score": score, "calibration": calibration,
-                "sparsification": SPARSIFICATION.measure((belief.error, 1 - belief.confidence))}  # fmt: skip
+    def measure(self, answers: Sequence[Any], truth: Any, asked: Sequence[Task]) -> dict[str, Row]:
+        """The rows of one picture: `score`, `calibration` and `sparsification`; `truth` is the adapter's."""
+        score = self.metric.measure(self.adapter.answer(answers, asked), truth)
+        samples = self.calibration_samples(answers, truth, asked)
+        return {"score": score, "calibration": CALIBRATION.measure(samples.confidence, samples.right),
+                "sparsification": SPARSIFICATION.measure((samples.error, 1 - samples.confidence))}  # fmt: skip
 
+    def worst(self, truth: Any) -> dict[str, Row]:
+        """The row of a picture without an answer."""
+        return {"score": self.metric.worst(truth)}
 
-def unaligned(metric: Metric) -> Metric:
-    """The metric for the worst answer, which no alignment may save."""
-    return replace(metric, alignment="none") if isinstance(metric, Depth) else metric
-
-
-def thinned(belief: Belief) -> Belief:
-    """At most BELIEFS values, evenly taken."""
-    step = max(1, len(belief.confidence) // BELIEFS)
-    return Belief(*(np.asarray(values, float)[::step] for values in belief))
+    def calibration_samples(self, answers: Sequence[Any], truth: Any, asked: Sequence[Task]) -> CalibrationSamples:
+        """What the confidence said of one picture and what was so: at most MAX_SAMPLES values, evenly taken."""
+        counts, right, error = self.metric.judge(self.adapter.answer(answers, asked), truth)
+        confidence = self.adapter.confidence(answers, asked)[counts]
+        step = max(1, len(confidence) // MAX_SAMPLES)
+        return CalibrationSamples(*(np.asarray(values, float)[::step] for values in (confidence, right, error)))

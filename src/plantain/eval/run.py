@@ -26,20 +26,20 @@ import numpy as np
 
 from plantain import __version__
 from plantain.data.base import Example
-from plantain.errors import PlantainError, UnknownName, UsageError
+from plantain.errors import PhotoError, PlantainError, TruthError, UnknownName, UsageError
 from plantain.eval.answers import keep
 from plantain.eval.benchmarks import BENCHMARKS
-from plantain.eval.corruptions import Corruption, Worn
+from plantain.eval.corruptions import CorruptedPainter, Corruption
 from plantain.eval.row import Benchmark
-from plantain.eval.scores import Line, score
+from plantain.eval.scores import SampleResult, score
 from plantain.files import writing
 from plantain.imaging.photo import read_photo
-from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.predictor import PainterPredictor
 from plantain.tasks import Task
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunConfig:
     """Who is asked, and how. `limit`: so many pictures, drawn by a fixed seed; `corrupt`: "fog:3", see corruptions."""
 
     model: str = "embedded"
@@ -100,7 +100,7 @@ class Folder:
                 raise UsageError(f"{self.folder} holds a run with another {key} ({stored.get(key)!r}, not {mine!r}); "
                                  "choose another folder")  # fmt: skip
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[SampleResult]:
         """The lines of rows.jsonl; what a killed run left of a line is cut off."""
         path = self.folder / "rows.jsonl"
         if not path.exists():
@@ -112,7 +112,10 @@ class Folder:
         return [json.loads(line) for line in whole.splitlines()]
 
     def fill(
-        self, examples: Sequence[Example], line: Callable[[Example], Line], step: Callable[[], None] = lambda: None
+        self,
+        examples: Sequence[Example],
+        line: Callable[[Example], SampleResult],
+        step: Callable[[], None] = lambda: None,
     ) -> None:
         """Writes the lines that are not there yet, each safe on disk before the next."""
         done = {one["id"] for one in self.lines()}
@@ -132,8 +135,8 @@ class Folder:
 class Run(Folder):
     """A run's folder. UsageError where it belongs to another benchmark, version or setting."""
 
-    def __init__(self, folder: Path, benchmark: Benchmark, setting: Setting, data: Path) -> None:
-        self.benchmark, self.setting = benchmark, setting
+    def __init__(self, folder: Path, benchmark: Benchmark, setting: RunConfig, data: Path) -> None:
+        self.benchmark, self.config = benchmark, setting
         self.examples = chosen(benchmark, data, setting.limit)
         record = {
             "benchmark": benchmark.id,
@@ -153,14 +156,14 @@ class Run(Folder):
         if stored["version"] != benchmark.version:
             raise UsageError(f"{folder} was run by version {stored['version']} of {benchmark.id}, which is at version "
                              f"{benchmark.version} now; run it again")  # fmt: skip
-        run = cls(folder, benchmark, Setting(**stored["setting"]), Path(stored["data"]))
+        run = cls(folder, benchmark, RunConfig(**stored["setting"]), Path(stored["data"]))
         run._agree(stored)
         return run
 
     def _worst(self, example: Example, asked: Sequence[Task]) -> dict[str, Mapping[str, Any]]:
         """The rows of the worst answer. UsageError where the truth itself cannot be scored: no answer is to blame."""
         try:
-            return self.benchmark.measure(None, example, asked)
+            return self.benchmark.worst(self.benchmark.adapter.truth(example, asked))
         except UsageError as error:
             raise UsageError(f"picture {example.id} of {self.benchmark.id}: {error}") from error
 
@@ -168,17 +171,17 @@ class Run(Folder):
     def who(self) -> str:
         """The name of who answered; before anybody did, that of the table."""
         if not (self.folder / "run.json").exists():
-            return self.setting.model
-        return str(read_record(self.folder).get("model", {}).get("name", self.setting.model))
+            return self.config.model
+        return str(read_record(self.folder).get("model", {}).get("name", self.config.model))
 
-    def over(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    def run(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every picture that has no line yet; gives and writes the scores."""
         self.begin(answerer)
         kept = self.kept(answerer)
         self.fill(self.examples, lambda example: self.line(example, kept), step)
         return self.score()
 
-    def again(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    def rescore(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Decodes and measures the kept answers anew; asks nobody."""
         kept, lines = self.kept(answerer, replay=True), []
         for example in self.examples:
@@ -190,38 +193,43 @@ class Run(Folder):
 
     def kept(self, answerer: Any, replay: bool = False) -> Any:
         """Who answers, with what was answered before, and what befalls the paintings after that."""
-        kept, change = keep(answerer, self.folder, replay), self.setting.corruption
+        kept, change = keep(answerer, self.folder, replay), self.config.corruption
         if change is None or not change.of_painter:
             return kept
-        if not isinstance(kept, Predictor):
-            raise UsageError(f"{change.name} befalls painters; {self.setting.model} is a specialist")
-        return Predictor(Worn(kept.painter, change))
+        if not isinstance(kept, PainterPredictor):
+            raise UsageError(f"{change.name} befalls painters; {self.config.model} is a specialist")
+        return PainterPredictor(CorruptedPainter(kept.painter, change))
 
     def photo(self, example: Example) -> np.ndarray:
         """The photo as it is shown, spoilt where the setting says so; the same every time."""
-        pixels, change = read_photo(example.photo), self.setting.corruption
+        pixels, change = read_photo(example.photo), self.config.corruption
         if change is None:
             return pixels
         known: Any = example.truth("depth") if "depth" in example.truths else None
         dense = known is not None and known.valid.mean() > 0.8
         depth = np.where(known.valid, known.values, np.median(known.values[known.valid])) if dense else None
-        return change(pixels, np.random.default_rng((self.setting.seed, crc32(example.id.encode()), 7)), depth)
+        return change(pixels, np.random.default_rng((self.config.seed, crc32(example.id.encode()), 7)), depth)
 
     def asked(self, example: Example) -> list[Task]:
         """What is asked about a picture; legends are drawn from the seed and the picture's id."""
-        rng = np.random.default_rng((self.setting.seed, crc32(example.id.encode())))
-        return self.benchmark.question.ask(example, rng)
+        rng = np.random.default_rng((self.config.seed, crc32(example.id.encode())))
+        return self.benchmark.adapter.ask(example, rng)
 
-    def line(self, example: Example, answerer: Any) -> Line:
-        """What became of one picture. A failure counts as the worst answer, and is named."""
+    def line(self, example: Example, answerer: Any) -> SampleResult:
+        """What became of one picture. A failure counts as the worst answer, and is named; a picture whose truth cannot
+        be read is named too, and does not count."""
         start = time.perf_counter()
-        asked = self.asked(example)
+        try:
+            asked = self.asked(example)
+            truth = self.benchmark.adapter.truth(example, asked) if asked else None
+        except (TruthError, PhotoError) as error:
+            return {"id": example.id, "state": "no truth", "error": str(error)}
         if not asked:
             return {"id": example.id, "state": "nothing to ask"}
         try:
             pixels = self.photo(example)
-            answers = [answerer.predict(pixels, task, **self.setting.asking) for task in asked]
-            rows = self.benchmark.measure(answers, example, asked)
+            answers = [answerer.predict(pixels, task, **self.config.asking) for task in asked]
+            rows = self.benchmark.measure(answers, truth, asked)
             told: dict[str, Any] = {"state": "ok"}
         except PlantainError as error:
             rows = self._worst(example, asked)
@@ -284,12 +292,11 @@ def split_hash(examples: Sequence[Example]) -> str:
 
 def weights_hash(answerer: Any) -> dict[str, Any]:
     """Name of who answers, and a hash of its files where it has a folder or a file of weights."""
-    who = getattr(answerer, "painter", answerer)
-    place = getattr(who, "weights", None)
+    place = getattr(answerer.model, "weights", None)
     digest = hashlib.sha256()
     for path in files_of(place):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return {"name": who.name, "weights": digest.hexdigest() if place else None}
+    return {"name": answerer.name, "weights": digest.hexdigest() if place else None}
 
 
 def files_of(place: Any) -> Iterator[Path]:

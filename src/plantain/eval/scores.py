@@ -13,11 +13,11 @@ from plantain.eval.metrics.base import Reduction, Row
 if TYPE_CHECKING:
     from plantain.eval.row import Benchmark
 
-Line = dict[str, Any]  # id, state ("ok", "failed" or "nothing to ask"), seconds, rows by name, error
+SampleResult = dict[str, Any]  # id, state ("ok", "failed", "no truth", "nothing to ask"), seconds, rows by name, error
 DRAWS = 2000
 
 
-def rows_of(lines: Sequence[Line], name: str) -> list[Row]:
+def rows_of(lines: Sequence[SampleResult], name: str) -> list[Row]:
     """The statistics of one name, of the lines that have them, as arrays."""
     return [{k: np.asarray(v) for k, v in line["rows"][name].items()} for line in lines if name in line.get("rows", {})]
 
@@ -39,7 +39,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def score(benchmark: Benchmark, lines: Sequence[Line], draws: int = DRAWS) -> dict[str, Any]:
+def score(benchmark: Benchmark, lines: Sequence[SampleResult], draws: int = DRAWS) -> dict[str, Any]:
     """Everything that a run says: the headline, in which failed pictures count as worst; the same of the decoded ones
     alone; how many failed; calibration of the confidence; and which pictures failed, why."""
     from plantain.eval.row import CALIBRATION, SPARSIFICATION
@@ -64,5 +64,5 @@ def score(benchmark: Benchmark, lines: Sequence[Line], draws: int = DRAWS) -> di
         "confidence": (CALIBRATION.reduce(beliefs["calibration"]) | SPARSIFICATION.reduce(beliefs["sparsification"]))
         if beliefs["calibration"]
         else {},
-        "failures": [{"id": line["id"], "error": line["error"]} for line in failed],
+        "failures": [{"id": line["id"], "error": line["error"]} for line in lines if "error" in line],
     }

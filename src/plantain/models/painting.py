@@ -5,52 +5,89 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from plantain._shapes import Bool, UInt8
+from plantain._shapes import Bool, Float, UInt8
 from plantain.errors import PhotoError
 from plantain.files import writing
+from plantain.imaging.deep_png import read_deep, write_deep
+from plantain.models.identity import Identity
 
 NOTE = "machine-made estimate"
-LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF", "GIF")  # formats that change colours; WebP may or may not
-RECORDED = {"task": str, "code": str, "model": str, "prompt": str, "seed": int, "geometry": dict, "asked": dict}
+LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF", "GIF")  # formats that change colors; WebP may or may not
+RECORDED = {"task": str, "code": str, "prompt": str, "seed": int, "geometry": dict, "asked": dict}
+NOBODY = Identity("unknown")
+Purpose = Literal["perceive", "edit", "generate"]
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A question for a generator: words, and the photo already brought to the painter's legal size.
+    """A question for a generator: words, pictures already brought to the painter's legal size, and what it is for.
 
-    `photo` None asks for a picture from the words alone; `mask` (True = paint here) asks for inpainting.
-    The same seed, size, photo and prompt must give the same painting.
+    `images`: the query photo first, then example pairs (a photo and its painting, in turn); none for a picture from
+    words alone. `purpose`: "perceive" wants the mean, "edit" and "generate" a sample. `sampling`: steps, guidance and
+    the like, where the painter's own are not wanted. `mask` (True = paint here) asks for inpainting.
+    The same seed, size, images and prompt must give the same painting of a painter that is deterministic.
     """
 
     prompt: str
-    photo: UInt8[np.ndarray, "h w 3"] | None
+    images: tuple[UInt8[np.ndarray, "_h _w 3"], ...]
     size: tuple[int, int]  # (width, height) in pixels
     seed: int = 0
-    steps: int | None = None
+    purpose: Purpose = "perceive"
+    sampling: Mapping[str, Any] = field(default_factory=dict)
     mask: Bool[np.ndarray, "h w"] | None = None
-    perceive: bool = True  # False for edits and text to image, where a sample is wanted rather than the mean
+
+    @property
+    def photo(self) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The query photo, if there is one."""
+        return self.images[0] if self.images else None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a painting cost: time at the painter, and tokens and money of hosted ones."""
+
+    seconds: float = 0.0
+    tokens: int | None = None
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Painting:
-    """A painted picture and how it came to be. `rgb` is uint8; `lossy` says that it went through JPEG or the like."""
+    """A painted picture and how it came to be.
 
-    rgb: UInt8[np.ndarray, "h w 3"]
-    model: str = "unknown"
+    `pixels`: uint8, or float32 in 0..1 as the generator gave them, which are decoded before any rounding. `lossy` says
+    that they went through JPEG or the like. A painter may leave out `identity`, `prompt` and `seed`: the pipeline
+    fills them in from the request."""
+
+    pixels: UInt8[np.ndarray, "h w 3"] | Float[np.ndarray, "h w 3"]
+    identity: Identity = NOBODY
     prompt: str = ""
     seed: int = 0
-    seconds: float = 0.0
+    usage: Usage = field(default_factory=Usage)
     task: str = ""
     code: str = ""
     geometry: Mapping[str, Any] = field(default_factory=dict)
     lossy: bool = False
-    asked: Mapping[str, Any] = field(default_factory=dict)  # the whole question, so that a second run knows its answer
+    asked: Mapping[str, Any] = field(default_factory=dict)  # all that the answer hangs on
+
+    @property
+    def model(self) -> str:
+        """The painter's name."""
+        return self.identity.name
+
+    @property
+    def rgb(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The pixels as 8 bits."""
+        if self.pixels.dtype == np.uint8:
+            return self.pixels
+        return np.round(np.nan_to_num(self.pixels).clip(0, 1) * 255).astype(np.uint8)
 
     def provenance(self) -> dict[str, Any]:
         """The record that travels in the PNG's text chunk named `plantain`."""
@@ -60,6 +97,7 @@ class Painting:
             "task": self.task,
             "code": self.code,
             "model": self.model,
+            "identity": self.identity.to_json(),
             "prompt": self.prompt,
             "seed": self.seed,
             "version": __version__,
@@ -68,43 +106,67 @@ class Painting:
             "note": NOTE,
         }
 
-    def marked(self, **changes: Any) -> Painting:
+    def with_provenance(self, **changes: Any) -> Painting:
         """A copy with some of the record filled in."""
         return replace(self, **changes)
+
+    def answering(self, request: Request, identity: Identity) -> Painting:
+        """A copy that says who painted it and what was asked, where it does not say so yet."""
+        if self.identity != NOBODY:
+            return self
+        return replace(self, identity=identity, prompt=self.prompt or request.prompt, seed=self.seed or request.seed)
 
     def image(self) -> Image.Image:
         return Image.fromarray(self.rgb)
 
     def _repr_png_(self) -> bytes:
-        from plantain.output.show import png_bytes
-
-        return png_bytes(self.image())
+        out = BytesIO()
+        self.image().save(out, format="PNG", compress_level=1)
+        return out.getvalue()
 
     def save(self, path: str | Path) -> Path:
-        """Writes a PNG with the provenance inside, whole or not at all. Raises OutputError."""
+        """Writes a PNG (of 16 bits where the pixels are float) with the provenance inside, whole or not at all.
+
+        Raises OutputError."""
         target = Path(path)
-        record = json.dumps(self.provenance(), ensure_ascii=False)
-        info = PngImagePlugin.PngInfo()
         # half letters (lone surrogates) stand as JSON's own \\u escapes
-        info.add_itxt("plantain", record.encode("utf-8", "backslashreplace").decode())
+        record = json.dumps(self.provenance(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
         with writing(target) as beside:
-            self.image().save(beside, format="PNG", pnginfo=info)
+            if self.pixels.dtype == np.uint8:
+                info = PngImagePlugin.PngInfo()
+                info.add_itxt("plantain", record)
+                Image.fromarray(self.pixels).save(beside, format="PNG", pnginfo=info)
+            else:
+                levels = np.round(np.nan_to_num(self.pixels).clip(0, 1) * np.float64(65535)).astype(np.uint16)
+                write_deep(beside, levels, {"plantain": record})
         return target
 
     @classmethod
     def load(cls, path: str | Path) -> Painting:
-        """Reads a painted picture from anywhere; a Plantain PNG gives its provenance back."""
+        """Reads a painted picture from anywhere; a Plantain PNG gives its provenance back. Raises PhotoError."""
         source = Path(path)
         try:
             with Image.open(source) as image:
                 lossy = image.format in LOSSY or (image.format == "WEBP" and not _lossless_webp(source))
                 text = getattr(image, "text", {}).get("plantain", "")
                 rgb = _rgb(image)
+            deep = read_deep(source) if source.suffix.lower() == ".png" else None
         except FileNotFoundError as error:
             raise PhotoError(f"no such file: {source}") from error
         except Exception as error:  # Pillow raises many kinds; each means that this is not a picture
             raise PhotoError(f"{source} is not a readable picture ({error}); give a PNG, WebP or JPEG") from error
-        return cls(rgb=rgb, lossy=lossy, **_recorded(text))
+        pixels = rgb if deep is None else (deep / np.float64(65535)).astype(np.float32)
+        return cls(pixels, lossy=lossy, **_recorded(text))
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """The provenance in a PNG, its pixels not read; {} where there is none."""
+    try:
+        with Image.open(path) as image:
+            record = json.loads(getattr(image, "text", {}).get("plantain", ""))
+    except Exception:  # no picture, no record, or a damaged one
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _recorded(text: str) -> dict[str, Any]:
@@ -115,7 +177,13 @@ def _recorded(text: str) -> dict[str, Any]:
         return {}
     if not isinstance(record, dict):
         return {}
-    return {key: record[key] for key, kind in RECORDED.items() if isinstance(record.get(key), kind)}
+    known = {key: record[key] for key, kind in RECORDED.items() if isinstance(record.get(key), kind)}
+    who = record.get("identity")
+    if isinstance(who, dict) and isinstance(who.get("name"), str):
+        known["identity"] = Identity.from_json(who)
+    elif isinstance(record.get("model"), str):
+        known["identity"] = Identity(record["model"])
+    return known
 
 
 def _rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:

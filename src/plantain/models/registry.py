@@ -1,7 +1,7 @@
-"""The table of answerers: painters, and specialists beside which they are measured.
-`load(name)` makes the one of a row; nothing is imported before.
+"""The table of models: painters, and specialist models used as baselines. `load(name)` makes the one of a row; nothing
+is imported before.
 
-Other packages add painters by an entry point of the group `plantain.models` that names a Row or a factory:
+Other packages add painters by an entry point of the group `plantain.models` that names a ModelSpec or a factory:
 
     [project.entry-points."plantain.models"]
     my-painter = "my_package:MyPainter"
@@ -9,22 +9,24 @@ Other packages add painters by an entry point of the group `plantain.models` tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
 from plantain.errors import MissingExtra, PainterError, UnknownName, UsageError
-from plantain.models.base import Painter, Specialist
+from plantain.models.base import Painter
+from plantain.models.specialists.base import Specialist
 
 GROUP = "plantain.models"
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelSpec:
     """One model: `factory` is "module:callable", called with `fixed` and the options of `load`; `extra` is a pip extra
-    it needs; `claims` says what a specialist answers."""
+    it needs; `supported_tasks` says what a specialist answers; `needs`: options without which it cannot be made."""
 
     name: str
     factory: str
@@ -33,66 +35,82 @@ class Row:
     extra: str | None = None
     licence: str = "Apache-2.0"
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    claims: tuple[str, ...] = ()
+    supported_tasks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 def specialist(
-    name: str, claims: str, summary: str, licence: str, *, where: str = "onnx_spec:Known", extra: str | None = None,
-    **fixed: Any,
-) -> Row:  # fmt: skip
-    """A row of kind specialist; `claims`: tasks, apart by spaces."""
-    given = {"name": name} if where == "onnx_spec:Known" else fixed
+    name: str, tasks: str, summary: str, licence: str, where: str, extra: str | None = None, needs: str = "weights"
+) -> ModelSpec:
+    """A row of kind specialist; `tasks` and `needs` are apart by spaces."""
     factory = f"plantain.models.specialists.{where}"
-    return Row(name, factory, summary, "specialist", extra, licence, given, tuple(claims.split()))
+    wanted = tuple(needs.split())
+    return ModelSpec(name, factory, summary, "specialist", extra, licence, {}, tuple(tasks.split()), wanted)
 
 
-def hub(name: str, claims: str, summary: str, licence: str, where: str) -> Row:
+def published(name: str, tasks: str, summary: str, licence: str, extra: str | None = None) -> ModelSpec:
+    """A row of a small published network, whose file somebody has downloaded."""
+    return replace(specialist(name, tasks, summary, licence, "onnx_spec:Known", extra), fixed={"name": name})
+
+
+def wrapper(name: str, where: str, summary: str) -> ModelSpec:
+    """A row of a model made of models."""
+    return ModelSpec(name, f"plantain.models.wrappers:{where}", summary, "wrapper", needs=("spec",))
+
+
+def hub(name: str, tasks: str, summary: str, licence: str, where: str) -> ModelSpec:
     """A row of a large specialist, whose weights come from a hub or a folder."""
-    return specialist(name, claims, summary, licence, where=where, extra="specialists")
+    return specialist(name, tasks, summary, licence, where, "specialists", needs="")
 
 
-MODELS: dict[str, Row] = {
+MODELS: dict[str, ModelSpec] = {
     row.name: row
     for row in (
-        Row(
+        ModelSpec(
             "embedded",
             "plantain.models.painters.embedded:Embedded",
             "The seedling: a small generator in the wheel; a CPU is enough, nothing to download.",
             licence="Apache-2.0 code; weights: research and non-commercial use (LICENSE-WEIGHTS.md)",
         ),
-        Row(
+        ModelSpec(
             "oracle",
             "plantain.models.painters.oracle:Oracle",
             "Paints a given truth (truth=...), as worn as you like: noise, blur, drift, JPEG, shift. For tests.",
+            needs=("truth",),
         ),
-        Row(
+        ModelSpec(
             "function",
             "plantain.models.painters.function:Function",
             "Wraps a callable (paint=...) that takes photo, prompt and seed and gives a picture.",
+            needs=("paint",),
         ),
-        Row(
+        ModelSpec(
             "cached",
             "plantain.models.painters.cached:Cached",
             "Another painter (painter=..., folder=...) whose paintings are kept on disk and never painted twice.",
+            needs=("painter", "folder"),
         ),
-        Row("gated", "plantain.models.wrappers:Gated", "Asks first whether a thing is there (spec=...).", "wrapper"),
-        Row(
-            "rewriting", "plantain.models.wrappers:Rewriting", "Has queries rewritten as phrases (spec=...).", "wrapper"
-        ),
-        Row("routed", "plantain.models.wrappers:Routed", "Gives the surest of several answers (spec=...).", "wrapper"),
+        wrapper("gated", "Gated", "Asks first whether a thing is there (spec=...)."),
+        wrapper("rewriting", "Rewriting", "Has queries rewritten as phrases (spec=...)."),
+        wrapper("routed", "Routed", "Gives the most confident of several answers (spec=...)."),
         specialist(
-            "file", "", "Any ONNX or TFLite network by a spec (spec=FILE.toml).", "its own", where="onnx_spec:File"
+            "file",
+            "",
+            "Any ONNX or TFLite network by a spec (spec=FILE.toml).",
+            "its own",
+            "onnx_spec:File",
+            needs="spec",
         ),
-        specialist("meter", "metric-depth relative-depth", "METER-xxs: indoor depth in metres.", "MIT"),
-        specialist(
+        published("meter", "metric-depth relative-depth", "METER-xxs: indoor depth in metres.", "MIT"),
+        published(
             "deeplab-voc", "semantic refer", "DeepLab v3 on MobileNetV2: 20 classes.", "Apache-2.0", extra="tflite"
         ),
-        specialist("u2netp", "refer matte", "U-2-Net, small: the main object.", "Apache-2.0"),
-        specialist("selfie", "refer matte", "MediaPipe selfie segmentation: persons.", "Apache-2.0", extra="tflite"),
-        specialist("movenet", "keypoints", "MoveNet Lightning: 17 joints of one person.", "Apache-2.0", extra="tflite"),
-        specialist("nanodet", "detect", "NanoDet-m: boxes of 80 classes.", "Apache-2.0"),
-        specialist("yolov8n", "detect", "YOLOv8 nano: boxes of 80 classes.", "AGPL-3.0", extra="tflite"),
-        specialist(
+        published("u2netp", "refer matte", "U-2-Net, small: the main object.", "Apache-2.0"),
+        published("selfie", "refer matte", "MediaPipe selfie segmentation: persons.", "Apache-2.0", extra="tflite"),
+        published("movenet", "keypoints", "MoveNet Lightning: 17 joints of one person.", "Apache-2.0", extra="tflite"),
+        published("nanodet", "detect", "NanoDet-m: boxes of 80 classes.", "Apache-2.0"),
+        published("yolov8n", "detect", "YOLOv8 nano: boxes of 80 classes.", "AGPL-3.0", extra="tflite"),
+        published(
             "yolov8n-seg",
             "detect instances refer",
             "YOLOv8 nano: boxes and masks of 80 classes.",
@@ -161,43 +179,66 @@ MODELS: dict[str, Row] = {
             "metric-depth relative-depth normals semantic refer matte edges keypoints",
             "The control: a U-Net with one head a task, by plantain train unet_cpu.",
             "of the data",
-            where="unet:UNet",
+            "unet:UNet",
         ),
         specialist(
             "pidinet",
             "edges",
             "PiDiNet-small: edges.",
             "code ours; weights: research only",
-            where="pidinet:PiDiNet",
+            "pidinet:PiDiNet",
             extra="train",
         ),
     )
 }
 
 
-def rows() -> dict[str, Row]:
-    """The table with the painters of other packages, which may not take a name of ours."""
-    theirs = {p.name: Row(p.name, p.value, f"from the package {p.value.split('.')[0].split(':')[0]}", licence="its own")
-              for p in entry_points(group=GROUP)}  # fmt: skip
+def rows() -> dict[str, ModelSpec]:
+    """The table with the models of other packages, which may not take a name of ours."""
+    theirs = {
+        p.name: ModelSpec(p.name, p.value, f"from the package {p.value.split('.')[0].split(':')[0]}", licence="its own")
+        for p in entry_points(group=GROUP)
+    }
     return theirs | MODELS
 
 
 def load(name: str, **options: Any) -> Painter | Specialist:
     """The painter or specialist of a row, made with `options`. UnknownName, MissingExtra, UsageError for options that
-    it does not take."""
+    it does not take or lacks."""
     table = rows()
     if name not in table:
         raise UnknownName("model", name, table)
     row = table[name]
+    factory = factory_of(row)
+    given = {**row.fixed, **options}
+    check_options(row, factory, given)
+    model: Painter | Specialist = factory(**given)
+    return model
+
+
+def factory_of(row: ModelSpec) -> Callable[..., Any]:
+    """What makes the model of a row. MissingExtra; PainterError where the module itself is missing."""
     module, attribute = row.factory.split(":")
     try:
-        factory = getattr(import_module(module), attribute)
+        return getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         if row.extra is None:
-            raise PainterError(f"the model {name!r} cannot be loaded: {error}") from error
+            raise PainterError(f"the model {row.name!r} cannot be loaded: {error}") from error
         raise MissingExtra(error.name or module, row.extra) from error
-    try:
-        model: Painter | Specialist = factory(**{**row.fixed, **options})
-    except TypeError as error:
-        raise UsageError(f"the model {name!r} cannot be made like this ({error}); see `plantain models`") from error
-    return model
+
+
+def check_options(row: ModelSpec, factory: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """UsageError for options that a model does not take, or lacks."""
+    taken = inspect.signature(factory).parameters
+    free = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+    names = [name for name, p in taken.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    public = [name for name in names if name not in row.fixed]
+    for name in given:
+        if name not in names and not free:
+            raise UsageError(
+                f"the model {row.name!r} takes no option {name!r}; it takes: {', '.join(public) or 'none'}"
+            )
+    lacking = [name for name, p in taken.items() if p.default is p.empty and name in names and name not in given]
+    if lacking:
+        wanted = ", ".join(f"{name}=..." for name in lacking)
+        raise UsageError(f"the model {row.name!r} needs {wanted}; in Python: plantain.load({row.name!r}, {wanted})")

@@ -1,4 +1,4 @@
-"""Answerers made of answerers: gated by a question of presence, with queries rewritten, routed by confidence.
+"""Models made of models: gated by a question of presence, with queries rewritten, routed by confidence.
 
     plantain.load("gated", spec={"model": "embedded"})                          # by the painting's own presence
     plantain.load("gated", spec={"model": "sam3", "judge": {"url": ..., "model": ...}})     # by a model with words
@@ -21,8 +21,11 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, UsageError
+from plantain.models.base import lazy
 from plantain.models.endpoints import Chat
-from plantain.pipeline.predictor import Expert, Predictor, load
+from plantain.models.identity import Identity, digest
+from plantain.models.specialists.base import Specialist
+from plantain.pipeline.predictor import Predictor, load
 from plantain.predictions.types import Alpha, Instances, Prediction
 from plantain.tasks import TASKS, Task
 
@@ -38,20 +41,31 @@ REWRITE = (
 NAMED = ("refer", "instances", "detect", "matte")
 
 
-class Wrapper:
-    """What the three share: a spec, the answerers it names, and the protocol of a specialist."""
-
-    name: str
-    weights: Path | None = None
+class Wrapper(Specialist):
+    """What the three share: a spec, the models it names, and the protocol of a specialist."""
 
     def __init__(self, spec: str | Path | Mapping[str, Any] | None = None) -> None:
+        super().__init__()
         if spec is None:
             raise UsageError(f"{self.name} wants a spec that says whom to ask; see the guide on evaluation")
         self.spec = dict(spec) if isinstance(spec, Mapping) else read_spec(Path(spec))
 
-    def loaded(self, name: str) -> Predictor | Expert:
-        """An answerer by its name in the table, with the options that the spec has for it."""
-        return load(name, **self.spec.get("options", {}).get(name, {}))
+        self.asked: list[Predictor] = []
+
+    @lazy
+    def identity(self) -> Identity:
+        """Its spec, and the identities of all whom it asks."""
+        return Identity(self.name, weights=digest([one.identity.key for one in self.asked]), settings=digest(self.spec))
+
+    def close(self) -> None:
+        for one in self.asked:
+            one.close()
+
+    def loaded(self, name: str) -> Predictor:
+        """A model by its name in the table, with the options that the spec has for it."""
+        one = load(name, **self.spec.get("options", {}).get(name, {}))
+        self.asked.append(one)
+        return one
 
     def needed(self, key: str) -> Any:
         """What the spec says of a key; UsageError where it says nothing."""
@@ -72,7 +86,7 @@ def read_spec(path: Path) -> dict[str, Any]:
 
 class Gated(Wrapper):
     """Asks first whether a thing is there at all; what is not there gets an empty answer. The judge is a model that
-    answers in words, asked as the paper asks, or the painting's own presence against `least`."""
+    answers in words, asked as the paper asks, or the painting's own presence against `min_score`."""
 
     name = "gated"
 
@@ -80,13 +94,13 @@ class Gated(Wrapper):
         super().__init__(spec)
         self.inner = self.loaded(self.needed("model"))
         self.judge = Chat(**self.spec["judge"]) if "judge" in self.spec else None
-        self.least = float(self.spec.get("least", 0.5))
-        self.claims = {name: "what is there" for name in NAMED if answers(self.inner, name)}
+        self.min_score = float(self.spec.get("min_score", 0.5))
+        self.supported_tasks = {name: "what is there" for name in NAMED if self.inner.supports(name)}
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
         if self.judge is None:
             seen = self.inner.predict(photo, task)
-            return without(seen, [n for n, p in (seen.presence or {}).items() if p < self.least])
+            return without(seen, [n for n, p in (seen.presence or {}).items() if p < self.min_score])
         names = texts(task)
         there = {name: yes(self.judge.ask(photo, PRESENT.format(name=name))) for name in names}
         if not any(there.values()):
@@ -104,7 +118,9 @@ class Rewriting(Wrapper):
         super().__init__(spec)
         self.inner = self.loaded(self.needed("model"))
         self.writer = Chat(**self.needed("writer"))
-        self.claims = {name: "queries that want reasoning" for name in ("refer", "matte") if answers(self.inner, name)}
+        self.supported_tasks = {
+            name: "queries that want reasoning" for name in ("refer", "matte") if self.inner.supports(name)
+        }
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
         asked = texts(task)
@@ -116,21 +132,22 @@ class Rewriting(Wrapper):
 
 
 class Routed(Wrapper):
-    """Asks those of `ask` that claim the task, and gives the answer whose calibrated confidence is largest in the mean:
-    of the picture, or of the things found. With `enough`, the first that reaches it, and the others are not asked."""
+    """Asks those of `ask` that support the task, and gives the answer whose calibrated confidence is largest in the
+    mean: of the picture, or of the things found. With `min_confidence`, the first that reaches it; then the others are
+    not asked."""
 
     name = "routed"
 
     def __init__(self, spec: str | Path | Mapping[str, Any] | None = None) -> None:
         super().__init__(spec)
         self.inner = [self.loaded(name) for name in self.needed("ask")]
-        self.enough = float(self.spec.get("enough", 2.0))
-        self.claims = {name: "the surest" for name in TASKS if any(answers(one, name) for one in self.inner)}
+        self.min_confidence = float(self.spec.get("min_confidence", 2.0))
+        self.supported_tasks = {name: "the surest" for name in TASKS if any(one.supports(name) for one in self.inner)}
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
         best, surest, refused = None, -1.0, []
         for one in self.inner:
-            if not answers(one, task.name):
+            if not one.supports(task.name):
                 continue
             try:
                 seen = one.predict(photo, task)
@@ -140,16 +157,11 @@ class Routed(Wrapper):
             sure = stated(seen)
             if sure > surest:
                 best, surest = seen, sure
-            if sure >= self.enough:
+            if sure >= self.min_confidence:
                 break
         if best is None:
-            raise PainterError(f"nobody could answer this ({'; '.join(refused) or 'nobody claims it'})")
+            raise PainterError(f"nobody could answer this ({'; '.join(refused) or 'nobody supports it'})")
         return best
-
-
-def answers(one: Predictor | Expert, task: str) -> bool:
-    """Whether someone answers a task: painters answer all."""
-    return not isinstance(one, Expert) or task in one.claims
 
 
 def stated(seen: Prediction) -> float:

@@ -15,6 +15,7 @@ from plantain._shapes import Bool, Float, Shaped
 from plantain.output import panels
 from plantain.output.panels import Colour, Entry
 from plantain.output.skeleton import bones
+from plantain.predictions.resample import nearest
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 EMPTY: Colour = (70, 73, 80)  # where there is no answer
@@ -63,10 +64,7 @@ class Sheet:
 
     def grow(self, values: Shaped[np.ndarray, "h w *rest"]) -> Shaped[np.ndarray, "H W *rest"]:
         """The nearest value for every pixel of the overlay: for masks and ids."""
-        width, height = self.photo.size
-        rows = (np.arange(height) * values.shape[0]) // height
-        columns = (np.arange(width) * values.shape[1]) // width
-        return np.asarray(values[rows[:, None], columns])
+        return nearest(values, self.photo.size)
 
     def shrink(self, values: Shaped[np.ndarray, "h w *rest"]) -> Shaped[np.ndarray, "H W *rest"]:
         """An answer larger than the overlay is thinned out first: nobody sees the difference, and it is quick."""
@@ -264,7 +262,7 @@ def _draw_keypoints(points: Keypoints, sheet: Sheet) -> Drawn:
     picture = _picture(sheet.pixels * 0.7)
     draw = ImageDraw.Draw(picture)
     seen = points.visible & np.isfinite(points.xy).all(axis=1)
-    xy = (points.xy + 0.5) * sheet.scale
+    xy = points.xy * sheet.scale
     joints = bones(points.names)
     colours = [_side(name) if joints else vivid(i) for i, name in enumerate(points.names)]
     for a, b in joints:

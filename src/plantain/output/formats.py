@@ -239,10 +239,10 @@ def _coco_areas(prediction: Prediction, compressed: bool) -> list[tuple[dict[str
 
 
 def _coco_body(prediction: Keypoints) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """One thing with its named points; a point that is not seen is (0, 0, 0)."""
+    """One thing with its named points, in COCO's numbers of pixels; a point that is not seen is (0, 0, 0)."""
     xyv = np.zeros((len(prediction.names), 3))
     seen = prediction.visible & np.isfinite(prediction.xy).all(axis=1)
-    xyv[seen, :2], xyv[seen, 2] = prediction.xy[seen], 2
+    xyv[seen, :2], xyv[seen, 2] = prediction.xy[seen] - 0.5, 2
     if not seen.any():
         return []
     low, high = prediction.xy[seen].min(axis=0), prediction.xy[seen].max(axis=0)

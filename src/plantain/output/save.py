@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from plantain.errors import UnknownName, UsageError
-from plantain.files import publish, staging, writing
+from plantain.files import publish, staging
 from plantain.output.formats import (
     coco_json,
     focal_of,
@@ -24,6 +21,7 @@ from plantain.output.formats import (
     write_ply,
 )
 from plantain.output.show import overlay, png_bytes
+from plantain.predictions import npz
 from plantain.predictions.types import Prediction
 
 __all__ = [
@@ -33,7 +31,6 @@ __all__ = [
     "panoptic_png",
     "save",
     "to_supervision",
-    "write_arrays",
     "write_coco",
     "write_kitti_depth",
     "write_millimetre_depth",
@@ -84,13 +81,12 @@ def check_formats(names: Sequence[str], kind: str, camera: Mapping[str, float | 
         focal_of(100, **camera)
 
 
-def names_of(stem: str, task: str, formats: Sequence[str] = ()) -> dict[str, str]:
+def names_of(base: str, formats: Sequence[str] = ()) -> dict[str, str]:
     """File names by role, in the order of writing: the arrays come last and say that all is there.
 
-    >>> names_of("kitchen", "metric-depth")["arrays"]
+    >>> names_of("kitchen.metric-depth")["arrays"]
     'kitchen.metric-depth.npz'
     """
-    base = f"{stem}.{task}"
     extra = {name: base + FORMATS[name].suffix for name in formats}
     return {"painting": f"{base}.png", "overlay": f"{base}.overlay.png", **extra, "arrays": f"{base}.npz"}
 
@@ -115,35 +111,36 @@ def save(
 
         photo = read_photo(photo)
     folder = Path(folder)
-    names = names_of(prediction.stem, prediction.task or prediction.kind, formats)
     with staging(folder) as stage:
-        if prediction.painting is None:
-            del names["painting"]
-        else:
-            prediction.painting.save(stage / names["painting"])
-        (stage / names["overlay"]).write_bytes(png_bytes(overlay(prediction, photo)))
-        for name in formats:
-            FORMATS[name].write(prediction, stage / names[name], photo, camera)
-        _write_npz(stage / names["arrays"], prediction.arrays())
-        publish(stage, folder, _all_of(stage, names["arrays"]))
+        names = write_files(prediction, stage, f"{prediction.stem}.{prediction.task or prediction.kind}", photo,
+                            formats, camera)  # fmt: skip
+        publish(stage, folder, all_of(stage, names["arrays"]))
     return {role: folder / name for role, name in names.items()}
 
 
-def _all_of(stage: Path, last: str) -> list[str]:
+def write_files(
+    prediction: Prediction, stage: Path, base: str, photo: Any, formats: Sequence[str],
+    camera: Mapping[str, float | None],
+) -> dict[str, str]:  # fmt: skip
+    """Writes the files of an answer, whose names begin with `base`, into a folder; returns their names by role."""
+    names = names_of(base, formats)
+    if prediction.painting is None:
+        del names["painting"]
+    else:
+        prediction.painting.save(stage / names["painting"])
+    (stage / names["overlay"]).write_bytes(png_bytes(overlay(prediction, photo)))
+    for name in formats:
+        FORMATS[name].write(prediction, stage / names[name], photo, camera)
+    npz.write(prediction, stage / names["arrays"])
+    return names
+
+
+def every_name(base: str) -> list[str]:
+    """The names of all files that an answer may have, whatever it is and in whatever format it was asked for."""
+    second = [f"{base}.panoptic.json"]  # panoptics are a picture and its list
+    return [*names_of(base, list(FORMATS)).values(), *second]
+
+
+def all_of(stage: Path, last: str) -> list[str]:
     """Every file of the stage, some formats being two files, with the arrays at the end."""
     return [*sorted(path.name for path in stage.iterdir() if path.is_file() and path.name != last), last]
-
-
-def write_arrays(prediction: Prediction, path: str | Path) -> Path:
-    """The answer's arrays as one compressed .npz, whole or not at all."""
-    with writing(Path(path)) as beside:
-        _write_npz(beside, prediction.arrays())
-    return Path(path)
-
-
-def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """What `np.savez_compressed` writes, at its quickest level."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)

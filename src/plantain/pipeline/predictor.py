@@ -1,323 +1,281 @@
-"""The pipeline: photo + question -> requests -> paintings -> answers about the photo.
-
-A question becomes one request or several (groups of classes, samples, passes under other legends, tiles); the painter
-paints them all in one call; each painting is decoded as it came, the answers are merged, and only then brought back to
-the photo's own pixels.
-"""
+"""What every caller sees: a painter or a specialist, asked in the same words through the same stages."""
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
-from PIL import Image
 
 from plantain._shapes import Bool, UInt8
-from plantain.errors import CodeMismatch, PainterError, PlantainError, UsageError
-from plantain.imaging.geometry import Placement, place, placement
+from plantain.errors import PainterError, PainterGone, PlantainError, UsageError
 from plantain.imaging.photo import read_photo
-from plantain.imaging.tiles import Tile, tiles
-from plantain.models import Painter, Specialist
+from plantain.models import Capabilities, Identity, Painter, Specialist
 from plantain.models import load as load_model
+from plantain.models.base import accepted
 from plantain.models.painting import Painting, Request
-from plantain.predictions.calibration import calibrated
-from plantain.predictions.resample import restore
-from plantain.predictions.tiles import blend
+from plantain.pipeline.edit import PreparedEdit, PreparedPicture
+from plantain.pipeline.jobs import Edit, Generate, Job, PredictOptions
+from plantain.pipeline.prepare import Prepared, PreparedPhoto, stem_of
+from plantain.predictions.calibration import Fit, calibrated
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
 from plantain.tasks.language.parsing import interpret
-from plantain.tasks.merge import merge
-
-LOSSY = 0.7  # what is left of the confidence in a painting that went through JPEG
-CANVAS = (512, 512)  # asked for where nobody says how large a picture shall be
-ENLARGE = re.compile(r"\b(?:super-?\s?resol\w*|up-?scale|enlarge)\b", re.IGNORECASE)
-FACTOR = re.compile(r"\bx\s?([2-4])\b|\b([2-4])\s?x\b|\b(two|three|four) times\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Asking:
-    """How a question is put: `samples` seeds, `passes` under different legends, in tiles of `tile` photo pixels, in the
-    words of `style`. UsageError for numbers below 1."""
-
-    task: Task
-    samples: int = 1
-    passes: int = 1
-    seed: int = 0
-    tile: int | None = None
-    style: str = "imperative"
-
-    def __post_init__(self) -> None:
-        for name, least in (("samples", 1), ("passes", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if self.tile is not None and self.tile < 64:
-            raise UsageError(f"a tile has at least 64 pixels a side, not {self.tile}")
-
-    def versions(self) -> list[tuple[Task, int]]:
-        """All paintings that are wanted of one view, as (question, seed), none twice."""
-        every = (
-            (part, self.seed + sample)
-            for sample in range(self.samples)
-            for version in self.task.passes(self.passes, self.seed)
-            for part in version.parts()
-        )
-        return list(dict.fromkeys(every))
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """The photo or a tile of it on the painter's canvas."""
-
-    tile: Tile | None
-    pixels: UInt8[np.ndarray, "h w 3"]
-    where: Placement
-    shown: UInt8[np.ndarray, "y x 3"]
-
-
-class Sitting:
-    """One photo before the painter: what is asked of it, and how the paintings become its answer."""
-
-    def __init__(self, photo: Any, asking: Asking, painter: Painter) -> None:
-        self.asking, self.painter = asking, painter
-        pixels = read_photo(photo)
-        self.stem = Path(photo).stem if isinstance(photo, str | Path) else "photo"
-        self.views = [self._view(None, pixels)]
-        if asking.tile is not None and max(pixels.shape[:2]) > asking.tile:
-            cut = tiles((pixels.shape[1], pixels.shape[0]), asking.tile)
-            self.views += [self._view(tile, tile.cut(pixels)) for tile in cut]
-        self.versions = asking.versions()
-
-    def _view(self, tile: Tile | None, pixels: np.ndarray) -> View:
-        size = (pixels.shape[1], pixels.shape[0])
-        where = placement(size, self.painter.size(*size))
-        return View(tile, pixels, where, place(pixels, where))
-
-    def requests(self) -> list[Request]:
-        """View by view, version by version."""
-        return [
-            Request(task.prompt(self.asking.style), view.shown, view.where.canvas, seed)
-            for view in self.views
-            for task, seed in self.versions
-        ]
-
-    def answer(self, painted: Sequence[Painting | PlantainError]) -> Prediction:
-        """The answer about the photo. Raises the first error among the paintings."""
-        count = len(self.versions)
-        answers = [self._seen(v, painted[i * count : (i + 1) * count]) for i, v in enumerate(self.views)]
-        parts = [(v.tile, a) for v, a in zip(self.views, answers, strict=True) if v.tile is not None]
-        whole = answers[0] if not parts else blend(parts, answers[0])
-        named = replace(whole, stem=self.stem, task=self.asking.task.name)
-        return calibrated(named, named.task, getattr(self.painter, "calibration", {}))
-
-    def _seen(self, view: View, painted: Sequence[Painting | PlantainError]) -> Prediction:
-        """The answer about one view, in the view's own pixels."""
-        tasks = [task for task, _ in self.versions]
-        answers = []
-        for task, made in zip(tasks, painted, strict=True):
-            if not isinstance(made, Painting):
-                raise made
-            where = _actual(view.where, made)
-            own = made.marked(task=task.name, code=task.code_id, geometry=where.to_json())
-            guide = view.shown if made.rgb.shape == view.shown.shape else None
-            answers.append(replace(task.decode(made.rgb, photo=guide), painting=own))
-        return restore(merge(tasks, answers), _actual(view.where, answers[0].painting), view.pixels)
-
-
-def _actual(where: Placement, made: Painting | None) -> Placement:
-    """The placement on the canvas that came back, where a painter did not keep to the size it was asked for."""
-    if made is None or made.rgb.shape[1::-1] == where.canvas:
-        return where
-    width, height = made.rgb.shape[1], made.rgb.shape[0]
-    sx, sy = width / where.canvas[0], height / where.canvas[1]
-    x0, y0, x1, y1 = where.box
-    box = (
-        round(x0 * sx),
-        round(y0 * sy),
-        max(round(x1 * sx), round(x0 * sx) + 1),
-        max(round(y1 * sy), round(y0 * sy) + 1),
-    )
-    return Placement(where.size, (width, height), box)
 
 
 class Predictor:
-    """What every caller sees: a painter wrapped by the pipeline."""
+    """A model that answers questions about photos. Three stages, which `stream` overlaps over many photos: `prepare`
+    reads, `paint` asks the model, and what was prepared finishes the answer. It is a context manager."""
 
-    def __init__(self, painter: Painter) -> None:
-        self.painter = painter
+    paints: bool = False  # whether it makes pictures: edits and pictures from words
+    calibration: Mapping[str, Fit]
 
-    def __repr__(self) -> str:
-        return f"Predictor({self.painter.name})"
+    @property
+    def model(self) -> Painter | Specialist:
+        """What answers."""
+        raise NotImplementedError
+
+    @property
+    def identity(self) -> Identity:
+        """Who answers, to the last weight."""
+        return self.model.identity
 
     @property
     def name(self) -> str:
-        return self.painter.name
+        return self.identity.name
 
-    def settled(self, task: Task) -> Task:
-        """The question in this painter's favourite code, where it names none."""
-        return task.resolve(self.painter.codes)
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.model.capabilities
 
-    def predict(self, photo: Any, task: Task | str, **options: Any) -> Prediction:
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name})"
+
+    def supports(self, task: str) -> bool:
+        """Whether it answers a task, by its short name."""
+        raise NotImplementedError
+
+    def resolve_task(self, task: Task | str) -> Task:
+        """The question as this model will get it: its favorite code filled in. UsageError for what it cannot answer."""
+        raise NotImplementedError
+
+    def question(self, job: Job) -> Task | Edit | Generate:
+        """What a job asks, read where it is in words."""
+        return interpret(job.question) if isinstance(job.question, str) else job.question
+
+    def makes_picture(self, question: Task | Edit | Generate) -> bool:
+        """Whether the answer to a question is a picture rather than numbers."""
+        return isinstance(question, Edit | Generate)
+
+    def prepare(self, job: Job) -> Prepared:
+        """Reads a job. PhotoError, UsageError, PainterError (of the canvas)."""
+        raise NotImplementedError
+
+    def paint(self, requests: Sequence[Any]) -> list[Any]:
+        """What the model says to each request, or its error; never raises but PainterGone."""
+        raise NotImplementedError
+
+    def bucket(self, request: Any) -> Hashable:
+        """Requests of one bucket may go to the model in one call."""
+        return None
+
+    def answer(self, job: Job) -> Any:
+        """The answer to one job. Raises PhotoError, UsageError, PainterError."""
+        prepared = self.prepare(job)
+        return prepared.finish(self.paint(prepared.requests))
+
+    def predict(self, photo: Any, task: Task | str, **options: Any) -> Any:
         """The answer to a question about a photo.
 
         `photo`: a path, array (uint8, uint16, float 0..1), PIL image or bytes. `task`: a Task, or what people type.
-        `options`: samples, passes, seed, tile, style (see Asking). Raises PhotoError, UsageError, PainterError."""
-        sitting = Sitting(photo, self.asking(task, **options), self.painter)
-        return sitting.answer(self.paint(sitting.requests()))
-
-    def asking(self, task: Task | str, **options: Any) -> Asking:
-        """The question as this painter will get it: its favourite code filled in."""
-        question = interpret(task) if isinstance(task, str) else task
-        return Asking(self.settled(question), **options)
-
-    def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
-        """The painter's call, in which whatever goes wrong is an error that says who failed."""
-        try:
-            painted = self.painter.paint(requests)
-        except PlantainError:
-            raise
-        except Exception as error:  # a painter is other people's code
-            raise PainterError(f"the painter {self.painter.name!r} failed: {type(error).__name__}: {error}") from error
-        if len(painted) != len(requests):
-            raise PainterError(f"the painter {self.painter.name!r} gave {len(painted)} paintings for {len(requests)}")
-        return painted
+        `options`: samples, passes, seed, tile, style, sampling (see PredictOptions); a specialist has one answer, which
+        they do not change. Raises PhotoError, UsageError, PainterError."""
+        return self.answer(Job(stem_of(photo), photo, task, PredictOptions.of(options)))
 
     def generate(
         self, text: str, *, size: tuple[int, int] | None = None, seed: int = 0, steps: int | None = None
     ) -> Painting:
         """A picture from words. `size` is (width, height) in pixels; without it the painter's own."""
-        canvas = self.painter.size(*(size or CANVAS))
-        made = self._picture(Request(text, None, canvas, seed, steps, perceive=False)).marked(task="generate")
-        return made if size is None else replace(made, rgb=resized(made.rgb, size))
+        return self.answer(Job("picture", None, Generate(text, size), PredictOptions(seed=seed, sampling=of(steps))))
 
     def edit(
-        self, photo: Any, text: str, *, mask: Bool[np.ndarray, "h w"] | None = None, seed: int = 0,
+        self,
+        photo: Any,
+        text: str,
+        *,
+        mask: Bool[np.ndarray, "h w"] | None = None,
+        seed: int = 0,
         steps: int | None = None,
-    ) -> Painting:  # fmt: skip
+    ) -> Painting:
         """The photo changed as told, at its own size (four times as large where the words ask to enlarge it).
 
         What is too fine for the painter's canvas is kept from the photo; `mask` (True = paint) limits the change."""
-        pixels = read_photo(photo)
-        if mask is not None and mask.shape != pixels.shape[:2]:
-            raise UsageError(f"the mask is {mask.shape}, the photo {pixels.shape[:2]}; give the same size")
-        size = (pixels.shape[1], pixels.shape[0])
-        where = placement(size, self.painter.size(*size))
-        shown = place(pixels, where)
-        area = (
-            None
-            if mask is None
-            else place(np.repeat(mask[..., None], 3, -1).astype(np.uint8) * 255, where)[..., 0] > 127
-        )
-        made = self._picture(Request(text, shown, where.canvas, seed, steps, area, perceive=False))
-        if factor := enlargement(text):
-            rgb = back(made.rgb, _actual(where, made), (size[0] * factor, size[1] * factor))
-        else:
-            rgb = _with_detail(pixels, shown, made, where, mask)
-        return replace(made, rgb=rgb, task="edit", geometry=where.to_json())
+        return self.answer(Job(stem_of(photo), photo, Edit(text, mask), PredictOptions(seed=seed, sampling=of(steps))))
 
-    def _picture(self, request: Request) -> Painting:
-        (made,) = self.paint([request])
-        if not isinstance(made, Painting):
-            raise made
-        return made
+    def close(self) -> None:
+        """Lets go of what the model holds."""
+        self.model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-class Expert:
+def of(steps: int | None) -> dict[str, Any]:
+    """Sampling with a number of steps, where one is said."""
+    return {} if steps is None else {"steps": steps}
+
+
+class PainterPredictor(Predictor):
+    """A painter in the pipeline: it answers every task, edits and makes pictures."""
+
+    paints = True
+
+    def __init__(self, painter: Painter, calibration: Mapping[str, Fit] | None = None) -> None:
+        """`calibration`: the painter's own where none is given; {} leaves confidence as the decoders state it."""
+        self.painter = painter
+        self.calibration = painter.calibration if calibration is None else calibration
+
+    @property
+    def model(self) -> Painter:
+        return self.painter
+
+    def supports(self, task: str) -> bool:
+        return True
+
+    def resolve_task(self, task: Task | str) -> Task:
+        question = interpret(task) if isinstance(task, str) else task
+        return question.resolve(self.painter.codes)
+
+    def prepare(self, job: Job) -> Prepared:
+        question = self.question(job)
+        if isinstance(question, Edit):
+            return PreparedEdit(job.photo, question, job.options, self.painter)
+        if isinstance(question, Generate):
+            return PreparedPicture(question, job.options, self.painter)
+        return PreparedPhoto(job, self.resolve_task(question), self.painter, self.calibration)
+
+    def bucket(self, request: Request) -> Hashable:
+        """By canvas, number of pictures and purpose."""
+        return request.size, len(request.images), request.purpose, request.mask is None
+
+    def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
+        """The painter's paintings; whatever goes wrong is the error of one request, which says who failed.
+
+        Where a call with several requests fails as a whole, each is asked for once more by itself."""
+        try:
+            painted = list(self.painter.paint(requests))
+            wrong = None if len(painted) == len(requests) else f"gave {len(painted)} paintings for {len(requests)}"
+        except PlantainError as error:
+            if len(requests) == 1 or isinstance(error, PainterGone):
+                return [error] * len(requests)
+            wrong = str(error)
+        except Exception as error:  # a painter is other people's code
+            wrong = f"failed: {type(error).__name__}: {error}"
+        if wrong is None:
+            return [accepted(made, asked, self.identity) for made, asked in zip(painted, requests, strict=True)]
+        if len(requests) == 1:
+            return [PainterError(f"the painter {self.name!r} {wrong}")]
+        return [made for request in requests for made in self.paint([request])]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedQuestion:
+    """A photo before a specialist, which is its only request."""
+
+    pixels: UInt8[np.ndarray, "h w 3"]
+    task: Task
+    stem: str
+    predictor: SpecialistPredictor
+
+    @property
+    def requests(self) -> list[PreparedQuestion]:
+        return [self]
+
+    def finish(self, painted: Sequence[Prediction | PlantainError]) -> Prediction:
+        """The answer with its confidence set right."""
+        (seen,) = painted
+        if not isinstance(seen, Prediction):
+            raise seen
+        return self.predictor.calibrated(replace(seen, stem=self.stem))
+
+
+class SpecialistPredictor(Predictor):
     """A specialist, asked like a painter. It has one answer to a question: samples, passes and seeds change nothing."""
 
-    def __init__(self, specialist: Specialist) -> None:
-        self.specialist, self.name, self.claims = specialist, specialist.name, specialist.claims
-        self.weights: Path | None = getattr(specialist, "weights", None)
+    def __init__(self, specialist: Specialist, calibration: Mapping[str, Fit] | None = None) -> None:
+        self.specialist, self.supported_tasks = specialist, specialist.supported_tasks
+        self.calibration = specialist.calibration if calibration is None else calibration
 
-    def __repr__(self) -> str:
-        return f"Expert({self.name})"
+    @property
+    def model(self) -> Specialist:
+        return self.specialist
 
-    def predict(self, photo: Any, task: Task | str, **options: Any) -> Prediction:
-        """The answer to a question about a photo; no painting comes with it. UsageError for what it does not claim."""
+    def supports(self, task: str) -> bool:
+        return task in self.supported_tasks
+
+    def resolve_task(self, task: Task | str) -> Task:
         question = interpret(task) if isinstance(task, str) else task
-        stem = Path(photo).stem if isinstance(photo, str | Path) else "photo"
-        return self.calibrated(replace(self.answer(read_photo(photo), question), stem=stem))
+        if not self.supports(question.name):
+            known = ", ".join(self.supported_tasks)
+            raise UsageError(f"{self.name} answers {known}, not {question.name}; see `plantain models`")
+        return question
 
-    def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
+    def prepare(self, job: Job) -> Prepared:
+        if isinstance(job.question, Edit | Generate):
+            raise UsageError(
+                f"{self.name} is a specialist and makes no pictures; take a painter (see `plantain models`)"
+            )
+        return PreparedQuestion(read_photo(job.photo), self.resolve_task(job.question), job.stem, self)
+
+    def paint(self, requests: Sequence[PreparedQuestion]) -> list[Prediction | PlantainError]:
+        return [self._run_specialist(request) for request in requests]
+
+    def _run_specialist(self, request: PreparedQuestion) -> Prediction | PlantainError:
+        try:
+            return self.stated(request.pixels, request.task)
+        except PlantainError as error:
+            return error
+        except Exception as error:  # a network is other people's code
+            return PainterError(f"the specialist {self.name!r} failed: {type(error).__name__}: {error}")
+
+    def stated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
         """The answer with its confidence as the network states it."""
-        if task.name not in self.claims:
-            known = ", ".join(self.claims)
-            raise UsageError(f"{self.name} answers {known}, not {task.name}; see `plantain models`")
-        return replace(self.specialist.answer(photo, task), task=task.name)
+        return replace(self.specialist.answer(photo, self.resolve_task(task)), task=task.name)
 
     def calibrated(self, answer: Prediction) -> Prediction:
         """The answer with its confidence set right."""
-        return calibrated(answer, answer.task, getattr(self.specialist, "calibration", {}))
-
-    def settled(self, task: Task) -> Task:
-        """The question as it is: a specialist knows no colours."""
-        return task
-
-    def generate(self, *words: Any, **options: Any) -> Painting:
-        raise UsageError(f"{self.name} is a specialist and makes no pictures; take a painter (see `plantain models`)")
-
-    edit = generate
+        return calibrated(answer, answer.task, self.calibration)
 
 
-def wrap(model: Painter | Specialist) -> Predictor | Expert:
-    """What callers ask: the pipeline around a painter, or the like of it for a specialist."""
-    return Expert(model) if isinstance(model, Specialist) else Predictor(model)
-
-
-def enlargement(text: str) -> int:
-    """How many times as large the picture shall become; 0 where the words do not ask for it.
-
-    >>> enlargement("super-resolve"), enlargement("enlarge x2"), enlargement("colourise")
-    (4, 2, 0)
-    """
-    if not ENLARGE.search(text):
-        return 0
-    found = FACTOR.search(text)
-    said = "4" if found is None else next(group for group in found.groups() if group)
-    return {"two": 2, "three": 3, "four": 4}.get(said.lower()) or int(said)
-
-
-def resized(rgb: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "y x 3"]:
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
-
-
-def back(rgb: UInt8[np.ndarray, "y x 3"], where: Placement, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
-    """The photo's part of a canvas, at a size."""
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC, box=where.box))
-
-
-def _with_detail(
-    pixels: np.ndarray, shown: np.ndarray, made: Painting, where: Placement, mask: np.ndarray | None
-) -> np.ndarray:
-    """The painting at the photo's size, plus what the canvas was too coarse to show; only inside the mask if any."""
-    painted = back(made.rgb, _actual(where, made), where.size)
-    if mask is not None:
-        return np.where(mask[..., None], painted, pixels)
-    lost = pixels.astype(np.int16) - back(shown, where, where.size)
-    return (painted + lost).clip(0, 255).astype(np.uint8)
+def wrap(model: Painter | Specialist, *, calibrated: bool = True) -> Predictor:
+    """What callers ask: the pipeline around a painter or a specialist."""
+    fits: Mapping[str, Fit] | None = None if calibrated else {}
+    if isinstance(model, Painter):
+        return PainterPredictor(model, fits)
+    return SpecialistPredictor(model, fits)
 
 
 # ---- the public one-shot functions
 
 
 @cache
-def _kept(model: str) -> Predictor | Expert:
+def _kept(model: str) -> Predictor:
     return load(model)
 
 
-def load(model: str = "embedded", *, calibrated: bool = True, **options: Any) -> Predictor | Expert:
+def load(model: str = "embedded", *, calibrated: bool = True, **options: Any) -> Predictor:
     """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`; `plantain models` lists all.
 
     `calibrated` False: confidence as the decoder states it, not set right by the model's calibration."""
-    loaded: Any = load_model(model, **options)
-    if not calibrated:
-        loaded.calibration = {}
-    return wrap(loaded)
+    return wrap(load_model(model, **options), calibrated=calibrated)
 
 
 def predict(photo: Any, task: Task | str, *, model: str = "embedded", **options: Any) -> Any:
@@ -333,37 +291,3 @@ def generate(text: str, *, model: str = "embedded", **options: Any) -> Painting:
 def edit(photo: Any, text: str, *, model: str = "embedded", **options: Any) -> Painting:
     """The photo changed as told. See Predictor.edit."""
     return _kept(model).edit(photo, text, **options)
-
-
-def decode(painting: Any, task: Task | str, *, photo: Any = None) -> Any:
-    """Reads a painting from anywhere: a path, a uint8 (0..255) or float (0..1) array, or a Painting.
-
-    A painting of Plantain's own says its colour code and where the photo lies on it; CodeMismatch where the task asks
-    for another code. A painting that went through JPEG is read with a warning and less confidence. `photo` guides
-    edges."""
-    question = interpret(task) if isinstance(task, str) else task
-    made = painting if isinstance(painting, Painting) else None
-    if isinstance(painting, str | Path):
-        made = Painting.load(painting)
-    question = _coded(question, made.code if made else "")
-    answer = question.decode(made.rgb if made else painting)
-    if made and made.lossy:
-        warnings.warn("this painting went through JPEG: its colours are not exact; keep paintings as PNG", stacklevel=2)
-        answer = replace(answer, confidence=answer.confidence * np.float32(LOSSY))
-    stem = Path(painting).stem if isinstance(painting, str | Path) else "photo"
-    answer = replace(answer, painting=made, stem=stem.removesuffix(f".{question.name}"))
-    if not made or not made.geometry:
-        return answer
-    where = Placement.from_json(dict(made.geometry))
-    pixels = None if photo is None else read_photo(photo)
-    return restore(answer, where, pixels if pixels is not None and pixels.shape[1::-1] == where.size else None)
-
-
-def _coded(task: Task, painted: str) -> Task:
-    """The question in the painting's own code, where it says one."""
-    if not painted or (task.code is not None and task.code_id == painted):
-        return task
-    names = {identity: name for name, identity in task.codes.items()}
-    if task.code is not None or painted not in names:
-        raise CodeMismatch(painted, task.code_id)
-    return replace(task, code=names[painted])

@@ -1,110 +1,276 @@
-"""The one loop over many photos, which command line and everything else share."""
+"""The one loop over many jobs, which command line, benchmarks and everything else share.
+
+Three stages that overlap, each in threads of its own: reading, asking the model, and decoding and writing. What is read
+waits in buckets of requests that may go to the model in one call. Outcomes come in the order of the jobs; a bad job is
+one outcome with an error, and the others go on.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
 from typing import Any
 
-from plantain.errors import PlantainError
-from plantain.models import Painter
-from plantain.models.painting import Painting
-from plantain.pipeline.predictor import Asking, Expert, Predictor, Sitting
-from plantain.predictions.types import Prediction
-from plantain.tasks import Task
+from plantain.errors import OutputError, PainterGone, PlantainError
+from plantain.pipeline.jobs import Job, Outcome
+from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.prepare import Prepared
+from plantain.pipeline.store import Claim, Store
 
-AHEAD = 2  # batches of photos that are read while others are painted
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What became of one photo: a prediction or an error, and how long it took."""
-
-    photo: Any
-    prediction: Prediction | None
-    error: PlantainError | None
-    seconds: float
+WRITERS = 2  # threads that decode and write
+PATIENCE_S = 30.0  # for a painter that is still busy when nobody waits for its painting any more
 
 
 def stream(
-    photos: Iterable[Any], task: Task | str, predictor: Predictor | Expert, *, batch: int = 1, **options: Any
+    jobs: Iterable[Job], model: Predictor, batch: int | None = None, *, store: Store | None = None
 ) -> Iterator[Outcome]:
-    """One outcome a photo, in order. Photos are read ahead in a thread and painted `batch` at a time; a broken photo is
-    one outcome with an error. Memory is bounded by a few batches."""
-    if isinstance(predictor, Expert):
-        yield from (_told(photo, task, predictor) for photo in photos)
-        return
-    asking = predictor.asking(task, **options)
-    source = iter(photos)
-    with ThreadPoolExecutor(1) as reader:
-        waiting: list[tuple[list[Any], list[Future[tuple[Sitting | PlantainError, float]]]]] = []
+    """One outcome a job, in order.
 
-        def look_ahead() -> None:
-            if group := list(islice(source, max(1, batch))):
-                waiting.append((group, [reader.submit(_sit, photo, asking, predictor.painter) for photo in group]))
-
-        for _ in range(AHEAD):
-            look_ahead()
-        try:
-            while waiting:
-                group, futures = waiting.pop(0)
-                seated = [future.result() for future in futures]
-                look_ahead()
-                yield from _painted(group, seated, predictor)
-        finally:
-            for _, futures in waiting:
-                for future in futures:
-                    future.cancel()
-
-
-def _told(photo: Any, task: Task | str, expert: Expert) -> Outcome:
-    start = time.perf_counter()
+    `batch`: requests that go to the model in one call at most; its own number when not said, and never more than that.
+    `store`: answers that lie there already are not asked for again, new ones are written there. A job's photo may be a
+    function without arguments, which is called when the job is read. Memory is bounded by a few batches. After
+    PainterGone the remaining jobs fail at once; after OutputError nothing more is written."""
+    stages = _Stages(model, batch, store)
+    source = iter(jobs)
+    waiting: deque[_Item] = deque()
     try:
-        return Outcome(photo, expert.predict(photo, task), None, time.perf_counter() - start)
-    except PlantainError as error:
-        return Outcome(photo, None, error, time.perf_counter() - start)
+        while True:
+            while len(waiting) < stages.window and (job := next(source, None)) is not None:
+                waiting.append(stages.put(job))
+            if not waiting:
+                return
+            yield waiting.popleft().wait()
+    finally:
+        stages.close()
 
 
-def _sit(photo: Any, asking: Asking, painter: Painter) -> tuple[Sitting | PlantainError, float]:
-    start = time.perf_counter()
-    try:
-        return Sitting(photo, asking, painter), time.perf_counter() - start
-    except PlantainError as error:
-        return error, time.perf_counter() - start
+class _Item:
+    """A job on its way through the stages."""
 
+    def __init__(self, job: Job) -> None:
+        self.job, self.seconds = job, 0.0
+        self.prepared: Prepared | None = None
+        self.claim: Claim | None = None
+        self.painted: list[Any] = []
+        self.missing = 0
+        self._outcome: Outcome | None = None
+        self._crash: BaseException | None = None
+        self._done = threading.Event()
 
-def _painted(
-    group: Sequence[Any], seated: Sequence[tuple[Sitting | PlantainError, float]], predictor: Predictor
-) -> Iterator[Outcome]:
-    """Paints all requests of a batch in one call and gives every photo its outcome."""
-    start = time.perf_counter()
-    asked = [s.requests() if isinstance(s, Sitting) else [] for s, _ in seated]
-    try:
-        painted = predictor.paint([request for requests in asked for request in requests])
-    except PlantainError as error:
-        painted = [error] * sum(map(len, asked))
-    each = (time.perf_counter() - start) / max(1, len(group))
-    rest = iter(painted)
-    for photo, (sitting, read), requests in zip(group, seated, asked, strict=True):
-        start = time.perf_counter()
-        mine = list(islice(rest, len(requests)))
-        answer = _answer(sitting, mine)
-        seconds = read + each + time.perf_counter() - start
-        if isinstance(answer, PlantainError):
-            yield Outcome(photo, None, answer, seconds)
+    def end(self, outcome: Outcome | BaseException) -> None:
+        """An outcome, or what must be raised where somebody waits (Ctrl-C)."""
+        if isinstance(outcome, Outcome):
+            self._outcome = outcome
         else:
-            yield Outcome(photo, answer, None, seconds)
+            self._crash = outcome
+        self._done.set()
+
+    def fail(self, error: BaseException) -> None:
+        """An error of this job alone; anything that is no error of Plantain is told as one."""
+        if isinstance(error, Exception) and not isinstance(error, PlantainError):
+            told = PlantainError(f"{type(error).__name__}: {error}; this is a fault of Plantain: please report it")
+            told.__cause__ = error
+            error = told
+        self.end(Outcome(self.job, None, error, self.seconds) if isinstance(error, PlantainError) else error)
+
+    def wait(self) -> Outcome:
+        """The outcome, once there is one."""
+        self._done.wait()
+        if self._crash is not None:
+            raise self._crash
+        assert self._outcome is not None
+        return self._outcome
 
 
-def _answer(
-    sitting: Sitting | PlantainError, painted: Sequence[Painting | PlantainError]
-) -> Prediction | PlantainError:
-    if isinstance(sitting, PlantainError):
-        return sitting
-    try:
-        return sitting.answer(painted)
-    except PlantainError as error:
-        return error
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A request on its way to the model: the place-th of its item."""
+
+    item: _Item
+    place: int
+    request: Any
+    bucket: Hashable
+
+
+class _Buckets:
+    """Requests that wait for the model. A bucket is given out when it is full, or when nothing more is being read."""
+
+    def __init__(self, full: int) -> None:
+        self.full, self.reading, self.closed = full, 0, False
+        self.entries: list[_Asked] = []
+        self.change = threading.Condition()
+
+    def expect(self) -> None:
+        """One more job is going to be read."""
+        with self.change:
+            self.reading += 1
+
+    def put(self, asked: list[_Asked]) -> None:
+        """The requests of a job that was read; none for one that needs none."""
+        with self.change:
+            self.reading -= 1
+            self.entries += asked
+            self.change.notify_all()
+
+    def take(self) -> list[_Asked]:
+        """The requests of one call; [] when all is over."""
+        with self.change:
+            while not self.closed:
+                if group := self._ready():
+                    self.entries = [entry for entry in self.entries if entry not in group]
+                    return group
+                self.change.wait()
+            return []
+
+    def _ready(self) -> list[_Asked]:
+        buckets: dict[Hashable, list[_Asked]] = {}
+        for entry in self.entries:
+            buckets.setdefault(entry.bucket, []).append(entry)
+        full = (group for group in buckets.values() if len(group) >= self.full or not self.reading)
+        return next(full, [])[: self.full]
+
+    def close(self) -> None:
+        with self.change:
+            self.closed = True
+            self.change.notify_all()
+
+
+class _Stages:
+    """The threads, and what flows between them."""
+
+    def __init__(self, model: Predictor, batch: int | None, store: Store | None) -> None:
+        able = model.capabilities
+        self.model, self.store, self.mixed = model, store, able.mixed_batch
+        full = max(1, able.batch if batch is None else min(batch, able.batch))
+        self.window = (3 if full > 1 else 2) * full * able.concurrency + 2
+        self.buckets = _Buckets(full)
+        self.to_read: SimpleQueue[_Item | None] = SimpleQueue()
+        self.to_write: SimpleQueue[_Item | None] = SimpleQueue()
+        self.gone: PlantainError | None = None
+        self.unwritable: PlantainError | None = None
+        self.closed = False
+        self.painters = [self._thread(self._paint_all, "paint") for _ in range(able.concurrency)]
+        self.others = [self._thread(self._read_all, "read")]
+        self.others += [self._thread(self._write_all, "write") for _ in range(WRITERS)]
+
+    def _thread(self, work: Any, name: str) -> threading.Thread:
+        thread = threading.Thread(target=work, name=f"plantain-{name}", daemon=True)
+        thread.start()
+        return thread
+
+    def put(self, job: Job) -> _Item:
+        item = _Item(job)
+        self.buckets.expect()
+        self.to_read.put(item)
+        return item
+
+    def close(self) -> None:
+        """Ends all threads; what was not begun is left undone."""
+        self.closed = True
+        self.buckets.close()
+        self.to_read.put(None)
+        for _ in range(WRITERS):
+            self.to_write.put(None)
+        for thread in (*self.others, *self.painters):
+            thread.join(PATIENCE_S)
+
+    # ---- reading
+
+    def _read_all(self) -> None:
+        while (item := self.to_read.get()) is not None:
+            asked: list[_Asked] = []
+            try:
+                if not self.closed:
+                    asked = self._read(item)
+            except BaseException as error:
+                item.fail(error)
+            self.buckets.put(asked)
+
+    def _read(self, item: _Item) -> list[_Asked]:
+        start = time.perf_counter()
+        if callable(item.job.photo):
+            item.job = replace(item.job, photo=item.job.photo())
+        if self.store is not None and (old := self._kept(item, self.store)) is not None:
+            item.end(old)
+            return []
+        if self.gone is not None:
+            raise PainterGone(f"not asked: {self.gone}")
+        item.prepared = self.model.prepare(item.job)
+        requests = item.prepared.requests
+        item.painted, item.missing = [None] * len(requests), len(requests)
+        item.seconds += time.perf_counter() - start
+        if not requests:
+            self.to_write.put(item)
+        return [_Asked(item, place, request, self._bucket(item, request)) for place, request in enumerate(requests)]
+
+    def _kept(self, item: _Item, store: Store) -> Outcome | None:
+        """The answer that is there already."""
+        try:
+            item.claim = store.claim(item.job)
+        except OSError:  # whoever reads the photo says what is wrong
+            return None
+        return store.find(item.job, item.claim)
+
+    def _bucket(self, item: _Item, request: Any) -> Hashable:
+        return self.model.bucket(request), None if self.mixed else id(item)
+
+    # ---- asking the model
+
+    def _paint_all(self) -> None:
+        while group := self.buckets.take():
+            start = time.perf_counter()
+            made = self._paint([entry.request for entry in group])
+            each = (time.perf_counter() - start) / len(group)
+            for entry, one in zip(group, made, strict=True):
+                self._painted(entry, one, each)
+
+    def _paint(self, requests: list[Any]) -> list[Any]:
+        if self.gone is not None:
+            return [PainterGone(f"not asked: {self.gone}")] * len(requests)
+        try:
+            made = self.model.paint(requests)
+        except BaseException as error:  # SystemExit and the like: a painter must not end the program
+            gone = PainterGone(f"{self.model.name!r} ended: {type(error).__name__}: {error}")
+            made = [error if isinstance(error, PainterGone) else gone] * len(requests)
+        self.gone = self.gone or next((one for one in made if isinstance(one, PainterGone)), None)
+        return made
+
+    def _painted(self, entry: _Asked, made: Any, seconds: float) -> None:
+        item = entry.item
+        with self.buckets.change:
+            item.painted[entry.place] = made
+            item.seconds += seconds
+            item.missing -= 1
+            whole = item.missing == 0
+        if whole:
+            self.to_write.put(item)
+
+    # ---- decoding and writing
+
+    def _write_all(self) -> None:
+        while (item := self.to_write.get()) is not None:
+            if not self.closed:
+                try:
+                    item.end(self._finish(item))
+                except BaseException as error:
+                    item.fail(error)
+
+    def _finish(self, item: _Item) -> Outcome:
+        start = time.perf_counter()
+        assert item.prepared is not None
+        answer = item.prepared.finish(item.painted)
+        item.seconds += time.perf_counter() - start
+        outcome = Outcome(item.job, answer, None, item.seconds, model=self.model.name)
+        if self.store is None or item.claim is None:
+            return outcome
+        if self.unwritable is not None:
+            raise self.unwritable
+        try:
+            return self.store.save(outcome, item.claim, item.prepared.pixels)
+        except OutputError as error:
+            self.unwritable = error
+            raise

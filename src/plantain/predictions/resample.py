@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from plantain._shapes import Bool, Float, Shaped, UInt8
+from plantain._shapes import Bool, Float, Int, Shaped, UInt8
+from plantain.errors import UsageError
 from plantain.imaging.geometry import Placement, place
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 
 def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 3"] | None = None) -> Prediction:
-    """An answer decoded on the canvas, as an answer about the photo."""
+    """An answer decoded on the canvas, as an answer about the photo.
+
+    What lies on the padding, or is too small to have a pixel of the photo, is none of the photo's: such things go with
+    their boxes and scores, such segments with their numbers, and such points are not visible."""
     grid = Grid(where)
     sure = grid.soft(answer.confidence)
     match answer:
@@ -35,10 +39,11 @@ def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 
             w, h = where.size
             boxes = boxes.clip(0, (w, h, w, h)).astype(np.float32)
             masks = None if answer.masks is None else grid.masks(answer.masks)
-            on_photo = np.asarray((boxes[:, 2:] > boxes[:, :2]).all(1))
-            return replace(answer, boxes=boxes, masks=masks, confidence=sure)[on_photo]
+            there = (boxes[:, 2:] > boxes[:, :2]).all(1)
+            there = there if masks is None else there & masks.any((1, 2))
+            return replace(answer, boxes=boxes, masks=masks, confidence=sure)[np.asarray(there)]
         case Keypoints():
-            return replace(answer, xy=where.to_photo(answer.xy).astype(np.float32), confidence=sure)
+            return _restore_points(answer, where, sure)
         case Alpha():
             return replace(answer, alpha=np.stack([grid.soft(a) for a in answer.alpha]), confidence=sure)
     raise TypeError(f"no way back for {type(answer).__name__}")
@@ -49,8 +54,57 @@ def _restore_labels(answer: Labels, grid: Grid, sure: np.ndarray) -> Labels:
     if probabilities is not None:
         probabilities = np.stack([grid.soft(p) for p in np.moveaxis(probabilities, -1, 0)], -1)
         ids = np.where(ids < 0, -1, probabilities.argmax(-1)).astype(answer.ids.dtype)
-    segments: dict[str, Any] = {"segments": grid.nearest(answer.segments)} if isinstance(answer, Panoptic) else {}
+    segments = _restore_segments(answer, grid) if isinstance(answer, Panoptic) else {}
     return replace(answer, ids=ids, probabilities=probabilities, confidence=sure, **segments)
+
+
+def _restore_segments(answer: Panoptic, grid: Grid) -> dict[str, Any]:
+    """Segments with a pixel of the photo, numbered anew."""
+    numbers, count = grid.nearest(answer.segments), len(answer.segment_labels)
+    there = np.flatnonzero(np.bincount(numbers.ravel(), minlength=count + 1)[1 : count + 1])
+    table = np.zeros(count + 1, numbers.dtype)
+    table[there + 1] = np.arange(1, len(there) + 1)
+    labels, scores = answer.segment_labels[there], answer.segment_scores[there]
+    return {"segments": table[numbers], "segment_labels": labels, "segment_scores": scores}
+
+
+def _restore_points(answer: Keypoints, where: Placement, sure: Float[np.ndarray, "h w"]) -> Keypoints:
+    xy = where.to_photo(answer.xy).astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        outside = ((xy < 0) | (xy > np.array(where.size))).any(1)
+    xy[outside] = np.nan
+    scores = np.where(outside, 0, answer.scores).astype(answer.scores.dtype)
+    return replace(answer, xy=xy, visible=answer.visible & ~outside, scores=scores, confidence=sure)
+
+
+def resized(answer: Prediction, width: int, height: int) -> Prediction:
+    """The answer about the same photo at another size, in pixels: boxes and points scaled, the rest as in `restore`.
+
+    Raises UsageError for sizes below 1."""
+    if min(width, height) < 1:
+        raise UsageError(f"an answer has at least 1 x 1 pixels, not {width} x {height}")
+    return restore(answer, Placement((width, height), answer.size, (0, 0, *answer.size)))
+
+
+def nearest_places(side: int, start: float, end: float, count: int) -> Int[np.ndarray, "n"]:
+    """For each of `side` pixels spread over start..end of `count` others: the one that its center lies in."""
+    return ((np.arange(side) + 0.5) * ((end - start) / side) + start).astype(int).clip(0, count - 1)
+
+
+def nearest(
+    values: Shaped[np.ndarray, "y x ..."],
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] | None = None,
+) -> Shaped[np.ndarray, "h w ..."]:
+    """A map at another size (width, height), or the part of it inside `box`: the nearest pixel, nothing mixed.
+
+    >>> nearest(np.array([[1, 2]]), (4, 1)).tolist()
+    [[1, 1, 2, 2]]
+    """
+    rows, columns = values.shape[:2]
+    x0, y0, x1, y1 = box or (0, 0, columns, rows)
+    ys, xs = nearest_places(size[1], y0, y1, rows), nearest_places(size[0], x0, x1, columns)
+    return np.ascontiguousarray(values[ys[:, None], xs])
 
 
 class Grid:
@@ -58,10 +112,8 @@ class Grid:
 
     def __init__(self, where: Placement) -> None:
         self.where = where
-        (w, h), (sx, sy) = where.size, where.scale
-        cw, ch = where.canvas
-        self.xs = ((np.arange(w) + 0.5) * sx + where.box[0]).astype(int).clip(0, cw - 1)
-        self.ys = ((np.arange(h) + 0.5) * sy + where.box[1]).astype(int).clip(0, ch - 1)
+        (w, h), (cw, ch), (x0, y0, x1, y1) = where.size, where.canvas, where.box
+        self.xs, self.ys = nearest_places(w, x0, x1, cw), nearest_places(h, y0, y1, ch)
         self.same = where.size == where.canvas and where.box == (0, 0, cw, ch)
 
     def nearest(self, values: Shaped[np.ndarray, "y x ..."]) -> Shaped[np.ndarray, "h w ..."]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from plantain._shapes import Float
+from plantain._shapes import Bool, Float
 from plantain.imaging.tiles import Tile
+from plantain.predictions.boxes import box_area, box_iou, shared_area
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 
@@ -106,43 +106,118 @@ def _blend_labels(parts: Sequence[tuple[Tile, Labels]], whole: Labels) -> Labels
     return replace(whole, ids=ids, probabilities=None, confidence=_sure(parts, size))
 
 
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """What one view (a tile, or the whole photo) shows of a thing; the box is the photo's, the mask the view's."""
+
+    view: tuple[int, int, int, int]
+    score: float
+    label: int
+    box: Float[np.ndarray, "4"]
+    mask: Bool[np.ndarray, "y x"] | None
+
+    def is_cut(self, size: tuple[int, int]) -> bool:
+        """Whether it reaches a border of its view beyond which the photo goes on."""
+        inner = np.array(self.view) != (0, 0, *size)
+        return bool((inner & (np.abs(self.box - self.view) < 1.5)).any())
+
+
 def _join_things(parts: Sequence[tuple[Tile, Instances]], whole: Instances) -> Instances:
-    """Things found in tiles, moved to the photo, those of the whole photo beside them; of things of one class that
-    share half of the smaller one's area, the better scored stays and takes over the other's pixels."""
-    found: list[tuple[float, int, np.ndarray, np.ndarray | None]] = []
-    for tile, part in (*parts, (Tile((0, 0, *whole.size)), whole)):
-        x0, y0, x1, y1 = tile.box
-        for i in range(len(part)):
-            mask = None
-            if part.masks is not None:
-                mask = np.zeros(whole.size[::-1], bool)
-                mask[y0:y1, x0:x1] = part.masks[i]
-            box = part.boxes[i] + np.array([x0, y0, x0, y0], np.float32)
-            found.append((float(part.scores[i]), int(part.labels[i]), box, mask))
-    kept: list[tuple[float, int, np.ndarray, np.ndarray | None]] = []
-    for score, label, box, mask in sorted(found, key=lambda f: -f[0]):
-        twin = next((i for i, k in enumerate(kept) if k[1] == label and _shared(k[2:], (box, mask)) > 0.5), None)
-        if twin is None:
-            kept.append((score, label, box, mask))
-        else:
-            s, c, b, m = kept[twin]
-            both = None if m is None or mask is None else m | mask
-            kept[twin] = (s, c, np.concatenate([np.minimum(b[:2], box[:2]), np.maximum(b[2:], box[2:])]), both)
-    masks = None if whole.masks is None else np.array([k[3] for k in kept], bool).reshape(-1, *whole.size[::-1])
+    """Things found in tiles, moved to the photo, with those of the photo seen at once.
+
+    Pieces of one class are one thing where they agree in what both views show, and so are all that hang together in
+    this way: a thing longer than a tile is one. A thing of the whole photo joins all the pieces that it holds and that
+    are cut by their tiles; where there is none, the one that it shares most with. The highest score counts."""
+    pieces = [piece for tile, part in parts for piece in _pieces(tile.box, part)]
+    groups = [[pieces[i] for i in group] for group in connected(len(pieces), _same_things(pieces))]
+    for piece in _pieces((0, 0, *whole.size), whole):
+        held = [group for group in groups if any(_common(piece, one)[0] > 0.5 for one in group)]
+        cut = [group for group in held if all(one.is_cut(whole.size) for one in group)]
+        nearest = max(held, key=lambda group: max(_common(piece, one)[1] for one in group), default=None)
+        joined = cut or ([] if nearest is None else [nearest])
+        groups = [group for group in groups if all(group is not other for other in joined)]
+        groups.append([piece, *(one for group in joined for one in group)])
+    groups.sort(key=lambda group: -max(one.score for one in group))
+    corners = [np.stack([one.box for one in group]) for group in groups]
+    around = [np.concatenate([c[:, :2].min(0), c[:, 2:].max(0)]) for c in corners]
     return replace(
         whole,
-        masks=masks,
-        boxes=np.array([k[2] for k in kept], np.float32).reshape(-1, 4),
-        labels=np.array([k[1] for k in kept], np.int64),
-        scores=np.array([k[0] for k in kept], np.float32),
+        masks=None if whole.masks is None else _painted(groups, whole.size),
+        boxes=np.array(around, np.float32).reshape(-1, 4),
+        labels=np.array([group[0].label for group in groups], np.int64),
+        scores=np.array([max(one.score for one in group) for group in groups], np.float32),
         confidence=_sure(parts, whole.size),
     )
 
 
-def _shared(a: Sequence[Any], b: Sequence[Any]) -> float:
-    """Shared area as a share of the smaller thing's, by masks where there are any, else by boxes."""
-    if a[1] is not None and b[1] is not None:
-        return float((a[1] & b[1]).sum() / max(min(a[1].sum(), b[1].sum()), 1))
-    low, high = np.maximum(a[0][:2], b[0][:2]), np.minimum(a[0][2:], b[0][2:])
-    inside = float(np.prod(np.maximum(high - low, 0)))
-    return inside / max(min(float(np.prod(x[2:] - x[:2])) for x in (a[0], b[0])), 1e-6)
+def _painted(groups: Sequence[Sequence[_Piece]], size: tuple[int, int]) -> Bool[np.ndarray, "n h w"]:
+    """The pieces of each group as one mask."""
+    masks = np.zeros((len(groups), *size[::-1]), bool)
+    for mask, group in zip(masks, groups, strict=True):
+        for one in group:
+            x0, y0, x1, y1 = one.view
+            if one.mask is not None:
+                mask[y0:y1, x0:x1] |= one.mask
+    return masks
+
+
+def _pieces(view: tuple[int, int, int, int], part: Instances) -> list[_Piece]:
+    corner = np.array([*view[:2], *view[:2]], np.float32)
+    masks = [None] * len(part) if part.masks is None else part.masks
+    rows = zip(part.scores.tolist(), part.labels.tolist(), part.boxes, masks, strict=True)
+    return [_Piece(view, score, label, box + corner, mask) for score, label, box, mask in rows]
+
+
+def _same_things(pieces: Sequence[_Piece]) -> list[tuple[int, int]]:
+    """Pairs of places of pieces that show one thing; a view tells its own things apart."""
+    boxes = np.array([piece.box for piece in pieces], np.float32).reshape(-1, 4)
+    near = np.argwhere(np.triu(shared_area(boxes, boxes) > 0, 1)).tolist()
+    pairs = [(i, j) for i, j in near if pieces[i].view != pieces[j].view]
+    return [(i, j) for i, j in pairs if max(_common(pieces[i], pieces[j])) > 0.5]
+
+
+def _common(a: _Piece, b: _Piece) -> tuple[float, float]:
+    """What two pieces of one class share: as a share of the smaller one, and as IoU in what both views show."""
+    zone = (*np.maximum(a.view[:2], b.view[:2]).tolist(), *np.minimum(a.view[2:], b.view[2:]).tolist())
+    apart = a.label != b.label or zone[2] <= zone[0] or zone[3] <= zone[1]
+    if apart or not shared_area(a.box[None], b.box[None]).any():
+        return 0.0, 0.0
+    if a.mask is not None and b.mask is not None:
+        one, other = _on(a, zone), _on(b, zone)
+        both, either = int(np.count_nonzero(one & other)), int(np.count_nonzero(one | other))
+        return both / max(min(int(a.mask.sum()), int(b.mask.sum())), 1), both / max(either, 1)
+    boxes = np.stack([a.box, b.box])
+    seen = np.concatenate([np.maximum(boxes[:, :2], zone[:2]), np.minimum(boxes[:, 2:], zone[2:])], axis=1)
+    shared = float(shared_area(seen[:1], seen[1:])[0, 0])
+    return shared / max(float(box_area(boxes).min()), 1e-6), float(box_iou(seen[:1], seen[1:])[0, 0])
+
+
+def _on(piece: _Piece, zone: tuple[int, int, int, int]) -> Bool[np.ndarray, "y x"]:
+    """A piece's mask in a part of the photo that its view holds."""
+    assert piece.mask is not None
+    x0, y0, x1, y1 = zone
+    left, top, _, _ = piece.view
+    return piece.mask[y0 - top : y1 - top, x0 - left : x1 - left]
+
+
+def connected(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The places 0..count - 1 in groups: those of a pair are in one, in order of their first.
+
+    >>> connected(5, [(0, 3), (4, 3)])
+    [[0, 3, 4], [1], [2]]
+    """
+    owner = list(range(count))
+
+    def root(place: int) -> int:
+        while owner[place] != place:
+            owner[place] = owner[owner[place]]
+            place = owner[place]
+        return place
+
+    for i, j in pairs:
+        a, b = sorted((root(i), root(j)))
+        owner[b] = a
+    groups: dict[int, list[int]] = {}
+    for place in range(count):
+        groups.setdefault(root(place), []).append(place)
+    return list(groups.values())

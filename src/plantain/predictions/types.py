@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 
@@ -36,6 +36,28 @@ class Prediction:
     def arrays(self) -> dict[str, np.ndarray]:
         """The answer as named arrays: the keys of the .npz file."""
         raise TypeError(f"{type(self).__name__} is not an answer")
+
+    def to_npz(self, path: str | Path, *, exact: bool = False) -> Path:
+        """Writes the answer as one .npz file. See `predictions.npz`. Raises OutputError."""
+        from plantain.predictions.npz import to_npz
+
+        return to_npz(self, path, exact=exact)
+
+    @classmethod
+    def from_npz(cls, path: str | Path) -> Self:
+        """The answer of a file that `to_npz` or `save` wrote: `Prediction.from_npz(path)`, or `Depth.from_npz(path)`
+        where it must be depth. Raises TruthError."""
+        from plantain.predictions.npz import NEEDED, from_npz
+
+        read: Self = from_npz(path, cls if cls in NEEDED else None)
+        return read
+
+    def resized(self, width: int, height: int) -> Self:
+        """The answer about the same photo at another size in pixels. See `predictions.resample`."""
+        from plantain.predictions.resample import resized
+
+        other: Any = resized(self, width, height)
+        return cast(Self, other)
 
     def save(self, folder: str | Path, photo: Any = None) -> dict[str, Path]:
         """Writes <stem>.<task>.png, .overlay.png and .npz into `folder`; returns their paths by role."""
@@ -188,7 +210,12 @@ class Instances(Prediction):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Keypoints(Prediction):
-    """Named points of one thing: xy in pixels (NaN where nothing was painted), `scores` 0..1, and those `visible`."""
+    """Named points of one thing: xy in pixels (NaN where nothing was painted), `scores` 0..1, and those `visible`.
+
+    As everywhere in Plantain the photo spans 0..width and 0..height, so that the center of its first pixel is (.5, .5),
+    and a box around a mask begins at the corner of a pixel. COCO's boxes and polygons are the same; its keypoints are
+    numbers of pixels, whose centers are whole numbers: reading adds .5 and writing takes it off. Source:
+    facebookresearch/detectron2, data/datasets/coco.py."""
 
     xy: Float[np.ndarray, "n 2"]
     visible: Bool[np.ndarray, "n"]

@@ -14,7 +14,7 @@ from plantain._shapes import Shaped, UInt8
 from plantain.errors import UnknownName, UsageError
 from plantain.predictions.types import Prediction
 from plantain.tasks import decode_utils
-from plantain.tasks.language import templates as wording
+from plantain.tasks.language.templates import NUMBER_SLOT, Wording, choice
 
 STYLES = ("imperative", "caption", "json", "terse")
 
@@ -30,7 +30,7 @@ class Task:
     codes: ClassVar[Mapping[str, str]]  # short name -> versioned id: {"cube": "cube/1"}
     default_code: ClassVar[str]
     title: ClassVar[str]  # how prompts name it: "metric depth"
-    phrases: ClassVar[Mapping[str, str]]  # every code in words
+    code_descriptions: ClassVar[Mapping[str, str]]  # every code in words, as prompts say it
     templates: ClassVar[Mapping[str, str]]  # a style's wording; the json style is the record itself
 
     def __post_init__(self) -> None:
@@ -42,11 +42,18 @@ class Task:
         if self.code is not None:
             return self
         favourite = favourites.get(self.name, self.default_code)
-        return replace(self, code=favourite if favourite in self.codes and self.can(favourite) else self.default_code)
+        return replace(
+            self, code=favourite if favourite in self.codes and self.supports(favourite) else self.default_code
+        )
 
-    def can(self, code: str) -> bool:
-        """Whether this code can paint the question as it was asked, chosen colours and all."""
+    def supports(self, code: str) -> bool:
+        """Whether this code can paint the question as it was asked, chosen colors and all."""
         return True
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The names that are asked for, in the answer's order: classes, things, texts or points; () without any."""
+        return ()
 
     @property
     def code_id(self) -> str:
@@ -57,7 +64,7 @@ class Task:
         """The words that ask a generator for this painting; `tasks.language.parse` reads them back."""
         if style not in STYLES:
             raise UnknownName("prompt style", style, STYLES)
-        record = self.record() | ({} if self.code is None else {"colours": self.phrases[self.code]})
+        record = self.record() | ({} if self.code is None else {"colours": self.code_descriptions[self.code]})
         if style == "json":
             return json.dumps({"task": self.title} | record, ensure_ascii=False)
         return _wordings(cast(Hashable, type(self)))[style].write(record)
@@ -82,35 +89,32 @@ class Task:
 
     @classmethod
     def from_words(cls, record: dict[str, Any]) -> Self:
-        """The inverse of a prompt's record, code included; UsageError where the colours are none of this task's."""
-        phrase = record.pop("colours", None)
-        codes = {words: code for code, words in cls.phrases.items()}
-        if phrase is not None and phrase not in codes:
-            raise UsageError(f"{cls.title} has no colours {phrase!r}; known: {'; '.join(codes)}")
+        """The inverse of a prompt's record, code included; UsageError where the colors are none of this task's."""
+        described = record.pop("colours", None)
+        codes = {words: code for code, words in cls.code_descriptions.items()}
+        if described is not None and described not in codes:
+            raise UsageError(f"{cls.title} has no colors {described!r}; known: {'; '.join(codes)}")
         task = cls.from_record(record)
-        return task if phrase is None else replace(task, code=codes[phrase])
+        return task if described is None else replace(task, code=codes[described])
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints a true answer of this task's kind: the training target, and what the oracle paints.
 
-        Raises TruthError where a number has no colour (NaN, negative depth)."""
+        Raises TruthError where a number has no color (NaN, negative depth)."""
         raise TypeError(f"{type(self).__name__} cannot encode")
 
-    def decode(self, rgb: Shaped[np.ndarray, "..."], photo: Shaped[np.ndarray, "..."] | None = None) -> Prediction:
+    def decode(self, rgb: Shaped[np.ndarray, "..."]) -> Prediction:
         """Reads a painting, uint8 (0..255) or float (0..1), any size. Never raises on a picture: an odd one gives low
-        confidence, as do pixels that hold NaN. `photo` (same size), where given, guides edges.
+        confidence, as do pixels that hold NaN.
 
         Raises UsageError for an array that is no picture."""
         picture, odd = decode_utils.clean(rgb)
-        guide = None if photo is None else decode_utils.clean(photo)[0]
-        if guide is not None and guide.shape != picture.shape:
-            raise UsageError(f"the photo is {guide.shape[:2]} but the painting {picture.shape[:2]}; give the same size")
-        answer = self._decode(picture, guide)
+        answer = self._decode(picture)
         if odd is None:
             return replace(answer, task=self.name)
         return replace(answer, task=self.name, confidence=np.where(odd, np.float32(0), answer.confidence))
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Prediction:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Prediction:
         """`decode` of a clean picture: uint8, or float32 within 0..1."""
         raise TypeError(f"{type(self).__name__} cannot decode")
 
@@ -119,16 +123,16 @@ class Task:
         return (self,)
 
     def passes(self, count: int, seed: int) -> Sequence[Task]:
-        """`count` differently coloured versions of the question, for unmixing; without a legend: itself."""
+        """`count` differently colored versions of the question, for unmixing; without a legend: itself."""
         return (self,) * count
 
 
 @cache
-def _wordings(cls: Any) -> dict[str, wording.Wording]:
+def _wordings(cls: Any) -> dict[str, Wording]:
     special = {
-        "colours": wording.choice(*cls.phrases.values()),
-        "near": wording.choice("bright", "dark"),
-        "near_m": wording.NUMBER_SLOT,
-        "far_m": wording.NUMBER_SLOT,
+        "colours": choice(*cls.code_descriptions.values()),
+        "near": choice("bright", "dark"),
+        "near_m": NUMBER_SLOT,
+        "far_m": NUMBER_SLOT,
     }
-    return {style: wording.Wording(template, special, style == "terse") for style, template in cls.templates.items()}
+    return {style: Wording(template, special, style == "terse") for style, template in cls.templates.items()}

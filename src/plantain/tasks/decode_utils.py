@@ -11,14 +11,14 @@ from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.errors import UsageError
 from plantain.tasks.language.templates import RGB
 
-BEYOND = 0.15  # how much of the distance past an asked colour counts against it
-TOLERANCE = 40.0  # 8-bit levels: published paintings lie 0-13 from the asked colours, other pictures far more
+BEYOND = 0.15  # how much of the distance past an asked color counts against it
+TOLERANCE = 40.0  # 8-bit levels: published paintings lie 0-13 from the asked colors, other pictures far more
 
 
 def clean(rgb: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"] | None]:
-    """The picture as uint8 or as float32 in 0..1, and where it held no colour (NaN, far outside 0..1), if anywhere.
+    """The picture as uint8 or as float32 in 0..1, and where it held no color (NaN, far outside 0..1), if anywhere.
 
-    Grey pictures and pictures with alpha or 16 bits are brought to RGB."""
+    Gray pictures and pictures with alpha or 16 bits are brought to RGB."""
     array = np.asarray(rgb)
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=-1)
@@ -45,13 +45,13 @@ def _from_integers(array: np.ndarray) -> tuple[np.ndarray, Bool[np.ndarray, "h w
 
 
 def levels(rgb: Shaped[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 3"]:
-    """Clean colours as float32 levels 0..255."""
+    """Clean colors as float32 levels 0..255."""
     return rgb.astype(np.float32) if rgb.dtype == np.uint8 else rgb * np.float32(255)
 
 
-def fit(off: Float[np.ndarray, "*shape"], tolerance: float = TOLERANCE) -> Float[np.ndarray, "*shape"]:
-    """Confidence 1..0 from the distance, in levels, to the nearest legal colour."""
-    return np.exp(-np.square(off * np.float32(1 / tolerance))).astype(np.float32)
+def confidence_at(distance: Float[np.ndarray, "*shape"], tolerance: float = TOLERANCE) -> Float[np.ndarray, "*shape"]:
+    """Confidence 1..0 from the distance, in levels, to the nearest legal color."""
+    return np.exp(-np.square(distance * np.float32(1 / tolerance))).astype(np.float32)
 
 
 def agreement(ids: Int[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
@@ -77,23 +77,23 @@ def presence(weight: Float[np.ndarray, "h w"], share: float = 0.002) -> float:
     return float(np.clip(np.partition(flat, flat.size - count)[-count:].mean(), 0, 1))
 
 
-def along(
+def project(
     rgb: Float[np.ndarray, "*shape 3"], start: RGB, end: RGB, beyond: float = 1.0
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Where on the line `start` -> `end` (0..1) each colour lies, and its distance from that segment in levels.
+    """Where on the line `start` -> `end` (0..1) each color lies, and its distance from that segment in levels.
 
-    `beyond` weighs the distance past the end: below 1 a purer colour than asked ("green" painted lime) is forgiven."""
+    `beyond` weighs the distance past the end: below 1 a purer color than asked ("green" painted lime) is forgiven."""
     origin = np.array(start, np.float32)
     line = np.array(end, np.float32) - origin
     square = float(np.dot(line, line))
     raw = np.maximum((rgb - origin) @ (line / np.float32(square)), 0)
     place = np.minimum(raw, 1)
     aside = np.square(rgb - (origin + raw[..., None] * line)).sum(-1)
-    off = np.sqrt(aside + np.square(raw - place) * np.float32(beyond**2 * square))
-    return place.astype(np.float32), off.astype(np.float32)
+    distance = np.sqrt(aside + np.square(raw - place) * np.float32(beyond**2 * square))
+    return place.astype(np.float32), distance.astype(np.float32)
 
 
-def sure(place: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def binary_confidence(place: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Confidence of a yes-or-no answer painted as its probability: 1 at 0 and 1, one half between."""
     return np.float32(0.5) + np.abs(place - np.float32(0.5))
 
@@ -101,31 +101,31 @@ def sure(place: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 def closest_line(
     rgb: Float[np.ndarray, "*shape 3"], start: RGB, ends: Sequence[RGB]
 ) -> tuple[Int[np.ndarray, "*shape"], Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """For each colour: which line start -> end it lies on, where on it (0..1), and how far off, in levels.
+    """For each color: which line start -> end it lies on, where on it (0..1), and how far off, in levels.
 
-    Where two lines fit alike (gray and white on black) the one on which the colour is purer wins."""
+    Where two lines fit alike (gray and white on black) the one on which the color is purer wins."""
     shape = rgb.shape[:-1]
     which, best = np.zeros(shape, np.int16), np.full(shape, np.inf, np.float32)
-    place, off = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    place, distance = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for i, end in enumerate(ends):
-        here, away = along(rgb, start, end, BEYOND)
+        here, away = project(rgb, start, end, BEYOND)
         length = float(np.linalg.norm(np.subtract(end, start, dtype=np.float32)))
         cost = away + np.float32(0.25 * length) * np.minimum(here, 1 - here)
         better = cost < best
-        which[better], place[better], off[better], best[better] = i, here[better], away[better], cost[better]
-    return which, place, off
+        which[better], place[better], distance[better], best[better] = i, here[better], away[better], cost[better]
+    return which, place, distance
 
 
 def thing_confidence(
-    rgb: Shaped[np.ndarray, "h w 3"], masks: Bool[np.ndarray, "n h w"], colours: Shaped[np.ndarray, "n 3"], rest: RGB
+    rgb: Shaped[np.ndarray, "h w 3"], masks: Bool[np.ndarray, "n h w"], colors: Shaped[np.ndarray, "n 3"], rest: RGB
 ) -> Float[np.ndarray, "h w"]:
-    """How near every pixel is to the colour of the thing it was given to, or to the background's."""
+    """How near every pixel is to the color of the thing it was given to, or to the background's."""
     ids = np.zeros(rgb.shape[:2], np.int32)
     for i, mask in enumerate(masks, 1):
         ids[mask] = i
-    table = np.concatenate([np.array([rest], np.float32), np.asarray(colours, np.float32).reshape(-1, 3)])
-    off = np.linalg.norm(levels(rgb) - table[ids], axis=-1)
-    return fit(off) * (np.float32(0.4) + np.float32(0.6) * agreement(ids))
+    table = np.concatenate([np.array([rest], np.float32), np.asarray(colors, np.float32).reshape(-1, 3)])
+    distance = np.linalg.norm(levels(rgb) - table[ids], axis=-1)
+    return confidence_at(distance) * (np.float32(0.4) + np.float32(0.6) * agreement(ids))
 
 
 def any_of(scores: Float[np.ndarray, "n"]) -> float:

@@ -10,12 +10,13 @@ import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped, UInt8
 from plantain.codecs import blobs, heat
+from plantain.predictions.boxes import nms
 from plantain.predictions.types import Instances
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, name_of
 
-HIDDEN = 0.03  # of the picture: by how much a box off its painted centre is believed to be half hidden
+HIDDEN = 0.03  # of the picture: by how much a box off its painted center is believed to be half hidden
 _PLACE = "the colour of its centre (red = horizontal place, green = vertical place, blue = 255)"
 
 
@@ -30,7 +31,7 @@ class ObjectDetection(Task):
     kind: ClassVar[type[Instances]] = Instances
     default_code: ClassVar[str] = "boxes"
     codes: ClassVar[Mapping[str, str]] = {"boxes": "boxes/1", "outline": "outline/1", "heat": "heat/1"}
-    phrases: ClassVar[Mapping[str, str]] = {
+    code_descriptions: ClassVar[Mapping[str, str]] = {
         "boxes": f"each box filled with {_PLACE}, small boxes on top",
         "outline": f"each box a thin frame in {_PLACE}, small boxes on top",
         "heat": "a soft red spot at each center, its green = red times the width, its blue = red times the height",
@@ -46,6 +47,10 @@ class ObjectDetection(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         name_of(self.thing, "the thing to find")
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return (self.thing,)
 
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "background": BLACK}
@@ -66,35 +71,36 @@ class ObjectDetection(Task):
             _fill(rgb, box, frame)
         return rgb
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Instances:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Instances:
         if self.code == "heat":
             return self._decode_heat(rgb)
-        found = blobs.decode_centres(rgb)
-        whole = [_whole_box(mask, colour) for mask, colour in zip(found.masks, found.colours, strict=True)]
+        found = blobs.decode_centers(rgb)
+        whole = [_whole_box(mask, color) for mask, color in zip(found.masks, found.colors, strict=True)]
         boxes = np.array(whole, np.float32).reshape(-1, 4)
         return Instances(
             boxes=boxes,
             labels=np.zeros(len(boxes), np.int64),
             classes=(self.thing,),
             scores=np.asarray(found.scores, np.float32),
-            confidence=decode_utils.thing_confidence(rgb, found.masks, found.colours, BLACK),
+            confidence=decode_utils.thing_confidence(rgb, found.masks, found.colors, BLACK),
             presence={self.thing: decode_utils.any_of(found.scores)},
         )
 
     def _decode_heat(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Instances:
         found = heat.decode(rgb)
+        kept = nms(found.boxes, found.scores)
         return Instances(
-            boxes=found.boxes,
-            labels=np.zeros(len(found.boxes), np.int64),
+            boxes=found.boxes[kept],
+            labels=np.zeros(len(kept), np.int64),
             classes=(self.thing,),
-            scores=found.scores,
-            confidence=np.asarray(decode_utils.sure(decode_utils.levels(rgb)[..., 0] / np.float32(255))),
+            scores=found.scores[kept],
+            confidence=np.asarray(decode_utils.binary_confidence(decode_utils.levels(rgb)[..., 0] / np.float32(255))),
             presence={self.thing: float(found.scores.max(initial=0.0))},
         )
 
 
-def centre_colour(box: Float[np.ndarray, "4"], height: int, width: int) -> UInt8[np.ndarray, "3"]:
-    """R = horizontal, G = vertical place of the centre over the picture's size, B = 255."""
+def center_color(box: Float[np.ndarray, "4"], height: int, width: int) -> UInt8[np.ndarray, "3"]:
+    """R = horizontal, G = vertical place of the center over the picture's size, B = 255."""
     x, y = (box[0] + box[2]) / 2 / width, (box[1] + box[3]) / 2 / height
     return np.round(np.clip([x, y, 1], 0, 1) * 255).astype(np.uint8)
 
@@ -105,25 +111,25 @@ def _fill(rgb: UInt8[np.ndarray, "h w 3"], box: Float[np.ndarray, "4"], frame: i
     top, bottom = np.clip(np.round(box[[1, 3]]), 0, height).astype(int)
     region = rgb[top:bottom, left:right]
     inside = region[frame:-frame, frame:-frame].copy() if frame else None
-    region[...] = centre_colour(box, height, width)
+    region[...] = center_color(box, height, width)
     if inside is not None:
         region[frame:-frame, frame:-frame] = inside
 
 
-def _whole_box(mask: Bool[np.ndarray, "h w"], colour: Shaped[np.ndarray, "3"]) -> tuple[float, float, float, float]:
-    """The box of the visible part, made symmetric about the painted centre where smaller boxes hide one side."""
+def _whole_box(mask: Bool[np.ndarray, "h w"], color: Shaped[np.ndarray, "3"]) -> tuple[float, float, float, float]:
+    """The box of the visible part, made symmetric about the painted center where smaller boxes hide one side."""
     height, width = mask.shape
-    blue = max(float(colour[2]), 1.0)  # a faint painting keeps the ratios red : blue and green : blue
-    left, right = _span(mask.sum(0), float(colour[0]) / blue * width)
-    top, bottom = _span(mask.sum(1), float(colour[1]) / blue * height)
+    blue = max(float(color[2]), 1.0)  # a faint painting keeps the ratios red : blue and green : blue
+    left, right = _span(mask.sum(0), float(color[0]) / blue * width)
+    top, bottom = _span(mask.sum(1), float(color[1]) / blue * height)
     return left, top, right, bottom
 
 
-def _span(counts: Int[np.ndarray, "n"], centre: float) -> tuple[float, float]:
+def _span(counts: Int[np.ndarray, "n"], center: float) -> tuple[float, float]:
     """First and last place along one axis where the box is at least a quarter as thick as where it is thickest."""
     places = np.flatnonzero(counts >= max(1.0, 0.25 * counts.max()))
     low, high = float(places[0]), float(places[-1] + 1)
-    if abs((low + high) / 2 - centre) <= HIDDEN * len(counts) or not low <= centre <= high:
+    if abs((low + high) / 2 - center) <= HIDDEN * len(counts) or not low <= center <= high:
         return low, high
-    reach = max(centre - low, high - centre)
-    return max(0.0, centre - reach), min(float(len(counts)), centre + reach)
+    reach = max(center - low, high - center)
+    return max(0.0, center - reach), min(float(len(counts)), center + reach)

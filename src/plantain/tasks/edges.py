@@ -25,7 +25,7 @@ class EdgeDetection(Task):
     kind: ClassVar[type[Alpha]] = Alpha
     default_code: ClassVar[str] = "edges"
     codes: ClassVar[Mapping[str, str]] = {"edges": "edges/1"}
-    phrases: ClassVar[Mapping[str, str]] = {"edges": "gray, as bright as the edge is strong"}
+    code_descriptions: ClassVar[Mapping[str, str]] = {"edges": "gray, as bright as the edge is strong"}
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Draw the edges of the things in this photo: {legend| is }; everything else, the background, is "
         "{background}.[ Colours: {colours}.]",
@@ -49,9 +49,11 @@ class EdgeDetection(Task):
             raise TruthError(f"edges are one plane of strengths, got {len(stack)}")
         return gray(stack[0])
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
-        place, off = decode_utils.along(decode_utils.levels(rgb), BLACK, WHITE)
-        return Alpha(alpha=place[None], names=("edges",), colors=(WHITE,), confidence=decode_utils.fit(off))
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Alpha:
+        place, distance = decode_utils.project(decode_utils.levels(rgb), BLACK, WHITE)
+        return Alpha(
+            alpha=place[None], names=("edges",), colors=(WHITE,), confidence=decode_utils.confidence_at(distance)
+        )
 
 
 def gray(values: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:

@@ -31,10 +31,10 @@ class InstanceSegmentation(Task):
     kind: ClassVar[type[Instances]] = Instances
     default_code: ClassVar[str] = "blobs"
     codes: ClassVar[Mapping[str, str]] = {"blobs": "blobs/1", "blobs-vb": "blobs-vb/1", "centers": "centers/1"}
-    phrases: ClassVar[Mapping[str, str]] = {
+    code_descriptions: ClassVar[Mapping[str, str]] = {
         "blobs": "flat colours of your choice, no two alike",
         "blobs-vb": "flat colours of your choice",
-        "centers": targets.CENTRE,
+        "centers": targets.CENTER,
     }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Make an instance segmentation of this photo: paint every {thing} in a colour of its own and "
@@ -49,12 +49,16 @@ class InstanceSegmentation(Task):
         super().__post_init__()
         name_of(self.thing, "the thing to find")
         object.__setattr__(self, "background", rgb_of(self.background))
-        if self.code is not None and not self.can(self.code):
+        if self.code is not None and not self.supports(self.code):
             raise UsageError(f"code 'centers' has a black background, not {self.background}; leave the background out")
 
-    def can(self, code: str) -> bool:
-        """Location colours lie on black."""
+    def supports(self, code: str) -> bool:
+        """Location colors lie on black."""
         return code != "centers" or self.background == BLACK
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return (self.thing,)
 
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "background": self.background}
@@ -63,14 +67,14 @@ class InstanceSegmentation(Task):
         """Paints Instances with masks (only those of class `thing`, where that class is known) or masks n h w."""
         masks = targets.masks_of(targets.of_class(truth, self.thing))
         if self.code == "centers":
-            return blobs.encode_centres(masks)
+            return blobs.encode_centers(masks)
         if len(masks) > len(palette.PALETTE) - 4:
             raise TruthError(f"{len(masks)} things are more than the palette holds; use code 'centers'")
         return blobs.encode(masks, palette.pick(len(masks), background=self.background), self.background)
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Instances:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Instances:
         if self.code == "centers":
-            found = blobs.decode_centres(rgb)
+            found = blobs.decode_centers(rgb)
         elif self.code == "blobs-vb":
             found = blobs.decode_paper(rgb, self.background)
         else:
@@ -81,6 +85,6 @@ class InstanceSegmentation(Task):
             labels=np.zeros(len(found.masks), np.int64),
             classes=(self.thing,),
             scores=np.asarray(found.scores, np.float32),
-            confidence=decode_utils.thing_confidence(rgb, found.masks, found.colours, self.background),
+            confidence=decode_utils.thing_confidence(rgb, found.masks, found.colors, self.background),
             presence={self.thing: decode_utils.any_of(found.scores)},
         )

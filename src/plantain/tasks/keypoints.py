@@ -27,7 +27,7 @@ CHANNELS: tuple[RGB, ...] = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
 @dataclass(frozen=True)
 class KeypointDetection(Task):
-    """A disc for each named point (COCO's 17 of a person when not said), in its own colour on black.
+    """A disc for each named point (COCO's 17 of a person when not said), in its own color on black.
 
     Code "channels" asks for three points at a time, red, green and blue: a painter that is unsure paints the mean of
     its belief, in which three points stay apart (each channel is the probability of one) and seventeen do not.
@@ -38,14 +38,14 @@ class KeypointDetection(Task):
 
     names: Sequence[str] | Mapping[str, Any] = COCO_17
     thing: str = "person"
-    colours: tuple[RGB, ...] = ()
+    colors: tuple[RGB, ...] = ()
 
     name: ClassVar[str] = "keypoints"
     title: ClassVar[str] = "keypoints"
     kind: ClassVar[type[Keypoints]] = Keypoints
     default_code: ClassVar[str] = "discs"
     codes: ClassVar[Mapping[str, str]] = {"discs": "discs/1", "channels": "channels/1"}
-    phrases: ClassVar[Mapping[str, str]] = {
+    code_descriptions: ClassVar[Mapping[str, str]] = {
         "discs": "flat round discs",
         "channels": "round discs that add up where they overlap",
     }
@@ -60,17 +60,17 @@ class KeypointDetection(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         name_of(self.thing, "the thing with the points")
-        given = tuple(self.names.values()) if isinstance(self.names, Mapping) else self.colours
+        given = tuple(self.names.values()) if isinstance(self.names, Mapping) else self.colors
         names = names_of(self.names, "a point")
-        colours = tuple(map(rgb_of, given)) or _in_turn(len(names), bright_colours(min(len(names), GROUP)))
-        if len(colours) != len(names):
-            raise UsageError(f"{len(names)} points were named but {len(colours)} colours given; give one for each")
+        colors = tuple(map(rgb_of, given)) or _in_turn(len(names), bright_colors(min(len(names), GROUP)))
+        if len(colors) != len(names):
+            raise UsageError(f"{len(names)} points were named but {len(colors)} colors given; give one for each")
         object.__setattr__(self, "names", names)
-        object.__setattr__(self, "colours", colours)
-        if self.code is not None and not self.can(self.code):
-            raise UsageError("code 'channels' paints points red, green and blue in turn; leave their colours out")
+        object.__setattr__(self, "colors", colors)
+        if self.code is not None and not self.supports(self.code):
+            raise UsageError("code 'channels' paints points red, green and blue in turn; leave their colors out")
         if self.code == "channels":
-            object.__setattr__(self, "colours", _in_turn(len(names), CHANNELS))
+            object.__setattr__(self, "colors", _in_turn(len(names), CHANNELS))
         legend_of(self.legend, BLACK, "a point", self.group)
 
     @property
@@ -78,11 +78,11 @@ class KeypointDetection(Task):
         """How many points one painting holds."""
         return len(CHANNELS) if self.code == "channels" else GROUP
 
-    def can(self, code: str) -> bool:
-        """Channels have colours of their own: those of discs must be the ones that nobody chose."""
+    def supports(self, code: str) -> bool:
+        """Channels have colors of their own: those of discs must be the ones that nobody chose."""
         count = len(self.names)
-        unchosen = (_in_turn(count, bright_colours(min(count, GROUP))), _in_turn(count, CHANNELS))
-        return code != "channels" or self.colours in unchosen
+        unchosen = (_in_turn(count, bright_colors(min(count, GROUP))), _in_turn(count, CHANNELS))
+        return code != "channels" or self.colors in unchosen
 
     @property
     def points(self) -> tuple[str, ...]:
@@ -91,7 +91,11 @@ class KeypointDetection(Task):
 
     @property
     def legend(self) -> Legend:
-        return tuple(zip(self.points, self.colours, strict=True))
+        return tuple(zip(self.points, self.colors, strict=True))
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return self.points
 
     def record(self) -> dict[str, Any]:
         return {"thing": self.thing, "legend": said(self.legend), "background": BLACK}
@@ -101,7 +105,7 @@ class KeypointDetection(Task):
         return cls(record["legend"], record["thing"])
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
-        """Paints Keypoints, matched by name; a point that is not visible is left out. The nearer disc's centre wins."""
+        """Paints Keypoints, matched by name; a point that is not visible is left out. The nearer disc's center wins."""
         self._refuse_groups()
         found, (height, width) = targets.points_of(truth)
         if self.code == "channels":
@@ -109,12 +113,12 @@ class KeypointDetection(Task):
         rgb = np.zeros((height, width, 3), np.uint8)
         nearest = np.full((height, width), (RADIUS * max(height, width)) ** 2, np.float32)
         ys, xs = np.mgrid[:height, :width].astype(np.float32) + 0.5
-        colour_of = dict(self.legend)
+        color_of = dict(self.legend)
         for name, (x, y), visible in zip(found.names, found.xy, found.visible, strict=True):
-            if visible and name in colour_of:
+            if visible and name in color_of:
                 away = (xs - x) ** 2 + (ys - y) ** 2
                 closer = away <= nearest
-                rgb[closer] = colour_of[name]
+                rgb[closer] = color_of[name]
                 nearest[closer] = away[closer]
         return rgb
 
@@ -127,22 +131,22 @@ class KeypointDetection(Task):
                 rgb[near, self.points.index(name)] = 255
         return rgb
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Keypoints:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Keypoints:
         self._refuse_groups()
         if self.code == "channels":
             return self._decode_channels(rgb)
         height, width = rgb.shape[:2]
         ys, xs = np.nonzero(rgb.max(-1) > (FAINT if rgb.dtype == np.uint8 else FAINT / 255))
         seen = decode_utils.levels(rgb[ys, xs])
-        which, place, off = decode_utils.closest_line(seen, BLACK, self.colours)
-        weight = place * decode_utils.fit(off)
+        which, place, distance = decode_utils.closest_line(seen, BLACK, self.colors)
+        weight = place * decode_utils.confidence_at(distance)
         radius = max(RADIUS * max(height, width), 0.7)
         found = [
             _find(xs[which == i] + 0.5, ys[which == i] + 0.5, weight[which == i], radius, (height, width))
             for i in range(len(self.names))
         ]
         confidence = np.ones((height, width), np.float32)
-        confidence[ys, xs] = decode_utils.fit(off) * decode_utils.sure(place)
+        confidence[ys, xs] = decode_utils.confidence_at(distance) * decode_utils.binary_confidence(place)
         return self._answer(found, confidence)
 
     def _decode_channels(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Keypoints:
@@ -154,7 +158,7 @@ class KeypointDetection(Task):
         for plane in planes:
             ys, xs = np.nonzero(plane > FAINT / 255)
             found.append(_find(xs + 0.5, ys + 0.5, plane[ys, xs], radius, (height, width)))
-        return self._answer(found, np.asarray(decode_utils.sure(planes).min(0)))
+        return self._answer(found, np.asarray(decode_utils.binary_confidence(planes).min(0)))
 
     def _answer(self, found: Sequence[tuple[float, float, float]], confidence: Float[np.ndarray, "h w"]) -> Keypoints:
         """From x, y and score of every point."""
@@ -177,13 +181,13 @@ class KeypointDetection(Task):
         spans = [slice(start, start + self.group) for start in range(0, len(self.names), self.group)]
         if len(spans) == 1:
             return (self,)
-        return tuple(KeypointDetection(self.points[s], self.thing, self.colours[s], code=self.code) for s in spans)
+        return tuple(KeypointDetection(self.points[s], self.thing, self.colors[s], code=self.code) for s in spans)
 
 
 def _find(
     xs: Float[np.ndarray, "m"], ys: Float[np.ndarray, "m"], weight: Float[np.ndarray, "m"], radius: float, size: Any
 ) -> tuple[float, float, float]:
-    """x, y and score of the best blob among pixels of one colour: the densest place, then its weighted centroid.
+    """x, y and score of the best blob among pixels of one color: the densest place, then its weighted centroid.
 
     The score is the painted weight within one radius over the area of a disc there: 1 for a whole pure disc, less for
     a faint, blurred or half-hidden one."""
@@ -231,10 +235,10 @@ def _in_turn(count: int, palette: Sequence[RGB]) -> tuple[RGB, ...]:
 
 
 @cache
-def bright_colours(count: int) -> tuple[RGB, ...]:
-    """Colours as far apart as can be *in direction* from black, for at most 64 points.
+def bright_colors(count: int) -> tuple[RGB, ...]:
+    """Colors as far apart as can be *in direction* from black, for at most 64 points.
 
-    A disc that is painted faint or blurred keeps its direction and loses its brightness, so two colours on one ray
+    A disc that is painted faint or blurred keeps its direction and loses its brightness, so two colors on one ray
     ((255, 0, 0) and (102, 0, 0)) must not both be used. Greedy farthest points over the bright faces of the cube.
     """
     steps = range(0, 256, 51)

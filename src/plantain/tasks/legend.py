@@ -1,4 +1,4 @@
-"""Checks of what people give as names and colours; shared by every task that has a legend."""
+"""Checks of what people give as names and colors; shared by every task that has a legend."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Legend = tuple[tuple[str, RGB], ...]
 
 
 def rgb_of(value: Any) -> RGB:
-    """A colour as three ints 0..255; texts ("red", "#40ffc0", "RGB(1, 2, 3)") are read.
+    """A color as three ints 0..255; texts ("red", "#40ffc0", "RGB(1, 2, 3)") are read.
 
     >>> rgb_of([255, 0, 0])
     (255, 0, 0)
     """
     if isinstance(value, str):
-        from plantain.codecs.palette import read_colour
+        from plantain.codecs.palette import read_color
 
-        return read_colour(value)
+        return read_color(value)
     try:
         numbers = [float(v) for v in value]
     except (TypeError, ValueError):
-        raise UsageError(f"{value!r} is not a colour; give (r, g, b) with numbers 0..255, or a name") from None
+        raise UsageError(f"{value!r} is not a color; give (r, g, b) with numbers 0..255, or a name") from None
     if len(numbers) != 3 or any(n != n // 1 or not 0 <= n <= 255 for n in numbers):
-        raise UsageError(f"{value!r} is not a colour; give (r, g, b) with whole numbers 0..255")
+        raise UsageError(f"{value!r} is not a color; give (r, g, b) with whole numbers 0..255")
     r, g, b = map(int, numbers)
     return r, g, b
 
@@ -52,12 +52,12 @@ def names_of(values: Any, what: str = "a class") -> tuple[str, ...]:
 
 
 def legend_of(value: Any, background: RGB | None = None, what: str = "a class", group: int = 64) -> Legend:
-    """A legend from a mapping name -> colour or from pairs.
+    """A legend from a mapping name -> color or from pairs.
 
-    Refuses a name given twice, and within each group of one painting a colour given twice or to the background."""
+    Refuses a name given twice, and within each group of one painting a color given twice or to the background."""
     pairs = list(value.items()) if isinstance(value, Mapping) else [_pair(v) for v in value]
     names = names_of([name for name, _ in pairs], what)
-    legend = tuple(zip(names, (rgb_of(colour) for _, colour in pairs), strict=True))
+    legend = tuple(zip(names, (rgb_of(color) for _, color in pairs), strict=True))
     for start in range(0, len(legend), group):
         checked(legend[start : start + group], background)
     return legend
@@ -65,37 +65,37 @@ def legend_of(value: Any, background: RGB | None = None, what: str = "a class", 
 
 def _pair(value: Any) -> tuple[Any, Any]:
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
-        raise UsageError(f"{value!r} is not a legend entry; give name: (r, g, b), or let `.of(names)` pick the colours")
+        raise UsageError(f"{value!r} is not a legend entry; give name: (r, g, b), or let `.of(names)` pick the colors")
     return value[0], value[1]
 
 
 def checked(legend: Legend, background: RGB | None) -> Legend:
-    """The legend, once no two entries share a colour and none has the background's."""
+    """The legend, once no two entries share a color and none has the background's."""
     owner: dict[RGB, str] = {} if background is None else {background: "the background"}
-    for name, colour in legend:
-        if colour in owner:
-            raise UsageError(f"{name!r} and {owner[colour]} have the same colour {colour}; give each its own")
-        owner[colour] = repr(name)
+    for name, color in legend:
+        if color in owner:
+            raise UsageError(f"{name!r} and {owner[color]} have the same color {color}; give each its own")
+        owner[color] = repr(name)
     return legend
 
 
 def draw(names: Sequence[str], background: RGB | None, seed: int | None = None) -> Legend:
-    """A legend of well-separated palette colours, the same every time unless a seed is given."""
+    """A legend of well-separated palette colors, the same every time unless a seed is given."""
     from plantain.codecs.palette import pick
 
-    colours = pick(len(names), background=background or BLACK, seed=seed)
-    return tuple(zip(names, (rgb_of(c) for c in colours.tolist()), strict=True))
+    colors = pick(len(names), background=background or BLACK, seed=seed)
+    return tuple(zip(names, (rgb_of(c) for c in colors.tolist()), strict=True))
 
 
 def draw_any(names: Sequence[str], background: RGB | None, seed: int | None = None) -> Legend:
-    """Like `draw`, for any number of names: colours start again after 64, for tasks that ask in groups."""
+    """Like `draw`, for any number of names: colors start again after 64, for tasks that ask in groups."""
     return tuple(
         entry for start in range(0, len(names), 64) for entry in draw(names[start : start + 64], background, seed)
     )
 
 
 def only_white(record: Mapping[str, Any]) -> str:
-    """The one name of a white-on-black record; refuses any other colours."""
+    """The one name of a white-on-black record; refuses any other colors."""
     legend, background = record["legend"], record.get("background", BLACK)
     if len(legend) != 1 or [*map(rgb_of, legend.values())] != [WHITE] or rgb_of(background) != BLACK:
         raise UsageError(f"this task is painted white on black, not {dict(legend)} on {background}")

@@ -27,7 +27,7 @@ class Matting(Task):
     kind: ClassVar[type[Alpha]] = Alpha
     default_code: ClassVar[str] = "alpha"
     codes: ClassVar[Mapping[str, str]] = {"alpha": "alpha/1"}
-    phrases: ClassVar[Mapping[str, str]] = {"alpha": "gray, as bright as the pixel is covered"}
+    code_descriptions: ClassVar[Mapping[str, str]] = {"alpha": "gray, as bright as the pixel is covered"}
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Make an alpha matte of this photo: {legend| is }, gray where it covers a part of the pixel; "
         "everything else, the background, is {background}; if there is none, paint everything {background}."
@@ -41,6 +41,10 @@ class Matting(Task):
         super().__post_init__()
         name_of(self.text, "the thing to cut out")
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return (self.text,)
+
     def record(self) -> dict[str, Any]:
         return {"legend": {self.text: WHITE}, "background": BLACK}
 
@@ -52,8 +56,8 @@ class Matting(Task):
         """Paints Alpha (by name, else its one plane) or opacities h w in 0..1."""
         return gray(targets.mask_like(truth, (self.text,))[0])
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Alpha:
-        place, off = decode_utils.along(decode_utils.levels(rgb), BLACK, WHITE)
-        confidence = decode_utils.fit(off)
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Alpha:
+        place, distance = decode_utils.project(decode_utils.levels(rgb), BLACK, WHITE)
+        confidence = decode_utils.confidence_at(distance)
         there = {self.text: decode_utils.presence(place * confidence)}
         return Alpha(alpha=place[None], names=(self.text,), colors=(WHITE,), confidence=confidence, presence=there)

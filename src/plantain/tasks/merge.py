@@ -21,8 +21,10 @@ from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Label
 from plantain.tasks import decode_utils
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import SEEN
+from plantain.tasks.legend import BLACK, draw_any
 
 Item = TypeVar("Item")
+Answer = TypeVar("Answer", bound=Prediction)
 SPREAD = 0.2  # relative spread of depth, or spread of alpha, at which paintings no longer agree
 
 
@@ -35,14 +37,16 @@ def merge(tasks: Task | Sequence[Task], predictions: Sequence[Prediction]) -> Pr
         raise UsageError(
             f"{len(asked)} questions have {len(predictions)} answers; give one answer for each, at least one"
         )
-    first = predictions[0]
+    first, answers = predictions[0], list(predictions)
     if any(type(p) is not type(first) or p.size != first.size for p in predictions):
         kinds = ", ".join(f"{type(p).__name__} {p.size}" for p in predictions)
         raise UsageError(f"only answers of one kind and size can be merged, got {kinds}")
-    return first if len(predictions) == 1 else MERGERS[type(first)](asked, predictions)
+    if type(first) is Labels:
+        answers = _unmixed_passes(asked, answers)
+    return answers[0] if len(answers) == 1 else MERGERS[type(first)](answers)
 
 
-def depth(tasks: Sequence[Task], answers: Sequence[Depth]) -> Depth:
+def depth(answers: Sequence[Depth]) -> Depth:
     """The median of the valid values, where at least half are valid; relative depths are first brought to one scale."""
     first = answers[0]
     values = [first.values, *(_rescaled(a, first) for a in answers[1:])]
@@ -52,7 +56,7 @@ def depth(tasks: Sequence[Task], answers: Sequence[Depth]) -> Depth:
     scale = np.maximum(np.abs(middle), 1e-6) if first.scale == "metric" else np.float32(1)
     agree = np.where(valid, np.exp(-np.square(spread / scale / SPREAD)), np.float32(1))
     return replace(
-        first, values=np.where(valid, middle, first.values), valid=valid, confidence=_mean_sure(answers) * agree
+        first, values=np.where(valid, middle, first.values), valid=valid, confidence=_mean_confidence(answers) * agree
     )
 
 
@@ -79,7 +83,7 @@ def _rescaled(answer: Depth, first: Depth) -> Float[np.ndarray, "h w"]:
     return np.asarray((answer.values - middle) * scale + wanted, np.float32)
 
 
-def normals(tasks: Sequence[Task], answers: Sequence[Normals]) -> Normals:
+def normals(answers: Sequence[Normals]) -> Normals:
     """The mean direction, weighted by confidence; its length says how well they agree."""
     weights = np.stack([np.where(a.valid, np.maximum(a.confidence, 1e-3), 0) for a in answers]).astype(np.float32)
     total = sum((w[..., None] * a.xyz for w, a in zip(weights, answers, strict=True)), np.float32(0))
@@ -88,14 +92,23 @@ def normals(tasks: Sequence[Task], answers: Sequence[Normals]) -> Normals:
     unit = np.asarray(total) / np.maximum(length, 1e-6)[..., None]
     agree = np.where(valid, length / np.maximum(weights.sum(0), 1e-6), np.float32(1))
     xyz = np.where(valid[..., None], unit, answers[0].xyz).astype(np.float32)
-    return replace(answers[0], xyz=xyz, valid=valid, confidence=_mean_sure(answers) * agree)
+    return replace(answers[0], xyz=xyz, valid=valid, confidence=_mean_confidence(answers) * agree)
 
 
-def labels(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
-    """Paintings of the same classes are unmixed or voted on; groups of other classes are then joined."""
-    groups = _groups(list(zip(tasks, answers, strict=True)), lambda pair: pair[1].classes)
-    merged = [_same_classes([t for t, _ in group], [a for _, a in group]) for group in groups]
-    return merged[0] if len(merged) == 1 else _join_labels(merged)
+def labels(answers: Sequence[Labels]) -> Labels:
+    """Paintings of the same classes are voted on; groups of other classes are then joined."""
+    return _by_names(answers, lambda a: a.classes, _voted, _join_labels)
+
+
+def _by_names(
+    answers: Sequence[Answer],
+    names: Callable[[Answer], tuple[str, ...]],
+    agree: Callable[[Sequence[Answer]], Answer],
+    join: Callable[[Sequence[Answer]], Answer],
+) -> Answer:
+    """Answers about the same names made one by `agree`; what then is there of each group of names joined by `join`."""
+    merged = [group[0] if len(group) == 1 else agree(group) for group in _groups(answers, names)]
+    return merged[0] if len(merged) == 1 else join(merged)
 
 
 def _groups(items: Sequence[Item], key: Callable[[Item], Any]) -> list[list[Item]]:
@@ -106,21 +119,23 @@ def _groups(items: Sequence[Item], key: Callable[[Item], Any]) -> list[list[Item
     return list(groups.values())
 
 
-def _same_classes(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
-    if len(answers) == 1:
-        return answers[0]
-    painted = all(a.painting is not None and a.painting.rgb.shape[:2] == a.ids.shape for a in answers)
-    if painted and len({a.colors for a in answers}) > 1:
-        return _unmixed(tasks, answers)
-    return _voted(answers)
+def _unmixed_passes(tasks: Sequence[Task], answers: Sequence[Any]) -> list[Any]:
+    """Of the same classes painted under several legends one answer is left; other answers as they are."""
+    left: list[Any] = []
+    for group in _groups(list(zip(tasks, answers, strict=True)), lambda pair: pair[1].classes):
+        own = [answer for _, answer in group]
+        painted = all(a.painting is not None and a.painting.pixels.shape[:2] == a.ids.shape for a in own)
+        several = len({a.colors for a in own}) > 1
+        left += [_unmixed([task for task, _ in group], own)] if painted and several else own
+    return left
 
 
 def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
-    """Probabilities from paintings under different legends, the background being one more colour."""
+    """Probabilities from paintings under different legends, the background being one more color."""
     grounds = [getattr(task, "background", None) for task in tasks]
     legends = [[*a.colors, *([] if g is None else [g])] for a, g in zip(answers, grounds, strict=True)]
-    paintings = np.stack([a.painting.rgb for a in answers if a.painting is not None])
-    mix = unmix(paintings, np.array(legends, np.uint8))
+    painted = [decode_utils.clean(a.painting.pixels)[0] for a in answers if a.painting is not None]
+    mix = unmix(np.stack([decode_utils.levels(p) / 255 for p in painted]), np.array(legends, np.uint8))
     count = len(answers[0].classes)
     ids = mix.argmax(-1).astype(np.int16)
     ids[ids >= count] = -1
@@ -135,8 +150,8 @@ def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
 
 
 def _mean_fit(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
-    """Mean confidence, lifted half-way to 1: unmixing reads mixed colours, which one painting alone must doubt."""
-    return np.float32(0.5) + np.float32(0.5) * _mean_sure(answers)
+    """Mean confidence, lifted half-way to 1: unmixing reads mixed colors, which one painting alone must doubt."""
+    return np.float32(0.5) + np.float32(0.5) * _mean_confidence(answers)
 
 
 def _voted(answers: Sequence[Labels]) -> Labels:
@@ -169,13 +184,16 @@ def _join_labels(groups: Sequence[Labels]) -> Labels:
     second, first = np.maximum(np.sort(claims, axis=0)[-2:], 0)
     nobody = claims.max(0) < 0
     ids[nobody] = -1
-    doubt = np.min([g.confidence for g in groups], axis=0)
-    sure = np.where(nobody, doubt, first * first / np.maximum(first + second, 1e-6))
+    lowest = np.min([g.confidence for g in groups], axis=0)
+    confidence = np.where(nobody, lowest, first * first / np.maximum(first + second, 1e-6))
+    classes, colors = sum((g.classes for g in groups), ()), sum((g.colors for g in groups), ())
+    if len(set(colors)) < len(colors):  # each group's painting may have used the same ones
+        colors = tuple(color for _, color in draw_any(classes, BLACK))
     return Labels(
         ids=ids,
-        classes=sum((g.classes for g in groups), ()),
-        colors=sum((g.colors for g in groups), ()),
-        confidence=sure.astype(np.float32),
+        classes=classes,
+        colors=colors,
+        confidence=confidence.astype(np.float32),
         presence=_joined_presence(groups),
         painting=groups[0].painting,
         stem=groups[0].stem,
@@ -183,15 +201,14 @@ def _join_labels(groups: Sequence[Labels]) -> Labels:
     )
 
 
-def panoptic(tasks: Sequence[Task], answers: Sequence[Panoptic]) -> Panoptic:
+def panoptic(answers: Sequence[Panoptic]) -> Panoptic:
     """Classes by vote (groups: joined), things by IoU; a thing keeps its pixels where its class won."""
     groups = _groups(answers, lambda a: a.classes)
-    voted = [group[0] if len(group) == 1 else _voted(group) for group in groups]
-    flat = voted[0] if len(voted) == 1 else _join_labels(voted)
+    flat = labels(answers)
     starts = np.cumsum([0, *(len(group[0].classes) for group in groups[:-1])])
     segments, owners, scores = np.zeros(flat.ids.shape, np.int32), [], []
     for start, group in zip(starts, groups, strict=True):
-        things = instances([], [_things(a) for a in group])
+        things = instances([_things(a) for a in group])
         masks = things.masks if things.masks is not None else ()
         for mask, label, score in zip(masks, things.labels, things.scores, strict=True):
             own = mask & (flat.ids == label + start)
@@ -227,17 +244,15 @@ def _things(answer: Panoptic) -> Instances:
     )
 
 
-def instances(tasks: Sequence[Task], answers: Sequence[Instances]) -> Instances:
+def instances(answers: Sequence[Instances]) -> Instances:
     """Things that at least half of the paintings show, matched by IoU; masks and boxes are means, scores shares.
 
     Answers about other classes are joined."""
-    groups = _groups(answers, lambda a: a.classes)
-    merged = [group[0] if len(group) == 1 else _matched(group) for group in groups]
-    return merged[0] if len(merged) == 1 else _join_instances(merged)
+    return _by_names(answers, lambda a: a.classes, _matched, _join_instances)
 
 
 def _matched(answers: Sequence[Instances]) -> Instances:
-    return replace(matched(answers), confidence=_mean_sure(answers), presence=_mean_presence(answers))
+    return replace(matched(answers), confidence=_mean_confidence(answers), presence=_mean_presence(answers))
 
 
 def _join_instances(groups: Sequence[Instances]) -> Instances:
@@ -251,50 +266,52 @@ def _join_instances(groups: Sequence[Instances]) -> Instances:
         labels=np.concatenate(label_of),
         classes=classes,
         scores=np.concatenate([g.scores for g in groups]),
-        confidence=_mean_sure(groups),
+        confidence=_mean_confidence(groups),
         presence=_joined_presence(groups),
     )
 
 
-def alpha(tasks: Sequence[Task], answers: Sequence[Alpha]) -> Alpha:
+def alpha(answers: Sequence[Alpha]) -> Alpha:
     """The mean, by name; answers about other names are joined."""
-    groups = _groups(answers, lambda a: a.names)
-    merged = [group[0] if len(group) == 1 else _mean_alpha(group) for group in groups]
-    if len(merged) == 1:
-        return merged[0]
+    return _by_names(answers, lambda a: a.names, _mean_alpha, _join_alpha)
+
+
+def _join_alpha(groups: Sequence[Alpha]) -> Alpha:
     return replace(
-        merged[0],
-        alpha=np.concatenate([m.alpha for m in merged]),
-        names=sum((m.names for m in merged), ()),
-        colors=sum((m.colors for m in merged), ()),
-        confidence=np.min([m.confidence for m in merged], axis=0),
-        presence=_joined_presence(merged),
+        groups[0],
+        alpha=np.concatenate([g.alpha for g in groups]),
+        names=sum((g.names for g in groups), ()),
+        colors=sum((g.colors for g in groups), ()),
+        confidence=np.min([g.confidence for g in groups], axis=0),
+        presence=_joined_presence(groups),
     )
 
 
 def _mean_alpha(answers: Sequence[Alpha]) -> Alpha:
     stack = np.stack([a.alpha for a in answers])
     agree = np.exp(-np.square(stack.std(0).max(0) / (2 * SPREAD)))
-    sure = (_mean_sure(answers) * agree).astype(np.float32)
     return replace(
-        answers[0], alpha=stack.mean(0).astype(np.float32), confidence=sure, presence=_mean_presence(answers)
+        answers[0],
+        alpha=stack.mean(0).astype(np.float32),
+        confidence=(_mean_confidence(answers) * agree).astype(np.float32),
+        presence=_mean_presence(answers),
     )
 
 
-def keypoints(tasks: Sequence[Task], answers: Sequence[Keypoints]) -> Keypoints:
+def keypoints(answers: Sequence[Keypoints]) -> Keypoints:
     """The mean place of every point, weighted by score; scores fall where the places lie apart. Groups are joined."""
-    groups = _groups(answers, lambda a: a.names)
-    merged = [group[0] if len(group) == 1 else _mean_points(group) for group in groups]
-    if len(merged) == 1:
-        return merged[0]
+    return _by_names(answers, lambda a: a.names, _mean_points, _join_points)
+
+
+def _join_points(groups: Sequence[Keypoints]) -> Keypoints:
     return replace(
-        merged[0],
-        xy=np.concatenate([m.xy for m in merged]),
-        visible=np.concatenate([m.visible for m in merged]),
-        names=sum((m.names for m in merged), ()),
-        scores=np.concatenate([m.scores for m in merged]),
-        confidence=np.min([m.confidence for m in merged], axis=0),
-        presence=_joined_presence(merged),
+        groups[0],
+        xy=np.concatenate([g.xy for g in groups]),
+        visible=np.concatenate([g.visible for g in groups]),
+        names=sum((g.names for g in groups), ()),
+        scores=np.concatenate([g.scores for g in groups]),
+        confidence=np.min([g.confidence for g in groups], axis=0),
+        presence=_joined_presence(groups),
     )
 
 
@@ -311,12 +328,12 @@ def _mean_points(answers: Sequence[Keypoints]) -> Keypoints:
         xy=np.where((total > 1e-6)[:, None], xy, np.nan).astype(np.float32),
         visible=scores >= SEEN,
         scores=scores,
-        confidence=_mean_sure(answers),
+        confidence=_mean_confidence(answers),
         presence=_mean_presence(answers),
     )
 
 
-def _mean_sure(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
+def _mean_confidence(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
     return np.asarray(np.mean([a.confidence for a in answers], axis=0, dtype=np.float32))
 
 
@@ -334,7 +351,7 @@ def _joined_presence(answers: Sequence[Prediction]) -> dict[str, float] | None:
     return joined or None
 
 
-MERGERS: dict[type[Prediction], Callable[[Sequence[Task], Any], Prediction]] = {
+MERGERS: dict[type[Prediction], Callable[[Any], Prediction]] = {
     Depth: depth,
     Normals: normals,
     Labels: labels,

@@ -45,7 +45,7 @@ class MetricDepth(Task):
         "viridis": "viridis/1",
         "log-gray-doubt": "log-gray-doubt/1",
     }
-    phrases: ClassVar[Mapping[str, str]] = {
+    code_descriptions: ClassVar[Mapping[str, str]] = {
         "cube": "rainbow (black-red-yellow-green-cyan-blue-violet-white)",
         "cube-rev": "rainbow (black-blue-cyan-green-yellow-red-violet-white)",
         "log-gray": _LOG.format(0.1, 200),
@@ -88,13 +88,13 @@ class MetricDepth(Task):
             return doubt.encode(CURVES["log-gray"].encode(metres.astype(np.float32)))
         return CURVES[self.code or self.default_code].encode(metres.astype(np.float32))
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Depth:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Depth:
         if self.code == "log-gray-doubt":
             gray, sure = doubt.decode(rgb)
-            metres, valid, confidence = decode_depth(gray, CURVES["log-gray"], photo)
+            metres, valid, confidence = decode_depth(gray, CURVES["log-gray"])
             confidence = confidence * sure
         else:
-            metres, valid, confidence = decode_depth(rgb, CURVES[self.code or self.default_code], photo)
+            metres, valid, confidence = decode_depth(rgb, CURVES[self.code or self.default_code])
         if self.near_m > 0 or np.isfinite(self.far_m):
             near, far = self.near_m * (1 - SLACK), self.far_m * (1 + SLACK)  # 8 bits cannot hit an end exactly
             valid = valid & (metres >= near) & (metres <= far)

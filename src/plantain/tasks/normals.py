@@ -17,7 +17,7 @@ from plantain.tasks.base import Task
 
 SHORTEST, LONGEST = 0.35, 1.4  # |n| as painted: published paintings have 0.85-1.1 on surfaces and 1.7 on sky
 OFF_SPHERE = 0.4
-NO_SURFACE = (255, 0, 255)  # what the paper's model paints on sky: no unit vector has this colour
+NO_SURFACE = (255, 0, 255)  # what the paper's model paints on sky: no unit vector has this color
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SurfaceNormals(Task):
     kind: ClassVar[type[Normals]] = Normals
     default_code: ClassVar[str] = "vb"
     codes: ClassVar[Mapping[str, str]] = {"vb": "normals-vb/1", "gl": "normals-gl/1"}
-    phrases: ClassVar[Mapping[str, str]] = {
+    code_descriptions: ClassVar[Mapping[str, str]] = {
         "vb": "more red the more a surface faces left, more green up, more blue to the camera",
         "gl": "more red the more a surface faces right, more green up, more blue to the camera",
     }
@@ -52,10 +52,10 @@ class SurfaceNormals(Task):
         rgb = sphere.encode(unit, self.code or self.default_code)
         return np.where(known[..., None], rgb, np.array(NO_SURFACE, np.uint8))
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Normals:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Normals:
         xyz, length = sphere.decode(rgb, self.code or self.default_code)
         valid = (length > SHORTEST) & (length < LONGEST)
-        confidence = decode_utils.fit(length - 1, OFF_SPHERE) * np.where(
+        confidence = decode_utils.confidence_at(length - 1, OFF_SPHERE) * np.where(
             xyz[..., 2] < -0.2, np.float32(0.3), np.float32(1)
         )
         return Normals(xyz=xyz, valid=valid, confidence=np.where(valid, confidence, np.float32(0)))

@@ -22,16 +22,16 @@ from plantain.tasks.legend import BLACK, Legend, legend_of, names_of, said
 STUFF_BLUE = 80  # stuff keeps to blue <= 80 and things to blue >= 128, so that no thing looks like stuff
 LOWEST_BLUE = 128
 MOST_THINGS = 8  # kinds of things in one painting: 18 levels of blue apart
-STUFF_COLOURS = tuple(
+STUFF_COLORS = tuple(
     (r, g, b) for b in (0, STUFF_BLUE) for r in (255, 0, 170, 85) for g in (255, 0, 170, 85) if (r, g, b) != BLACK
 )
 
 
 @dataclass(frozen=True)
 class PanopticSegmentation(Task):
-    """Stuff in its legend's flat colours (blue at most 80); each thing in the colour of its centre, blue for its kind.
+    """Stuff in its legend's flat colors (blue at most 80); each thing in the color of its center, blue for its kind.
 
-    `stuff` is a legend, or names that get colours; at most 31 kinds of stuff and 8 of things are asked in one painting,
+    `stuff` is a legend, or names that get colors; at most 31 kinds of stuff and 8 of things are asked in one painting,
     more in several.
     """
 
@@ -43,7 +43,7 @@ class PanopticSegmentation(Task):
     kind: ClassVar[type[Panoptic]] = Panoptic
     default_code: ClassVar[str] = "panoptic"
     codes: ClassVar[Mapping[str, str]] = {"panoptic": "panoptic/1"}
-    phrases: ClassVar[Mapping[str, str]] = {
+    code_descriptions: ClassVar[Mapping[str, str]] = {
         "panoptic": "stuff in flat colours, exactly as listed, and each thing in the colour of its centre (red = "
         "horizontal place, green = vertical place, blue = 255 for the first kind of thing, 128 for the last)"
     }
@@ -65,13 +65,17 @@ class PanopticSegmentation(Task):
 
     @property
     def entries(self) -> Legend:
-        """The stuff as pairs (name, colour)."""
+        """The stuff as pairs (name, color)."""
         return cast(Legend, self.stuff)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Stuff first, then things."""
         return (*(name for name, _ in self.entries), *self.things)
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return self.classes
 
     def record(self) -> dict[str, Any]:
         stuff = {"stuff": said(self.entries)} if self.stuff else {}
@@ -94,21 +98,21 @@ class PanopticSegmentation(Task):
             name = truth.classes[label]
             on = np.asarray(truth.segments) == number
             if name in self.things and on.any():
-                rgb[on] = (*_centre(on), blues[self.things.index(name)])
+                rgb[on] = (*_center(on), blues[self.things.index(name)])
         return rgb
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Panoptic:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Panoptic:
         self._refuse_groups()
         seen = decode_utils.levels(rgb)
         flat = np.array([*(c for _, c in self.entries), BLACK], np.uint8)
-        ids, off, _ = nearest(rgb, flat)
+        ids, distance, _ = nearest(rgb, flat)
         ids = np.where(ids == len(self.entries), np.int16(-1), ids)
         segments, labels, scores = np.zeros(ids.shape, np.int32), [], []
         is_thing = (seen[..., 2] > (STUFF_BLUE + LOWEST_BLUE) / 2) & bool(self.things)
         blues = thing_blues(len(self.things))
         kind = np.abs(seen[..., 2:] - blues).argmin(-1) if self.things else ids
         for k in range(len(self.things)):
-            found = blobs.decode_centres(_one_kind(seen, is_thing & (kind == k)))
+            found = blobs.decode_centers(_one_kind(seen, is_thing & (kind == k)))
             for mask, score in zip(found.masks, found.scores, strict=True):
                 labels.append(len(self.entries) + k)
                 scores.append(score)
@@ -116,9 +120,13 @@ class PanopticSegmentation(Task):
         kinds = np.array([-1, *labels], np.int16)
         ids = np.where(segments > 0, kinds[segments], np.where(is_thing, np.int16(-1), ids))
         if self.things:
-            blue_off = np.abs(seen[..., 2] - blues[kind])
-            off = np.where(is_thing, np.where(segments > 0, blue_off, np.float32(2 * decode_utils.TOLERANCE)), off)
-        confidence = decode_utils.fit(off) * (np.float32(0.4) + np.float32(0.6) * decode_utils.agreement(ids))
+            blue_distance = np.abs(seen[..., 2] - blues[kind])
+            distance = np.where(
+                is_thing, np.where(segments > 0, blue_distance, np.float32(2 * decode_utils.TOLERANCE)), distance
+            )
+        confidence = decode_utils.confidence_at(distance) * (
+            np.float32(0.4) + np.float32(0.6) * decode_utils.agreement(ids)
+        )
         return Panoptic(
             ids=ids,
             classes=self.classes,
@@ -131,15 +139,15 @@ class PanopticSegmentation(Task):
         )
 
     def _refuse_groups(self) -> None:
-        if len(self.entries) > len(STUFF_COLOURS) or len(self.things) > MOST_THINGS:
+        if len(self.entries) > len(STUFF_COLORS) or len(self.things) > MOST_THINGS:
             raise UsageError(
                 f"{len(self.entries)} kinds of stuff and {len(self.things)} of things do not fit one painting of "
-                f"{len(STUFF_COLOURS)} and {MOST_THINGS}; paint its .parts()"
+                f"{len(STUFF_COLORS)} and {MOST_THINGS}; paint its .parts()"
             )
 
     def parts(self) -> Sequence[PanopticSegmentation]:
         """Groups that fit one painting each, for `merge` to join."""
-        stuff = _groups(self.entries, len(STUFF_COLOURS))
+        stuff = _groups(self.entries, len(STUFF_COLORS))
         things = _groups(self.things, MOST_THINGS)
         pairs = list(zip_longest(stuff, things, fillvalue=())) or [((), ())]
         return tuple(PanopticSegmentation(own, kinds, code=self.code) for own, kinds in pairs)
@@ -155,14 +163,14 @@ def _groups(values: tuple[Any, ...], most: int) -> list[tuple[Any, ...]]:
 
 
 def _one_kind(seen: Float[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
-    """Only the things of one kind, as a painting of location colours with blue 255."""
+    """Only the things of one kind, as a painting of location colors with blue 255."""
     only = np.zeros(seen.shape, np.uint8)
     only[on] = np.round(seen[on])
     only[on, 2] = 255
     return only
 
 
-def _centre(on: np.ndarray) -> tuple[int, int]:
+def _center(on: np.ndarray) -> tuple[int, int]:
     ys, xs = np.nonzero(on)
     height, width = on.shape
     return round(255 * (xs.mean() + 0.5) / width), round(255 * (ys.mean() + 0.5) / height)
@@ -173,13 +181,13 @@ def _stuff_of(value: Any) -> Legend:
         return ()
     if isinstance(value, str) or (not isinstance(value, Mapping) and all(isinstance(v, str) for v in value)):
         names = names_of(value)
-        return tuple((name, STUFF_COLOURS[i % len(STUFF_COLOURS)]) for i, name in enumerate(names))
-    legend = legend_of(value, BLACK, group=len(STUFF_COLOURS))
-    for name, colour in legend:
-        _refuse_blue(name, colour)
+        return tuple((name, STUFF_COLORS[i % len(STUFF_COLORS)]) for i, name in enumerate(names))
+    legend = legend_of(value, BLACK, group=len(STUFF_COLORS))
+    for name, color in legend:
+        _refuse_blue(name, color)
     return legend
 
 
-def _refuse_blue(name: str, colour: RGB) -> None:
-    if colour[2] > STUFF_BLUE:
-        raise UsageError(f"stuff {name!r} has colour {colour}; blue above {STUFF_BLUE} tells things, give less blue")
+def _refuse_blue(name: str, color: RGB) -> None:
+    if color[2] > STUFF_BLUE:
+        raise UsageError(f"stuff {name!r} has color {color}; blue above {STUFF_BLUE} tells things, give less blue")

@@ -34,7 +34,7 @@ class RelativeDepth(Task):
         "inferno": "relative-inferno/1",
         "viridis": "relative-viridis/1",
     }
-    phrases: ClassVar[Mapping[str, str]] = {
+    code_descriptions: ClassVar[Mapping[str, str]] = {
         "linear-gray": "an even gray scale",
         "plasma": "the plasma colormap",
         "inferno": "the inferno colormap",
@@ -71,14 +71,14 @@ class RelativeDepth(Task):
         curve = CURVES[code]
         return curve.encode(shade if code == "linear-gray" else _as_metres(shade))
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Depth:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Depth:
         curve = CURVES[self.code or self.default_code]
-        values, off = curve.decode(rgb)
+        values, distance = curve.decode(rgb)
         shade = values if self.code in (None, "linear-gray") else _as_shade(values)
         place = np.asarray(1 - shade if self.near == "bright" else shade, np.float32)
         valid = np.isfinite(place)
         place = np.where(valid, place, np.float32(1))
-        return Depth(values=place, valid=valid, scale="affine", confidence=confidence_from(off))
+        return Depth(values=place, valid=valid, scale="affine", confidence=confidence_from(distance))
 
 
 def _as_metres(shade: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:

@@ -16,17 +16,24 @@ from plantain.predictions.types import Labels
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
-from plantain.tasks.legend import BLACK, Legend, draw_any, legend_of, names_of, rgb_of, said
+from plantain.tasks.legend import BLACK, WHITE, Legend, checked, draw_any, legend_of, names_of, rgb_of, said
 
 GROUP = 64  # classes in one painting
+CORNERS: tuple[RGB, ...] = (
+    *(WHITE, (255, 0, 0), (0, 0, 255), (0, 255, 0)),
+    *((255, 0, 255), (255, 255, 0), (0, 255, 255), BLACK),
+)  # of the RGB cube: no mixture of some of them is another one
 
 
 @dataclass(frozen=True)
 class SemanticSegmentation(Task):
-    """A class a pixel by a legend of colours.
+    """A class a pixel by a legend of colors.
 
-    With a `background` what is none of the classes has that colour and gets -1; without one every pixel belongs to a
-    class. A legend entry called "background" is the background. `SemanticSegmentation.of(names)` picks the colours.
+    With a `background` what is none of the classes has that color and gets -1; without one every pixel belongs to a
+    class. A legend entry called "background" is the background. `SemanticSegmentation.of(names)` picks the colors.
+
+    Code "corners" is for painters that paint the mean of what they believe: a color between others then gets whatever
+    is blurred, so that only corners of the RGB cube are given, to at most 7 classes a painting beside the background.
 
     >>> SemanticSegmentation({"road": (128, 64, 128), "sky": "#4682b4"}).classes
     ('road', 'sky')
@@ -39,8 +46,11 @@ class SemanticSegmentation(Task):
     title: ClassVar[str] = "semantic segmentation"
     kind: ClassVar[type[Labels]] = Labels
     default_code: ClassVar[str] = "legend"
-    codes: ClassVar[Mapping[str, str]] = {"legend": "legend/1"}
-    phrases: ClassVar[Mapping[str, str]] = {"legend": "flat colours, exactly as listed"}
+    codes: ClassVar[Mapping[str, str]] = {"legend": "legend/1", "corners": "corners/1"}
+    code_descriptions: ClassVar[Mapping[str, str]] = {
+        "legend": "flat colours, exactly as listed",
+        "corners": "flat colours, all exactly as listed",  # "all" is no token of the embedded generator: words it knows
+    }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Make a semantic segmentation of this photo: {legend| is }"
         "[; everything else, the background, is {background}].[ Colours: {colours}.]",
@@ -56,23 +66,51 @@ class SemanticSegmentation(Task):
         if pairs is not None and "background" in pairs:
             given = _one_background(pairs.pop("background"), given)
         background = None if given is None else rgb_of(given)
-        legend = legend_of(self.legend if pairs is None else pairs, background, group=GROUP)
-        if any(name == "background" for name, _ in legend):
-            raise UsageError("'background' is no class; give its colour as background=(r, g, b)")
-        object.__setattr__(self, "legend", legend)
         object.__setattr__(self, "background", background)
+        object.__setattr__(self, "legend", legend_of(self.legend if pairs is None else pairs, group=1))
+        if "background" in self.classes:
+            raise UsageError("'background' is no class; give its color as background=(r, g, b)")
+        if self.code == "corners":
+            object.__setattr__(self, "legend", self._on_corners())
+        for group in self._groups(self.group):
+            checked(group, background)
 
     @classmethod
     def of(
         cls, names: Sequence[str], background: RGB | None = BLACK, seed: int | None = None, code: str | None = None
     ) -> Self:
-        """Draws well-separated palette colours for `names`: always the same ones, or random ones by `seed`."""
+        """Draws well-separated palette colors for `names`: always the same ones, or random ones by `seed`."""
         wanted = names_of([n for n in ([names] if isinstance(names, str) else names) if n != "background"])
         return cls(draw_any(wanted, background, seed), background, code=code)
 
+    def supports(self, code: str) -> bool:
+        """Corners are for colors that nobody chose, and for those that are corners anyway."""
+        return code != "corners" or self._as_corners() is not None
+
+    def _on_corners(self) -> Legend:
+        legend = self._as_corners()
+        if legend is None:
+            raise UsageError("code 'corners' paints in corners of the RGB cube; leave the colors out, or the code")
+        return legend
+
+    def _as_corners(self) -> Legend | None:
+        """The legend in corners of the cube, or None where somebody chose other colors."""
+        free = [corner for corner in CORNERS if corner != self.background]
+        if self.background is not None and self.background not in CORNERS:
+            return None
+        own = corner_legend(self.classes, self.background)
+        if self.entries in (own, draw_any(self.classes, self.background)):
+            return own
+        return self.entries if len(self.entries) <= len(free) and set(self.colors) <= set(free) else None
+
+    @property
+    def group(self) -> int:
+        """How many classes one painting holds."""
+        return GROUP if self.code != "corners" else group_size(len(self.entries), self.background)
+
     @property
     def entries(self) -> Legend:
-        """The legend as pairs (name, colour)."""
+        """The legend as pairs (name, color)."""
         return cast(Legend, self.legend)
 
     @property
@@ -80,8 +118,12 @@ class SemanticSegmentation(Task):
         return tuple(name for name, _ in self.entries)
 
     @property
-    def colours(self) -> tuple[RGB, ...]:
-        return tuple(colour for _, colour in self.entries)
+    def colors(self) -> tuple[RGB, ...]:
+        return tuple(color for _, color in self.entries)
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return self.classes
 
     def record(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"legend": said(self.entries)}
@@ -90,17 +132,17 @@ class SemanticSegmentation(Task):
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Labels (matched by class name) or an array of ids in the legend's order, -1 for none of them.
 
-        Classes of the truth that are not in the legend, and -1, get the background's colour, else black."""
+        Classes of the truth that are not in the legend, and -1, get the background's color, else black."""
         self._refuse_groups()
         ids = targets.ids_of(truth, self.classes)
-        return np.array([*self.colours, self.background or BLACK], np.uint8)[ids]
+        return np.array([*self.colors, self.background or BLACK], np.uint8)[ids]
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"], photo: Shaped[np.ndarray, "h w 3"] | None) -> Labels:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Labels:
         self._refuse_groups()
-        asked = self.colours if self.background is None else (*self.colours, self.background)
-        ids, off, margin = nearest(rgb, refine(rgb, np.array(asked, np.uint8)))
+        asked = self.colors if self.background is None else (*self.colors, self.background)
+        ids, distance, margin = nearest(rgb, refine(rgb, np.array(asked, np.uint8)))
         confidence = (
-            decode_utils.fit(off)
+            decode_utils.confidence_at(distance)
             * (np.float32(0.5) + np.float32(0.5) * margin)
             * (np.float32(0.4) + np.float32(0.6) * decode_utils.agreement(ids))
         )
@@ -108,37 +150,58 @@ class SemanticSegmentation(Task):
         return Labels(
             ids=ids,
             classes=self.classes,
-            colors=self.colours,
+            colors=self.colors,
             confidence=confidence,
             presence=decode_utils.presences(ids, confidence, self.classes),
         )
 
     def _refuse_groups(self) -> None:
-        if len(self.entries) > GROUP:
-            raise UsageError(f"{len(self.entries)} classes do not fit one painting of {GROUP}; paint its .parts()")
+        if len(self.entries) > self.group:
+            raise UsageError(f"{len(self.entries)} classes do not fit one painting of {self.group}; paint its .parts()")
 
     def parts(self) -> Sequence[SemanticSegmentation]:
-        """Groups of at most 64 classes, each on a background, for `merge` to join."""
-        if len(self.entries) <= GROUP:
+        """Groups of as many classes as one painting holds, each on a background, for `merge` to join."""
+        groups = self._groups(self.group)
+        if len(groups) == 1:
             return (self,)
-        return tuple(SemanticSegmentation(group, self.background or BLACK, code=self.code) for group in self._groups())
+        return tuple(SemanticSegmentation(group, self.background or BLACK, code=self.code) for group in groups)
 
-    def _groups(self) -> list[Legend]:
-        return [self.entries[start : start + GROUP] for start in range(0, len(self.entries), GROUP)]
+    def _groups(self, size: int) -> list[Legend]:
+        return [self.entries[start : start + size] for start in range(0, len(self.entries), size)]
 
     def passes(self, count: int, seed: int) -> Sequence[SemanticSegmentation]:
         """The question under `count` legends that unmix well; one pass is the question itself."""
         if count <= 1:
             return (self,)
         ground = self.background or BLACK
-        drawn = [legends(len(g), count, background=ground, seed=seed).tolist() for g in self._groups()]
-        colours = [[rgb_of(c) for group in drawn for c in group[i]] for i in range(count)]
-        recoloured = [tuple(zip(self.classes, own, strict=True)) for own in colours]
-        return tuple(SemanticSegmentation(legend, self.background, code=self.code) for legend in recoloured)
+        drawn = [legends(len(g), count, background=ground, seed=seed).tolist() for g in self._groups(GROUP)]
+        colors = [[rgb_of(c) for group in drawn for c in group[i]] for i in range(count)]
+        recolored = [tuple(zip(self.classes, own, strict=True)) for own in colors]
+        code = "legend" if self.code == "corners" else self.code  # unmixing tells mixtures apart in any colors
+        return tuple(SemanticSegmentation(legend, self.background, code=code) for legend in recolored)
+
+
+def corner_legend(names: Sequence[str], background: RGB | None) -> Legend:
+    """Corners of the cube for names, in turn within each group of one painting."""
+    ground = BLACK if background is None and len(names) > len(CORNERS) else background
+    free = [corner for corner in CORNERS if corner != ground]
+    size = group_size(len(names), background)
+    return tuple((name, free[i % size]) for i, name in enumerate(names))
+
+
+def group_size(count: int, background: RGB | None) -> int:
+    """Of groups of about equal size that have corners enough: 8 without a background, 7 beside one.
+
+    >>> group_size(8, None), group_size(8, BLACK), group_size(11, None)
+    (8, 4, 6)
+    """
+    most = len(CORNERS) if background is None and count <= len(CORNERS) else len(CORNERS) - 1
+    paintings = -(-count // most)
+    return -(-count // paintings)
 
 
 def _one_background(entry: Any, given: Any) -> RGB:
-    colour = rgb_of(entry)
-    if given is not None and rgb_of(given) != colour:
-        raise UsageError(f"the background has two colours, {colour} and {rgb_of(given)}; give one")
-    return colour
+    color = rgb_of(entry)
+    if given is not None and rgb_of(given) != color:
+        raise UsageError(f"the background has two colors, {color} and {rgb_of(given)}; give one")
+    return color

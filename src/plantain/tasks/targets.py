@@ -1,4 +1,4 @@
-"""Reading of truths: every `encode` takes a kind or a bare array, and refuses what has no colour."""
+"""Reading of truths: every `encode` takes a kind or a bare array, and refuses what has no color."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plantain._shapes import Bool, Float, Int
 from plantain.errors import TruthError
 from plantain.predictions.types import Alpha, Instances, Keypoints, Labels
 
-CENTRE = "each thing in the colour of its centre (red = horizontal place, green = vertical place, blue = 255)"
+CENTER = "each thing in the colour of its centre (red = horizontal place, green = vertical place, blue = 255)"
 
 
 def field(truth: Any, *names: str) -> Any:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from set_trees import halves, knows_its_splits, photo, put, refuses
 
+import golden
 from plantain.data.readers import read
 from plantain.errors import PhotoError
+from plantain.eval.benchmarks import BENCHMARKS
+from plantain.eval.ceiling import ceiling
+from plantain.vocabularies import ADE20K_150
 
 NAMES = """Idx\tRatio\tTrain\tVal\tName
 1\t0.1576\t11664\t1172\twall
@@ -59,3 +65,36 @@ def test_another_list_of_classes(root):
     put(root / "objectInfo150.txt", "Idx\tName\n1\twall\n3\tsky\n")
     with pytest.raises(PhotoError, match="number the classes from 1"):
         read("ade20k", root, "validation")
+
+
+# ---- the official names. Source of golden/ade20k_names.txt: CSAILVision/sceneparsing, objectInfo150.txt, column Name
+
+
+@pytest.fixture
+def official(tmp_path):
+    """A folder whose objectInfo150.txt has the official names, and a photo with nine classes, each of which a cut to
+    the first word calls by another name or the name of another class."""
+    names = (Path(golden.__file__).parent / "ade20k_names.txt").read_text().splitlines()
+    rows = [f"{number}\t0.0\t0\t0\t{name}" for number, name in enumerate(names, 1)]
+    put(tmp_path / "objectInfo150.txt", "Idx\tRatio\tTrain\tVal\tName\n" + "\n".join(rows) + "\n")
+    classes = np.array([[45, 57, 59], [65, 76, 110], [131, 137, 142]], np.uint8)
+    put(tmp_path / "annotations/validation/ADE_val_00000001.png", np.kron(classes, np.ones((64, 64), np.uint8)))
+    photo(tmp_path / "images/validation/ADE_val_00000001.jpg", (192, 192))
+    return tmp_path
+
+
+def test_the_vocabulary_is_that_of_the_official_file(official):
+    (example,) = read("ade20k", official, "validation")
+    assert example.truth("labels").classes == ADE20K_150
+    assert len(set(ADE20K_150)) == 150
+    assert [ADE20K_150[i - 1] for i in (59, 65, 76, 131, 137, 142)] == [
+        "screen door", "coffee table", "swivel chair", "screen", "traffic light", "crt screen",
+    ]  # fmt: skip
+
+
+def test_an_oracle_is_right_on_every_class_that_is_there(official):
+    scores = ceiling(BENCHMARKS["ade20k/classes"], read("ade20k", official, "validation"), draws=2)
+    assert scores["failed"] == 0
+    there = [scores["parts"][f"iou:{ADE20K_150[i - 1]}"] for i in (45, 57, 59, 65, 76, 110, 131, 137, 142)]
+    assert there == [1.0] * 9
+    assert scores["scores"]["accuracy"][0] == 1

@@ -68,7 +68,7 @@ def test_the_official_scorer_finds_its_maps(root):
 def test_without_scipy(root, monkeypatch):
     example = read("bsds500", root, "test")[0]
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(MissingExtra, match=r"plantain-vision\[eval\]"):
+    with pytest.raises(MissingExtra, match=r"needs the package 'scipy'.*pip install"):
         example.truth("edges")
 
 

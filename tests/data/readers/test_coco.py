@@ -7,9 +7,8 @@ import pytest
 from set_trees import BOX, HIGH, WIDE, image, knows_its_splits, photo, put, rectangle, refuses, run_lengths
 
 from plantain.data.readers import read
-from plantain.data.readers.coco import mask_of
-from plantain.errors import PhotoError, TruthError
-from plantain.eval.adapters import Things
+from plantain.errors import PhotoError
+from plantain.eval.adapters import DetectionAdapter
 from plantain.eval.metrics.detection import Detection, Found, Truths
 from plantain.eval.metrics.keypoints import KeypointAP, People, Poses
 from plantain.eval.metrics.panoptic import PanopticQuality, Segments
@@ -90,19 +89,9 @@ def test_the_official_scorer_finds_its_areas_and_crowds(root):
 
 def test_a_question_about_persons_can_be_asked(root):
     for example in read("coco", root, "val"):
-        truth = Things("person", masks=True).truth(example, [])
+        truth = DetectionAdapter("person", masks=True).truth(example, [])
         assert len(truth.boxes) == (2 if example.id == "139" else 0)
         assert truth.crowds.tolist() == ([False, True] if example.id == "139" else [])
-
-
-def test_masks_in_all_forms():
-    on = rectangle(2, 1, 5, 3)
-    assert np.array_equal(mask_of(run_lengths(on), WIDE, HIGH), on)
-    both = mask_of([run_lengths(on), run_lengths(rectangle(7, 5, 8, 6))], WIDE, HIGH)
-    assert both.sum() == on.sum() + 1 and both[5, 7]
-    assert not mask_of([], WIDE, HIGH).any()
-    with pytest.raises(TruthError, match="run lengths of 8 x 6 pixels, a photo of 6 x 8"):
-        mask_of(run_lengths(on), HIGH, WIDE)
 
 
 def test_a_wrong_folder(root, tmp_path):
@@ -145,7 +134,7 @@ def test_joints_of_the_one_person_who_has_some(posed):
     joints = one.truth("keypoints")
     assert joints.names == ("nose", "left eye", "right eye") == one.facts["joints"]
     assert joints.visible.tolist() == [True, False, True], "hidden joints are labelled ones"
-    np.testing.assert_allclose(joints.xy[[0, 2]], [[3, 2], [5, 1.5]])
+    np.testing.assert_allclose(joints.xy[[0, 2]], [[3.5, 2.5], [5.5, 2]])  # in the middle of COCO's pixels
     assert "keypoints" not in two.truths, "whose would they be?"
     assert [a["num_keypoints"] for a in two.facts["annotations"]] == [3, 3]
     assert len(one.truth("instances")) == 2

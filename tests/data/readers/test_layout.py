@@ -10,7 +10,6 @@ from plantain.data.base import Example
 from plantain.data.readers import READERS, read
 from plantain.data.readers.base import (
     Layout,
-    fill_polygons,
     first_missing,
     in_order,
     instances_of,
@@ -85,13 +84,6 @@ def test_ids_are_in_order_and_unlike(tmp_path):
     with pytest.raises(PhotoError, match="has no picture"):
         in_order([], LAYOUT)
     assert natural("") == [""]
-
-
-def test_polygons_of_one_thing_are_one_area():
-    area = fill_polygons([[0, 0, 3, 0, 3, 3, 0, 3], [6, 6, 9, 6, 9, 9, 6, 9], [1, 1]], 12, 10)
-    assert area.shape == (10, 12)
-    assert area[1, 1] and area[7, 7] and not area[4, 4] and not area[0, 8]
-    assert not fill_polygons([], 12, 10).any()
 
 
 def test_boxes_end_after_the_last_pixel():

@@ -52,7 +52,7 @@ def test_a_kept_picture_is_whole_or_absent(tmp_path):
 
 
 def test_a_missing_package_and_a_broken_file_are_named(monkeypatch, tmp_path):
-    with pytest.raises(MissingExtra, match=r"needs the package 'nothere'.*plantain-vision\[eval\]"):
+    with pytest.raises(MissingExtra, match=r"needs the package 'nothere'.*pip install"):
         surfaces.extra("nothere.io")
     (tmp_path / "x.mat").write_bytes(b"no matlab file, and longer than its header of 128 bytes" * 4)
     with pytest.raises(PhotoError, match=r"x.mat cannot be read"):

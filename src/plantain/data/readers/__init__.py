@@ -16,7 +16,8 @@ from plantain.data.readers.ade20k import read_ade20k
 from plantain.data.readers.bsds500 import read_bsds500
 from plantain.data.readers.camvid import read_camvid, read_camvid_segnet
 from plantain.data.readers.cityscapes import read_cityscapes
-from plantain.data.readers.coco import read_coco, read_coco_captions, read_coco_keypoints, read_coco_panoptic
+from plantain.data.readers.coco import read_coco, read_coco_captions, read_coco_keypoints
+from plantain.data.readers.coco_panoptic import read_coco_panoptic
 from plantain.data.readers.diode import read_diode
 from plantain.data.readers.dsine import read_dsine
 from plantain.data.readers.eth3d import read_eth3d

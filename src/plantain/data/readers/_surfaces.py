@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Bool, Float, Shaped, UInt8
-from plantain.data.readers.base import certain
+from plantain.data.readers.base import certain, read_lines
 from plantain.errors import MissingExtra, PhotoError
 from plantain.predictions.types import Depth, Normals
 
@@ -80,7 +80,7 @@ def towards_viewer(
 
 def words(path: Path) -> list[list[str]]:
     """The words of each line of a list file, without empty lines."""
-    return [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [line.split() for line in read_lines(path)]
 
 
 def kept(cache: Path | None, name: str, source: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 
 from plantain.data.base import Example
 from plantain.data.excerpts import labels
-from plantain.data.readers.base import Layout, in_order, need, step_in
+from plantain.data.readers.base import Layout, in_order, need, read_lines, step_in
 from plantain.errors import PhotoError
 
 LAYOUT = Layout(
@@ -44,7 +44,7 @@ def read_ade20k(root: Path, split: str) -> list[Example]:
 
 def read_names(path: Path) -> dict[str, tuple[str, ...]]:
     """The classes in order: first name -> all names."""
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:] if line.strip()]
+    rows = [line.split("\t") for line in read_lines(path)[1:]]
     names = [tuple(name.strip() for name in row[-1].split(",")) for row in rows]
     numbers = [row[0].strip() for row in rows]
     if numbers != [str(place) for place in range(1, len(rows) + 1)] or len({n[0] for n in names}) < len(names):

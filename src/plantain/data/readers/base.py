@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +18,8 @@ import numpy as np
 
 from plantain._shapes import Bool, Float, Shaped
 from plantain.data.base import Example
-from plantain.data.excerpts import polygon_masks
 from plantain.errors import PhotoError, UnknownName
+from plantain.files import read_text
 from plantain.predictions.boxes import boxes_around
 from plantain.predictions.types import Alpha, Instances
 
@@ -43,7 +43,7 @@ class Layout:
         self.require(root, (wanted.replace("{split}", split) for wanted in self.needed))
 
     def require(self, root: Path, wanted: Iterable[str | Path]) -> None:
-        """PhotoError with the first of these files that is missing."""
+        """PhotoError with the first of these files (see `first_missing`) that is missing."""
         missing = first_missing(root, wanted)
         if missing is not None:
             raise self.refusal(missing)
@@ -60,13 +60,14 @@ class Layout:
 
 
 def first_missing(root: Path, wanted: Iterable[str | Path]) -> Path | None:
-    """The first of the wanted files and folders (relative to `root`, or absolute) that is not there, or None.
+    """The first of the wanted files and folders that is not there, or None.
 
-    A text with `*` is a pattern, there when anything matches it."""
+    A text is relative to `root`, and with `*` a pattern, there when anything matches it; a Path stands for itself."""
     for one in wanted:
+        path = root / one if isinstance(one, str) else one
         pattern = isinstance(one, str) and "*" in one
-        if not (any(root.glob(str(one))) if pattern else (root / one).exists()):
-            return root / one
+        if not (any(root.glob(str(one))) if pattern else path.exists()):
+            return path
     return None
 
 
@@ -74,6 +75,14 @@ def need(path: Path, layout: Layout) -> Path:
     """The path, if it exists; else PhotoError with the layout."""
     layout.require(path.parent, (path,))
     return path
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a list file, stripped, without empty ones; PhotoError where it is no text."""
+    try:
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise PhotoError(f"{path} cannot be read as text ({error}); save it in UTF-8") from error
 
 
 def step_in(root: Path, *names: str) -> Path:
@@ -86,13 +95,20 @@ def step_in(root: Path, *names: str) -> Path:
 def read_json(path: Path, *keys: str) -> Any:
     """The content of a JSON file, which must have these keys; PhotoError where it is broken or something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise PhotoError(f"{path} cannot be read as JSON ({error}); download it again") from error
-    lacking = [key for key in keys if key not in content]
+    lacking = [key for key in keys if not isinstance(content, dict) or key not in content]
     if lacking:
         raise PhotoError(f"{path} has no {', '.join(map(repr, lacking))}; it is not the annotation file of this set")
     return content
+
+
+def field(row: Mapping[Any, Any], key: Any, where: str) -> Any:
+    """row[key]; PhotoError about the place `where` the row stands if it has no such key."""
+    if key not in row:
+        raise PhotoError(f"{where} has no {key!r}; mend the file or download it again")
+    return row[key]
 
 
 def in_order(examples: Iterable[Example], layout: Layout) -> list[Example]:
@@ -113,13 +129,6 @@ def natural(text: str) -> list[str | int]:
     ['b', 10, '.jpg']
     """
     return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", text))]
-
-
-def fill_polygons(polygons: Sequence[Sequence[float]], width: int, height: int) -> Bool[np.ndarray, "h w"]:
-    """The area of one thing's polygons (x, y, x, y, ... in pixels) together.
-
-    By Pillow, which holds the border too; pycocotools' fill, a few border pixels smaller, is to take its place."""
-    return np.asarray(polygon_masks([[list(polygon) for polygon in polygons]], width, height)[0])
 
 
 def certain(height: int, width: int) -> Float[np.ndarray, "h w"]:

@@ -16,7 +16,7 @@ import numpy as np
 from plantain._shapes import Int, Shaped
 from plantain.data.base import Example
 from plantain.data.excerpts import labels, png
-from plantain.data.readers.base import Layout, certain, in_order, need
+from plantain.data.readers.base import Layout, certain, in_order, need, read_lines
 from plantain.errors import PhotoError
 from plantain.predictions.types import Labels
 
@@ -92,7 +92,7 @@ def read_camvid(root: Path, split: str) -> list[Example]:
 
 def read_colours(path: Path) -> dict[str, tuple[int, int, int]]:
     """Class -> red, green, blue, in the order of the file: three numbers and a name a line."""
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [line.split() for line in read_lines(path)]
     if not all(len(row) == 4 and all(part.isdecimal() for part in row[:3]) for row in rows):
         raise PhotoError(f"{path} should hold red, green, blue and a class name a line; take CamVid's own file")
     return {name: (int(red), int(green), int(blue)) for red, green, blue, name in rows}

@@ -1,6 +1,6 @@
-"""COCO 2017 as published: instances, keypoints of people, panoptic segments, captions.
+"""COCO 2017 as published, and its form as annotation tools write it: instances, keypoints of people, captions.
 
-read_coco(root, "val")      # 5,000 photos; also read_coco_keypoints, read_coco_panoptic, read_coco_captions
+read_coco(root, "val")      # 5,000 photos; also read_coco_keypoints, read_coco_captions; segments: coco_panoptic.py
 
 Annotation rows stay as they are in `facts`, for whoever scores: bbox is x, y, width, height in pixels, area is of the
 mask, iscrowd says that nobody counted the things in it. LVIS, RefCOCO and people's own COCO files are read by the same
@@ -9,22 +9,35 @@ functions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from plantain._shapes import Bool, Float, Int
+from plantain._shapes import Bool, Float
 from plantain.data.base import Example
-from plantain.data.excerpts import keypoints, png, rle_mask
-from plantain.data.readers.base import Layout, certain, fill_polygons, in_order, instances_of, read_json, stacked
-from plantain.errors import TruthError
-from plantain.predictions.types import Instances, Panoptic
+from plantain.data.coco_masks import read_segmentation
+from plantain.data.excerpts import keypoints
+from plantain.data.readers.base import (
+    Layout,
+    field,
+    in_order,
+    instances_of,
+    natural,
+    read_json,
+    stacked,
+)
+from plantain.errors import PhotoError, TruthError
+from plantain.imaging.photo import photo_size
+from plantain.predictions.boxes import box_around
+from plantain.predictions.types import Instances, Keypoints
 
 Record = dict[str, Any]  # an image, annotation or category as the JSON file has it
+Id = int | str
 TREE = """\
 coco/
   {train,val}2017/000000000139.jpg
@@ -36,26 +49,26 @@ coco/
 """
 
 
-def _layout(name: str, *needed: str) -> Layout:
+def coco_layout(name: str, *needed: str) -> Layout:
     return Layout(name, TREE, ("{split}2017", *(f"annotations/{one}" for one in needed)), ("train", "val"))
 
 
-INSTANCES = _layout("COCO", "instances_{split}2017.json")
-KEYPOINTS = _layout("COCO keypoints", "person_keypoints_{split}2017.json")
-CAPTIONS = _layout("COCO captions", "captions_{split}2017.json")
-PANOPTIC = _layout("COCO panoptic", "panoptic_{split}2017.json")
+INSTANCES = coco_layout("COCO", "instances_{split}2017.json")
+KEYPOINTS = coco_layout("COCO keypoints", "person_keypoints_{split}2017.json")
+CAPTIONS = coco_layout("COCO captions", "captions_{split}2017.json")
 
 
 @dataclass(frozen=True)
-class Book:
-    """A COCO annotation file: images, each image's annotations in the order of the file, categories by their ids."""
+class Annotations:
+    """A COCO annotation file: images, each image's rows in the order of the file, categories by their ids."""
 
+    path: Path
     images: Sequence[Record]
-    rows: Mapping[int, Sequence[Record]]
+    rows: Mapping[Id, Sequence[Record]]
     categories: Sequence[Record]
 
-    @property
-    def names(self) -> dict[int, str]:
+    @cached_property
+    def names(self) -> dict[Id, str]:
         """Class names by category id, in the order of ids."""
         return {row["id"]: row["name"] for row in self.categories}
 
@@ -63,33 +76,114 @@ class Book:
     def joints(self) -> tuple[str, ...]:
         """The joints ("left eye") of the first category that has some."""
         named = next((row["keypoints"] for row in self.categories if row.get("keypoints")), ())
-        return tuple(name.replace("_", " ") for name in named)
+        return tuple(str(name).replace("_", " ") for name in named)
+
+    def rows_of(self, image: Record) -> Sequence[Record]:
+        return self.rows.get(image["id"], ())
 
     def apart(self, image: Record) -> tuple[list[Record], list[Record]]:
         """The image's counted things, and its crowds."""
-        rows = self.rows.get(image["id"], ())
-        return [row for row in rows if not row.get("iscrowd")], [row for row in rows if row.get("iscrowd")]
+        counted: list[Record] = []
+        crowds: list[Record] = []
+        for row in self.rows_of(image):
+            (crowds if str(row.get("iscrowd") or 0) != "0" else counted).append(row)
+        return counted, crowds
+
+    def class_of(self, image: Record, row: Record) -> str:
+        """The row's class; TruthError where `categories` does not list it."""
+        names, number = self.names, row.get("category_id")
+        if identifier(number) not in names:
+            known = ", ".join(map(str, names)) if len(names) <= 12 else f"{len(names)} others"
+            why = f"its category_id is {number!r}, `categories` lists {known or 'none'}"
+            raise self.refusal(image, row, why)
+        return names[identifier(number)]
+
+    def mask_of(self, image: Record, row: Record, size: tuple[int, int]) -> Bool[np.ndarray, "h w"] | None:
+        """The row's mask, None where it has none (see `read_segmentation`)."""
+        try:
+            return read_segmentation(row.get("segmentation"), *size)
+        except TruthError as error:
+            raise self.refusal(image, row, error) from error
+
+    def box_of(self, image: Record, row: Record, mask: Bool[np.ndarray, "h w"] | None) -> Float[np.ndarray, "4"]:
+        """x0, y0, x1, y1 of the row's bbox, else of its mask."""
+        bbox = row.get("bbox")
+        if bbox is None or bbox == []:
+            if mask is None:
+                raise self.refusal(image, row, "it has neither a bbox nor a mask")
+            return np.array(box_around(mask), np.float64)
+        numbers = isinstance(bbox, Sequence) and len(bbox) == 4 and all(isinstance(value, Real) for value in bbox)
+        if not numbers or not np.isfinite(bbox).all() or min(bbox[2:]) < 0:
+            raise self.refusal(image, row, f"its bbox is {bbox!r}; wanted x, y, width and height in pixels")
+        return xyxy([bbox])[0]
+
+    def refusal(self, image: Record, row: Record, why: object) -> TruthError:
+        """The error about one row: the file, the row by its id or else its place, the photo."""
+        place = next((i for i, other in enumerate(self.rows_of(image)) if other is row), 0)
+        name = f"id {row['id']}" if "id" in row else f"number {place + 1}"
+        photo = image.get("file_name") or f"image {image['id']}"
+        return TruthError(f"{self.path}: annotation {name} of {photo}: {why}; mend or remove the row")
 
 
-def read_book(path: Path) -> Book:
-    """Reads an annotation file; PhotoError where it is none."""
+def read_annotations(path: Path, name: str = "file_name") -> Annotations:
+    """Reads an annotation file: ids written as texts are as good as numbers, rows of images not listed are left out.
+    `name`: the key under which an image tells its photo.
+
+    PhotoError where it is none, where an image or category has no id or name, or two have one id. What is wrong with a
+    row is a TruthError when its photo's truth is read: the other photos are not touched by it."""
     content = read_json(path, "images", "annotations")
-    rows: dict[int, list[Record]] = {}
-    for row in content["annotations"]:
-        rows.setdefault(row["image_id"], []).append(row)
-    return Book(content["images"], rows, sorted(content.get("categories", []), key=lambda row: row["id"]))
+    images = identified(path, "image", content["images"], name)
+    categories = identified(path, "category", content.get("categories") or [], "name")
+    rows: dict[Id, list[Record]] = {image["id"]: [] for image in images}
+    left_out = 0
+    for place, row in enumerate(_records(path, "annotation", content["annotations"])):
+        image = identifier(field(row, "image_id", f"{path}: annotation number {place + 1}"))
+        if image in rows:
+            rows[image].append(row)
+        left_out += image not in rows
+    if left_out and not any(rows.values()):
+        raise PhotoError(f"{path}: no annotation has the image_id of a listed image; take files that belong together")
+    return Annotations(path, images, rows, sorted(categories, key=lambda row: natural(str(row["id"]))))
 
 
-def mask_of(segmentation: Any, width: int, height: int) -> Bool[np.ndarray, "h w"]:
-    """A mask from polygons, run lengths (compressed or not) or a list of run lengths, whose areas are joined."""
-    if isinstance(segmentation, Mapping):
-        mask = rle_mask(dict(segmentation))
-        if mask.shape != (height, width):
-            raise TruthError(f"run lengths of {mask.shape[1]} x {mask.shape[0]} pixels, a photo of {width} x {height}")
-        return mask
-    if segmentation and isinstance(segmentation[0], Mapping):
-        return np.any([mask_of(one, width, height) for one in segmentation], axis=0)
-    return fill_polygons(segmentation, width, height)
+def _records(path: Path, what: str, values: Any) -> list[Record]:
+    if not isinstance(values, list):
+        raise PhotoError(f"{path}: the {what} rows are no list; it is not an annotation file of COCO's form")
+    for place, row in enumerate(values):
+        if not isinstance(row, dict):
+            raise PhotoError(f"{path}: {what} number {place + 1} is {row!r}; wanted an object with an id")
+    return values
+
+
+def identified(path: Path, what: str, values: Any, name: str) -> list[Record]:
+    """Rows with their ids as `identifier` gives them, each once, and a name."""
+    out: dict[Id, Record] = {}
+    for place, row in enumerate(_records(path, what, values)):
+        where = f"{path}: {what} number {place + 1}"
+        number = identifier(field(row, "id", where))
+        if not isinstance(field(row, name, where), str):
+            raise PhotoError(f"{where} has the {name} {row[name]!r}; wanted a text")
+        if number in out:
+            raise PhotoError(f"{path} has two {what} rows of the id {number!r}: {out[number][name]} and {row[name]}")
+        out[number] = row | {"id": number}
+    return list(out.values())
+
+
+def identifier(value: Any) -> Id:
+    """Numbers in texts, and whole floats, as numbers: tools write 7, "7" and 7.0."""
+    text = str(value)
+    return int(float(text)) if text.removesuffix(".0").isdecimal() else text
+
+
+def unlike(annotations: Annotations, name: Callable[[Record], str]) -> dict[str, Record]:
+    """Images by a name of their files; PhotoError where two have the same."""
+    out: dict[str, Record] = {}
+    for image in annotations.images:
+        other = out.setdefault(name(image), image)
+        if other is not image:
+            raise PhotoError(f"{annotations.path}: the images {other['id']} and {image['id']} are both the photo "
+                             f"{name(image)}; give each photo one row")  # fmt: skip
+    return out
 
 
 def xyxy(boxes: Sequence[Sequence[float]]) -> Float[np.ndarray, "n 4"]:
@@ -98,56 +192,60 @@ def xyxy(boxes: Sequence[Sequence[float]]) -> Float[np.ndarray, "n 4"]:
     return np.concatenate([table[:, :2], table[:, :2] + table[:, 2:]], axis=1)
 
 
-def things(rows: Sequence[Record], names: Mapping[int, str], width: int, height: int) -> Instances:
-    """Annotation rows as things: the annotated boxes, labels in the order of category ids, masks if all have some."""
-    masks = None
-    if all("segmentation" in row for row in rows):
-        masks = stacked((mask_of(row["segmentation"], width, height) for row in rows), height, width)
-    boxes = xyxy([row["bbox"] for row in rows])
-    return instances_of(masks, places(rows, names), names.values(), (width, height), boxes)
+def size_of(image: Record, photo: Path | None) -> tuple[int, int]:
+    """Width and height as the row says, else as the photo has."""
+    sides = [str(image.get(side)) for side in ("width", "height")]
+    if all(side.isdecimal() and int(side) for side in sides):
+        return int(sides[0]), int(sides[1])
+    if photo is None:
+        raise TruthError(f"image {image['id']} has no width and height")
+    return photo_size(photo)
 
 
-def places(rows: Sequence[Record], names: Mapping[int, str]) -> list[int]:
-    """Each row's class as its place in the order of category ids."""
-    place = {category: index for index, category in enumerate(names)}
-    return [place[row["category_id"]] for row in rows]
+def read_instances(annotations: Annotations, image: Record, rows: Sequence[Record], photo: Path | None) -> Instances:
+    """An image's rows as objects: the annotated boxes (else those of the masks), labels in the order of category ids.
+
+    Masks are there where every row has one of a pixel or more: never an empty mask beside a real box. TruthError names
+    the file and the first row that is wrong."""
+    size, classes = size_of(image, photo), tuple(dict.fromkeys(annotations.names.values()))
+    labels = [classes.index(annotations.class_of(image, row)) for row in rows]
+    masks = [annotations.mask_of(image, row, size) for row in rows]
+    boxes = [annotations.box_of(image, row, mask) for row, mask in zip(rows, masks, strict=True)]
+    drawn = [mask for mask in masks if mask is not None]
+    whole = stacked(drawn, *size[::-1]) if len(drawn) == len(masks) else None
+    return instances_of(whole, labels, classes, size, np.array(boxes, np.float64).reshape(-1, 4))
 
 
-def things_of(book: Book, image: Record, names: Mapping[int, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def truths_of(annotations: Annotations, image: Record, photo: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Truths "instances" and, where some are, "crowds"; facts `annotations` and `crowds`, their rows in that order."""
-    counted, crowds = book.apart(image)
-    size = (image["width"], image["height"])
-    truths = {"instances": partial(things, counted, names, *size)}
+    counted, crowds = annotations.apart(image)
+    truths = {"instances": partial(read_instances, annotations, image, counted, photo)}
     if crowds:
-        truths["crowds"] = partial(things, crowds, names, *size)
+        truths["crowds"] = partial(read_instances, annotations, image, crowds, photo)
     return truths, {"annotations": counted, "crowds": crowds}
 
 
 def read_coco(root: Path, split: str) -> list[Example]:
     """Photos with "instances" and "crowds" of 80 classes. Facts: `annotations`, `crowds`, `names` by category id."""
-    book = _book(root, split, INSTANCES, "instances")
-    names, examples = book.names, []
-    for image in book.images:
-        truths, facts = things_of(book, image, names)
-        examples.append(_example("coco", root, split, image, truths, facts | {"names": names}))
+    annotations = _read(root, split, INSTANCES, "instances")
+    names, examples = annotations.names, []
+    for image in annotations.images:
+        photo = photo_of(root, split, image)
+        truths, facts = truths_of(annotations, image, photo)
+        examples.append(Example("coco", str(image["id"]), photo, split, truths, facts | {"names": names}))
     return in_order(examples, INSTANCES)
 
 
-def _book(root: Path, split: str, layout: Layout, kind: str) -> Book:
+def _read(root: Path, split: str, layout: Layout, kind: str) -> Annotations:
     layout.check(root, split)
-    book = read_book(root / "annotations" / f"{kind}_{split}2017.json")
-    layout.require(root, (_photo(root, split, image) for image in book.images))
-    return book
+    annotations = read_annotations(root / "annotations" / f"{kind}_{split}2017.json")
+    unlike(annotations, lambda image: image["file_name"])
+    layout.require(root, (photo_of(root, split, image) for image in annotations.images))
+    return annotations
 
 
-def _photo(root: Path, split: str, image: Record) -> Path:
+def photo_of(root: Path, split: str, image: Record) -> Path:
     return root / f"{split}2017" / image["file_name"]
-
-
-def _example(
-    source: str, root: Path, split: str, image: Record, truths: Mapping[str, Any], facts: Mapping[str, Any]
-) -> Example:
-    return Example(source, str(image["id"]), _photo(root, split, image), split, truths, facts)
 
 
 def read_coco_keypoints(root: Path, split: str) -> list[Example]:
@@ -156,102 +254,46 @@ def read_coco_keypoints(root: Path, split: str) -> list[Example]:
 
     Facts: `annotations` (rows with `keypoints`: x, y, v of 17 joints, v = 0 not labelled, 1 hidden, 2 seen), `crowds`,
     and `joints`, their names."""
-    book = _book(root, split, KEYPOINTS, "person_keypoints")
-    names, joints, examples = book.names, book.joints, []
-    for image in book.images:
-        truths, facts = things_of(book, image, names)
-        truths |= keypoints_of(facts["annotations"], facts["crowds"], joints, image)
-        examples.append(_example("coco-keypoints", root, split, image, truths, facts | {"joints": joints}))
+    annotations = _read(root, split, KEYPOINTS, "person_keypoints")
+    joints, examples = annotations.joints, []
+    for image in annotations.images:
+        photo = photo_of(root, split, image)
+        truths, facts = truths_of(annotations, image, photo)
+        truths |= keypoints_of(annotations, image, photo)
+        examples.append(Example("coco-keypoints", str(image["id"]), photo, split, truths, facts | {"joints": joints}))
     return in_order(examples, KEYPOINTS)
 
 
-def keypoints_of(
-    counted: Sequence[Record], crowds: Sequence[Record], joints: tuple[str, ...], image: Record
-) -> dict[str, Any]:
+def keypoints_of(annotations: Annotations, image: Record, photo: Path) -> dict[str, Any]:
     """Truth "keypoints", of one thing as the kind is, where it is clear whose they are."""
-    posed = [row for row in counted if any(row.get("keypoints", [])[2::3])]
+    counted, crowds = annotations.apart(image)
+    posed = [row for row in counted if _is_posed(row.get("keypoints"))]
     if len(posed) != 1 or crowds:
         return {}
-    points = np.array(posed[0]["keypoints"], float).reshape(-1, 3).tolist()
-    return {"keypoints": partial(keypoints, points, joints, (image["width"], image["height"]))}
+    return {"keypoints": partial(_read_keypoints, annotations, image, posed[0], photo)}
+
+
+def _is_posed(points: Any) -> bool:
+    return any(points[2::3]) if isinstance(points, list) else points is not None
+
+
+def _read_keypoints(annotations: Annotations, image: Record, row: Record, photo: Path) -> Keypoints:
+    points, joints = row["keypoints"], annotations.joints
+    if not (isinstance(points, list) and all(isinstance(value, Real) for value in points)):
+        raise annotations.refusal(image, row, "its keypoints are no list of numbers")
+    if len(points) != 3 * len(joints):
+        why = f"it has {len(points)} numbers as keypoints, the categories name {len(joints)} joints (x, y, v each)"
+        raise annotations.refusal(image, row, why)
+    table = np.array(points, float).reshape(-1, 3) + np.array([0.5, 0.5, 0])  # from numbers of pixels
+    return keypoints(table.tolist(), joints, size_of(image, photo))
 
 
 def read_coco_captions(root: Path, split: str) -> list[Example]:
     """Photos with the fact `captions`, five texts or more, by annotation id."""
-    book = _book(root, split, CAPTIONS, "captions")
+    annotations = _read(root, split, CAPTIONS, "captions")
     examples = []
-    for image in book.images:
-        rows = sorted(book.rows.get(image["id"], ()), key=lambda row: row["id"])
-        facts = {"captions": [row["caption"].strip() for row in rows]}
-        examples.append(_example("coco-captions", root, split, image, {}, facts))
+    for image in annotations.images:
+        rows = sorted(annotations.rows_of(image), key=lambda row: natural(str(row.get("id", ""))))
+        facts = {"captions": [str(row["caption"]).strip() for row in rows if row.get("caption")]}
+        examples.append(Example("coco-captions", str(image["id"]), photo_of(root, split, image), split, {}, facts))
     return in_order(examples, CAPTIONS)
-
-
-def read_coco_panoptic(root: Path, split: str) -> list[Example]:
-    """Photos with "panoptic" (also as "labels"; 133 classes, -1 = void), "instances" and, where some are, "crowds".
-
-    Facts: `segments`, the rows (id, category_id, area, bbox, iscrowd) of segments 1, 2, ... of "panoptic"; `path` of
-    the PNG whose colours are the ids, R + 256 G + 65536 B; `things`, the classes that are things."""
-    PANOPTIC.check(root, split)
-    content = read_json(root / "annotations" / f"panoptic_{split}2017.json", "images", "annotations", "categories")
-    categories = {row["id"]: row for row in sorted(content["categories"], key=lambda row: row["id"])}
-    rows = {row["image_id"]: row for row in content["annotations"]}
-    examples = []
-    for image in content["images"]:
-        row = rows[image["id"]]
-        path = root / "annotations" / f"panoptic_{split}2017" / row["file_name"]
-        PANOPTIC.require(root, (_photo(root, split, image), path))
-        truths, facts = _segments(path, row["segments_info"], categories)
-        examples.append(_example("coco-panoptic", root, split, image, truths, facts))
-    return in_order(examples, PANOPTIC)
-
-
-def _segments(path: Path, rows: Sequence[Record], categories: Mapping[int, Record]) -> tuple[Record, Record]:
-    names = {category: plain_name(row["name"]) for category, row in categories.items()}
-    countable = [row for row in rows if categories[row["category_id"]]["isthing"]]
-    counted, crowds = ([row for row in countable if bool(row["iscrowd"]) == crowd] for crowd in (False, True))
-    whole = partial(panoptic_of, path, rows, names)
-    truths: Record = {"panoptic": whole, "labels": whole, "instances": partial(_segment_things, path, counted, names)}
-    if crowds:
-        truths["crowds"] = partial(_segment_things, path, crowds, names)
-    things = tuple(names[category] for category, row in categories.items() if row["isthing"])
-    return truths, {"segments": rows, "path": path, "things": things}
-
-
-def plain_name(name: str) -> str:
-    """A panoptic class by the word that people use.
-
-    >>> plain_name("floor-other-merged"), plain_name("wall-brick"), plain_name("mirror-stuff")
-    ('floor', 'wall-brick', 'mirror')
-    """
-    for tail in ("-merged", "-other", "-stuff"):
-        name = name.removesuffix(tail)
-    return name
-
-
-def segment_ids(path: Path) -> Int[np.ndarray, "h w"]:
-    """The ids in a panoptic PNG. Source: cocodataset/panopticapi, utils.py, rgb2id."""
-    return np.asarray(png(path)[..., :3].astype(np.int32) @ np.array([1, 256, 65536], np.int32))
-
-
-def panoptic_of(path: Path, rows: Sequence[Record], names: Mapping[int, str]) -> Panoptic:
-    """All segments, crowds too: segment i + 1 is row i."""
-    stored = segment_ids(path)
-    numbers = np.zeros(stored.shape, np.int32)
-    for number, row in enumerate(rows, 1):
-        numbers[stored == row["id"]] = number
-    labels = np.array(places(rows, names), np.int32)
-    return Panoptic(
-        ids=np.concatenate([[-1], labels]).astype(np.int16)[numbers],
-        classes=tuple(names.values()),
-        segments=numbers,
-        segment_labels=labels,
-        segment_scores=np.ones(len(rows), np.float32),
-        confidence=certain(*stored.shape),
-    )
-
-
-def _segment_things(path: Path, rows: Sequence[Record], names: Mapping[int, str]) -> Instances:
-    stored = segment_ids(path)
-    masks = stacked((stored == row["id"] for row in rows), *stored.shape)
-    return instances_of(masks, places(rows, names), names.values(), stored.shape[::-1])

@@ -5,21 +5,31 @@ read_folder(root, "all")      # or the name of a subfolder that holds such a tre
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from plantain._shapes import Bool
 from plantain.data.base import Example
 from plantain.data.excerpts import depth, png
-from plantain.data.readers.base import Layout, certain, in_order, read_json
-from plantain.data.readers.coco import Book, Record, keypoints_of, panoptic_of, read_book, things, things_of
+from plantain.data.readers.base import Layout, certain, in_order, read_json, read_lines
+from plantain.data.readers.coco import (
+    Annotations,
+    Record,
+    keypoints_of,
+    read_annotations,
+    read_instances,
+    truths_of,
+    unlike,
+)
+from plantain.data.readers.coco_panoptic import panoptic_of
 from plantain.errors import PhotoError, TruthError
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.imaging.photo import HALF, opacity, open_picture, photo_size
+from plantain.predictions.npz import from_npz
+from plantain.predictions.types import Alpha, Depth, Instances, Labels, Panoptic, Prediction
 
 LAYOUT = Layout(
     "photos with answers",
@@ -39,10 +49,6 @@ my-set/                             or my-set/<split>/
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 NONE = 255  # of a label PNG, by custom: none of the classes
 MAIN = "main object"
-KINDS: dict[str, type[Prediction]] = {  # the array that tells the kind of a saved answer
-    "metres": Depth, "relative": Depth, "xyz": Normals, "segments": Panoptic, "ids": Labels, "boxes": Instances,
-    "xy": Keypoints, "alpha": Alpha,
-}  # fmt: skip
 TRUTHS: dict[str, tuple[str, ...]] = {  # what a task's answer is called as a truth; later ones replace earlier ones
     "relative-depth": ("depth",), "metric-depth": ("depth",), "semantic": ("labels",),
     "panoptic": ("panoptic", "labels"), "detect": ("instances",), "instances": ("instances",), "refer": ("mask",),
@@ -59,14 +65,13 @@ def read_folder(root: Path, split: str = "all") -> list[Example]:
     it is read."""
     home = root if split == "all" and (root / "images").is_dir() else root / split
     LAYOUT.require(home, LAYOUT.needed)
-    book = read_book(home / "annotations.json") if (home / "annotations.json").exists() else Book([], {}, [])
-    pages = {Path(image["file_name"]).name: image for image in book.images}
-    LAYOUT.require(home / "images", map(Path, pages))
+    annotations, pages = _annotations(home / "annotations.json")
+    LAYOUT.require(home, (home / "images" / name for name in pages))
     answers = saved_answers(home / "answers")
     examples = []
     for photo in (home / "images").iterdir():
         if photo.suffix.lower() in PHOTOS:
-            truths, facts = _annotated(book, pages.get(photo.name))
+            truths, facts = _annotated(annotations, pages.get(photo.name), photo)
             truths |= _plain(home, photo.stem) | answers.get(photo.stem, {})
             if not truths:
                 raise PhotoError(f"{photo} has no answer beside it; wanted\n{LAYOUT.tree.rstrip()}")
@@ -78,9 +83,7 @@ def read_folder(root: Path, split: str = "all") -> list[Example]:
 def of_size(read: Read, photo: Path) -> Any:
     """Reads a truth, which must have its photo's size (as people see the photo: turned as its EXIF says)."""
     truth = read()
-    with Image.open(photo) as image:
-        turned = image.getexif().get(0x0112, 1) >= 5
-        size = image.size[::-1] if turned else image.size
+    size = photo_size(photo)
     if truth.size != size:
         raise TruthError(
             f"an answer to {photo} has {truth.size} pixels, the photo {size}; bring it to the photo's size"
@@ -106,14 +109,6 @@ def _plain(home: Path, stem: str) -> dict[str, Read]:
     return truths
 
 
-def read_png_depth(path: Path, steps_per_metre: float) -> Depth:
-    """A 16-bit PNG, 0 = unknown."""
-    with Image.open(path) as image:
-        if not image.mode.startswith("I"):
-            raise TruthError(f"{path} is a picture of mode {image.mode}; a depth PNG has 16 bits, and a number a pixel")
-    return depth(path, steps_per_metre)
-
-
 def read_npy_depth(path: Path) -> Depth:
     """An array h w of metres; what is not a number above 0 is unknown."""
     metres = np.load(path, allow_pickle=False).astype(np.float32)
@@ -124,16 +119,17 @@ def read_npy_depth(path: Path) -> Depth:
 
 
 DEPTHS: dict[str, Callable[[Path], Depth]] = {  # later ones replace earlier ones
-    ".kitti.png": partial(read_png_depth, steps_per_metre=256.0),
-    ".mm.png": partial(read_png_depth, steps_per_metre=1000.0),
-    ".png": partial(read_png_depth, steps_per_metre=1000.0),
+    ".kitti.png": partial(depth, unit=256.0),
+    ".mm.png": partial(depth, unit=1000.0),
+    ".png": partial(depth, unit=1000.0),
     ".npy": read_npy_depth,
 }
 
 
 def read_masks(paths: Mapping[str, Path]) -> Alpha:
-    """Masks by name: a pixel is on where any of its colours is above 0."""
-    planes = [raw > 0 if raw.ndim == 2 else (raw[..., :3] > 0).any(-1) for raw in map(png, paths.values())]
+    """Masks by name: a pixel is on where any of its colors is above 0; in a picture with an alpha channel that is not
+    opaque everywhere (a cut-out), where it is more opaque than not."""
+    planes = [_read_mask(path) for path in paths.values()]
     if len({plane.shape for plane in planes}) > 1:
         raise TruthError(
             f"the masks {', '.join(map(str, paths.values()))} have unlike sizes; give all the photo's size"
@@ -141,11 +137,20 @@ def read_masks(paths: Mapping[str, Path]) -> Alpha:
     return Alpha(alpha=np.array(planes, np.float32), names=tuple(paths), confidence=certain(*planes[0].shape))
 
 
+def _read_mask(path: Path) -> Bool[np.ndarray, "h w"]:
+    with open_picture(path) as image:
+        alpha = opacity(image)
+        raw = np.asarray(image.convert("RGB") if image.mode in ("LA", "PA") else image)
+    if alpha is not None:
+        return alpha > HALF
+    return raw > 0 if raw.ndim == 2 else np.asarray((raw[..., :3] > 0).any(-1))
+
+
 def read_labels(path: Path, legend: Path) -> Labels:
     """Class numbers of a PNG with one channel, by the names of classes.txt."""
     if not legend.exists():
         raise LAYOUT.refusal(legend)
-    classes = tuple(line.strip() for line in legend.read_text(encoding="utf-8").splitlines() if line.strip())
+    classes = tuple(read_lines(legend))
     raw = png(path)
     if raw.ndim != 2:
         raise TruthError(f"{path} is a colour picture; a label PNG has one channel, the class numbers")
@@ -157,11 +162,19 @@ def read_labels(path: Path, legend: Path) -> Labels:
     return Labels(ids=ids.astype(np.int16), classes=classes, confidence=certain(*ids.shape))
 
 
-def _annotated(book: Book, image: Record | None) -> tuple[dict[str, Read], dict[str, Any]]:
+def _annotations(path: Path) -> tuple[Annotations, dict[str, Record]]:
+    """A COCO file, if there is one, and its images by the names of their photos without folders."""
+    if not path.exists():
+        return Annotations(path, [], {}, []), {}
+    annotations = read_annotations(path)
+    return annotations, unlike(annotations, lambda image: PurePath(image["file_name"].replace("\\", "/")).name)
+
+
+def _annotated(annotations: Annotations, image: Record | None, photo: Path) -> tuple[dict[str, Read], dict[str, Any]]:
     if image is None:
         return {}, {}
-    truths, facts = things_of(book, image, book.names)
-    return truths | keypoints_of(facts["annotations"], facts["crowds"], book.joints, image), facts
+    truths, facts = truths_of(annotations, image, photo)
+    return truths | keypoints_of(annotations, image, photo), facts
 
 
 # ---- Plantain's own answers
@@ -181,35 +194,20 @@ def saved_answers(folder: Path) -> dict[str, dict[str, Read]]:
     return answers
 
 
-def read_saved(path: Path) -> Prediction:
-    """An answer from the .npz that `Prediction.save` wrote. TruthError where it is none."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays: dict[str, Any] = dict(stored)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise TruthError(f"{path} cannot be read as .npz ({error}); save it again") from error
-    key = next((key for key in KINDS if key in arrays), None)
-    if key is None:
-        raise TruthError(f"{path} holds {', '.join(sorted(arrays))}, which is none of Plantain's answers")
-    if KINDS[key] is Depth:
-        arrays = arrays | {"values": arrays.pop(key), "scale": "metric" if key == "metres" else "affine"}
-    for name in {"classes", "names"} & set(arrays):
-        arrays[name] = tuple(str(text) for text in arrays[name])
-    return KINDS[key](**arrays)
-
-
 def read_saved_coco(path: Path) -> Instances:
     """Things from `write_coco`'s file about one picture."""
-    book = read_book(path)
-    (image,) = book.images
-    return things(book.rows.get(image["id"], ()), book.names, image["width"], image["height"])
+    annotations = read_annotations(path)
+    if len(annotations.images) != 1:
+        raise TruthError(f"{path} is about {len(annotations.images)} pictures; an answer is about one")
+    image = annotations.images[0]
+    return read_instances(annotations, image, annotations.rows_of(image), None)
 
 
 def read_saved_panoptic(path: Path) -> Panoptic:
     """Segments from `write_panoptic`'s PNG and the JSON beside it."""
     rows = read_json(path.with_suffix(".json"), "segments_info")["segments_info"]
     names = {row["category_id"]: row["category"] for row in sorted(rows, key=lambda row: row["category_id"])}
-    return panoptic_of(path, rows, names)
+    return panoptic_of(path, rows, names, path.with_suffix(".json"))
 
 
 SAVED: dict[str, Callable[[Path], Prediction]] = {  # later ones, which lose less, replace earlier ones
@@ -217,5 +215,5 @@ SAVED: dict[str, Callable[[Path], Prediction]] = {  # later ones, which lose les
     ".mm.png": DEPTHS[".mm.png"],
     ".panoptic.png": read_saved_panoptic,
     ".coco.json": read_saved_coco,
-    ".npz": read_saved,
+    ".npz": from_npz,
 }

@@ -62,7 +62,7 @@ def read_imgedit(root: Path, split: str) -> list[Example]:
     IMGEDIT.check(root, split)
     rows = read_json(IMGEDIT.either(root, *FILES[split]))
     folder = IMGEDIT.either(root, *PHOTOS[split])
-    IMGEDIT.require(folder, (Path(row["id"]) for row in rows.values()))
+    IMGEDIT.require(folder, (folder / row["id"] for row in rows.values()))
     return in_order(
         (
             Example(

@@ -41,7 +41,7 @@ def read_hypersim(root: Path, split: str = "test", *, listing: Path | None = Non
     """
     LAYOUT.check(root, split)
     path = need(listing or root / "metadata_images_split_scene_v1.csv", LAYOUT)
-    with reading(path), path.open(newline="", encoding="utf-8") as file:
+    with reading(path), path.open(newline="", encoding="utf-8-sig") as file:
         released = [row for row in csv.DictReader(file) if row["included_in_public_release"] == "True"]
         rows = [row for row in released if row["split_partition_name"] == split]
     return in_order((_example(root, row, split) for row in rows), LAYOUT)

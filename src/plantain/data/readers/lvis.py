@@ -5,12 +5,15 @@ read_lvis(root, "val")      # 19,809 photos, of COCO's train2017 and val2017
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from plantain.data.base import Example
-from plantain.data.readers.base import Layout, in_order
-from plantain.data.readers.coco import Record, read_book, things
+from plantain.data.readers.base import Layout, field, in_order
+from plantain.data.readers.coco import Id, Record, read_annotations, read_instances, unlike
+from plantain.errors import PhotoError
 
 LAYOUT = Layout(
     "LVIS v1",
@@ -31,22 +34,33 @@ def read_lvis(root: Path, split: str) -> list[Example]:
     looked for and are not there; `not_exhaustive`, classes of which not every instance is annotated; `frequency` by
     class (r, c, f: in up to 10, up to 100, more training photos). Answers of any other class do not count."""
     LAYOUT.check(root, split)
-    book = read_book(LAYOUT.either(root, f"lvis_v1_{split}.json", f"annotations/lvis_v1_{split}.json"))
-    names = {category: name.replace("_", " ") for category, name in book.names.items()}
-    frequency = {names[row["id"]]: row["frequency"] for row in book.categories}
-    LAYOUT.require(root, (_photo(root, image) for image in book.images))
+    path = LAYOUT.either(root, f"lvis_v1_{split}.json", f"annotations/lvis_v1_{split}.json")
+    annotations = read_annotations(path, name="coco_url")
+    spaced = [row | {"name": row["name"].replace("_", " ")} for row in annotations.categories]
+    annotations = replace(annotations, categories=spaced)
+    names = annotations.names
+    frequency = {names[row["id"]]: row.get("frequency") for row in annotations.categories}
+    unlike(annotations, lambda image: str(image["coco_url"]))
+    LAYOUT.require(root, (_photo(root, image) for image in annotations.images))
     examples = []
-    for image in book.images:
-        rows = book.rows.get(image["id"], [])
-        truth = partial(things, rows, names, image["width"], image["height"])
+    for image in annotations.images:
+        rows, photo = annotations.rows_of(image), _photo(root, image)
+        where = f"{path}: image {image['id']}"
         facts = {"annotations": rows, "names": names, "frequency": frequency,
-                 "absent": tuple(names[i] for i in image["neg_category_ids"]),
-                 "not_exhaustive": tuple(names[i] for i in image["not_exhaustive_category_ids"])}  # fmt: skip
-        examples.append(Example("lvis", str(image["id"]), _photo(root, image), split, {"instances": truth}, facts))
+                 "absent": _classes(image, "neg_category_ids", names, where),
+                 "not_exhaustive": _classes(image, "not_exhaustive_category_ids", names, where)}  # fmt: skip
+        truth = partial(read_instances, annotations, image, rows, photo)
+        examples.append(Example("lvis", str(image["id"]), photo, split, {"instances": truth}, facts))
     return in_order(examples, LAYOUT)
+
+
+def _classes(image: Record, key: str, names: Mapping[Id, str], where: str) -> tuple[str, ...]:
+    numbers = field(image, key, where)
+    if unknown := [number for number in numbers if number not in names]:
+        raise PhotoError(f"{where}: {key} has the class {unknown[0]!r}, which `categories` does not list")
+    return tuple(names[number] for number in numbers)
 
 
 def _photo(root: Path, image: Record) -> Path:
     """COCO's folder and name are the end of the photo's address."""
-    folder, name = image["coco_url"].split("/")[-2:]
-    return root / folder / name
+    return root.joinpath(*image["coco_url"].split("/")[-2:])

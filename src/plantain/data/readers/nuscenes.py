@@ -110,7 +110,7 @@ def _chosen(name: str, split: str, scenes: Collection[str] | None) -> bool:
 def _table(folder: Path, name: str, wanted: Callable[[Row], bool] = lambda row: True) -> dict[str, Row]:
     """The wanted rows by their token; others are dropped while the file is parsed, since some tables have millions."""
     path = need(folder / f"{name}.json", LAYOUT)
-    with reading(path), path.open(encoding="utf-8") as file:
+    with reading(path), path.open(encoding="utf-8-sig") as file:
         rows = json.load(file, object_hook=lambda row: row if wanted(row) else None)
         return {row["token"]: row for row in rows if row is not None}
 

@@ -57,7 +57,7 @@ def _content(path: Path) -> Any:
     """The JSON file, which is UTF-8 or, some of them, Windows-1252."""
     raw = path.read_bytes()
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")
     try:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from plantain.data.base import Example
-from plantain.data.readers.base import Layout, in_order, mask_alpha, read_json
-from plantain.data.readers.coco import Record, mask_of, xyxy
+from plantain.data.readers.base import Layout, field, in_order, mask_alpha
+from plantain.data.readers.coco import Annotations, Record, read_annotations, size_of, xyxy
 from plantain.errors import PhotoError
 from plantain.predictions.types import Alpha
 
@@ -80,28 +80,33 @@ def read_refer(root: Path, split: str, layout: Layout) -> list[Example]:
     layout.check(root, split)
     refs_path, instances_path = (root / name for name in layout.needed[:2])
     refs = [ref for ref in read_pickle(refs_path) if ref["split"] == split]
-    content = read_json(instances_path, "images", "annotations", "categories")
-    images, rows, names = ({row["id"]: row for row in content[key]} for key in ("images", "annotations", "categories"))
-    photos = {ref["image_id"]: root / PHOTOS / images[ref["image_id"]]["file_name"] for ref in refs}
-    layout.require(root, photos.values())
-    source = layout.name.lower()
+    annotations = read_annotations(instances_path)
+    images = {image["id"]: image for image in annotations.images}
+    rows = {row.get("id"): row for rows in annotations.rows.values() for row in rows}
     examples = []
     for ref in refs:
-        row, image = rows[ref["ann_id"]], images[ref["image_id"]]
-        facts = {key: ref[key] for key in ("ref_id", "ann_id", "image_id")} | _facts(row, names)
+        row = field(rows, ref["ann_id"], f"{instances_path}: the list of annotations")
+        image = field(images, ref["image_id"], f"{instances_path}: the list of images")
+        photo = root / PHOTOS / image["file_name"]
+        facts = {key: ref[key] for key in ("ref_id", "ann_id", "image_id")} | _facts(annotations, image, row)
         for sentence in ref["sentences"]:
             text = sentence["sent"].strip().lower()
-            truths = {"mask": partial(referred, row, text, image["width"], image["height"])}
+            truths = {"mask": partial(_referred, annotations, image, row, text, photo)}
             told = facts | {"expression": text}
-            examples.append(Example(source, str(sentence["sent_id"]), photos[ref["image_id"]], split, truths, told))
+            examples.append(Example(layout.name.lower(), str(sentence["sent_id"]), photo, split, truths, told))
+    layout.require(root, {example.photo: None for example in examples})
     return in_order(examples, layout)
 
 
-def _facts(row: Record, names: dict[int, Record]) -> Record:
-    box = tuple(xyxy([row["bbox"]])[0].tolist())
-    return {"category": names[row["category_id"]]["name"], "box": box, "area": row["area"]}
+def _facts(annotations: Annotations, image: Record, row: Record) -> Record:
+    bbox = row.get("bbox")
+    box = tuple(xyxy([bbox])[0].tolist()) if bbox else None
+    return {"category": annotations.class_of(image, row), "box": box, "area": row.get("area")}
 
 
-def referred(row: Record, text: str, width: int, height: int) -> Alpha:
+def _referred(annotations: Annotations, image: Record, row: Record, text: str, photo: Path) -> Alpha:
     """The annotated object's mask under the name that the expression gives it."""
-    return mask_alpha(mask_of(row["segmentation"], width, height), text)
+    mask = annotations.mask_of(image, row, size_of(image, photo))
+    if mask is None:
+        raise annotations.refusal(image, row, "it has no mask, which its expression refers to")
+    return mask_alpha(mask, text)

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from plantain.data.base import Example
 from plantain.data.readers.base import Layout, in_order, instances_of, stacked, step_in
-from plantain.data.readers.coco import Book, Record, mask_of, read_book, xyxy
+from plantain.data.readers.coco import Annotations, Record, read_annotations, size_of
 from plantain.errors import PhotoError
 from plantain.predictions.types import Instances
 
@@ -72,24 +74,27 @@ def read_saco(root: Path, split: str, layout: Layout, names: Sequence[str], phot
     is unique in the subset alone; `crowds`, how many segments each marked as a crowd."""
     folder = step_in(root, "gt-annotations")
     layout.require(folder, names)
-    books = [read_book(folder / name) for name in names]
+    books = [read_annotations(folder / name) for name in names]
     images = [{image["id"]: image for image in book.images} for book in books]
     for name, one in zip(names, images, strict=True):
         if one.keys() != images[0].keys():
             raise PhotoError(f"{name} has other pairs of photo and phrase than {names[0]}; download them together")
-    layout.require(photos, dict.fromkeys(Path(image["file_name"]) for image in books[0].images))
+    layout.require(photos, dict.fromkeys(photos / image["file_name"] for image in books[0].images))
     source = layout.name.lower().replace("sa-co/", "saco-")
     examples = [_example(source, split, photos, pair, [one[pair] for one in images], books) for pair in images[0]]
     return in_order(examples, layout)
 
 
 def _example(
-    source: str, split: str, photos: Path, pair: int, images: Sequence[Record], books: Sequence[Book]
+    source: str, split: str, photos: Path, pair: int, images: Sequence[Record], books: Sequence[Annotations]
 ) -> Example:
-    phrase, size = images[0]["text_input"], (images[0]["width"], images[0]["height"])
+    phrase = images[0]["text_input"]
     apart = [book.apart(image) for book, image in zip(books, images, strict=True)]
     keys = ("instances", "instances-b", "instances-c")[: len(books)]
-    truths = {key: partial(marked, rows, phrase, *size) for key, (rows, _) in zip(keys, apart, strict=True)}
+    truths = {
+        key: partial(marked, book, image, rows)
+        for key, book, image, (rows, _) in zip(keys, books, images, apart, strict=True)
+    }
     facts = {
         "phrase": phrase,
         "pair": pair,
@@ -102,8 +107,16 @@ def _example(
     return Example(source, f"{split}-{pair}", photos / images[0]["file_name"], split, truths, facts)
 
 
-def marked(rows: Sequence[Record], phrase: str, width: int, height: int) -> Instances:
+def marked(annotations: Annotations, image: Record, rows: Sequence[Record]) -> Instances:
     """What one annotator marked; boxes are stored as shares of the photo's sides."""
-    masks = stacked((mask_of(row["segmentation"], width, height) for row in rows), height, width)
-    boxes = xyxy([row["bbox"] for row in rows]) * (width, height, width, height)
-    return instances_of(masks, [0] * len(rows), (phrase,), (width, height), boxes)
+    width, height = size = size_of(image, None)
+    masks, boxes = [], []
+    for row in rows:
+        mask = annotations.mask_of(image, row, size)
+        if mask is None:
+            raise annotations.refusal(image, row, "it has no mask")
+        masks.append(mask)
+        boxes.append(annotations.box_of(image, row, None) * (*size, *size))
+    boxed = np.array(boxes, np.float64).reshape(-1, 4)
+    phrase = (image["text_input"],)
+    return instances_of(stacked(masks, height, width), [0] * len(rows), phrase, size, boxed)

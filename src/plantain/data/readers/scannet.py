@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from plantain.data.base import Example
-from plantain.data.excerpts import png
+from plantain.data.excerpts import sixteen_bits
 from plantain.data.readers._surfaces import depth_of, words
 from plantain.data.readers.base import Layout, in_order, need
 from plantain.errors import PhotoError
@@ -71,7 +71,7 @@ def _frame(path: Path) -> Path:
 
 def scannet_depth(path: Path, photo: Path) -> Depth:
     """Millimetres in a 16-bit PNG, 0 = unknown. Source: ScanNet's README, "Data Organization"."""
-    metres = png(path).astype(np.float32) / 1000
+    metres = sixteen_bits(path, 1000).astype(np.float32) / 1000
     with Image.open(photo) as image:
         width, height = image.size
     rows, columns = _nearest(height, metres.shape[0]), _nearest(width, metres.shape[1])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from plantain.data.base import Example
-from plantain.data.excerpts import png
+from plantain.data.excerpts import sixteen_bits
 from plantain.data.readers._surfaces import depth_of
 from plantain.data.readers.base import Layout, in_order, need
 from plantain.predictions.types import Depth
@@ -63,5 +63,5 @@ def vkitti2_depth(path: Path) -> Depth:
     """Centimetres from the camera plane in a 16-bit PNG; 65535 is the sky, whose depth is unknown.
 
     Source: Naver Labs Europe's page of the set, "depth"."""
-    raw = png(path).astype(np.int32)
+    raw = sixteen_bits(path, 100).astype(np.int32)
     return depth_of(raw.astype(np.float32) / 100, raw != SKY)

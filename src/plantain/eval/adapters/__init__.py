@@ -1,30 +1,29 @@
-"""Questions that benchmarks ask: surfaces (depth, normals), regions (classes, masks, edges), things (boxes, points) and
-words (is it there, which one is meant)."""
+"""Adapters between data sets, tasks and metrics: surfaces (depth, normals), regions (classes, masks, edges), things
+(boxes, points) and words (is it there, which one is meant)."""
 
 from __future__ import annotations
 
-from plantain.eval.adapters.base import Belief, Question, Rng
-from plantain.eval.adapters.regions import Boundaries, Classes, Mask, Matte, Phrase
-from plantain.eval.adapters.surfaces import MetricDepth, Normals, RelativeDepth
-from plantain.eval.adapters.things import Concepts, Joints, Segmented, Things
-from plantain.eval.adapters.words import Presence, Referred
+from plantain.eval.adapters.base import EvalAdapter, Rng
+from plantain.eval.adapters.regions import EdgesAdapter, MaskAdapter, MatteAdapter, PhraseAdapter, SemanticAdapter
+from plantain.eval.adapters.surfaces import MetricDepthAdapter, NormalsAdapter, RelativeDepthAdapter
+from plantain.eval.adapters.things import ConceptsAdapter, DetectionAdapter, KeypointsAdapter, PanopticAdapter
+from plantain.eval.adapters.words import GroundingAdapter, PresenceAdapter
 
 __all__ = [
-    "Belief",
-    "Boundaries",
-    "Classes",
-    "Concepts",
-    "Joints",
-    "Mask",
-    "Matte",
-    "MetricDepth",
-    "Normals",
-    "Phrase",
-    "Presence",
-    "Question",
-    "Referred",
-    "RelativeDepth",
+    "ConceptsAdapter",
+    "DetectionAdapter",
+    "EdgesAdapter",
+    "EvalAdapter",
+    "GroundingAdapter",
+    "KeypointsAdapter",
+    "MaskAdapter",
+    "MatteAdapter",
+    "MetricDepthAdapter",
+    "NormalsAdapter",
+    "PanopticAdapter",
+    "PhraseAdapter",
+    "PresenceAdapter",
+    "RelativeDepthAdapter",
     "Rng",
-    "Segmented",
-    "Things",
+    "SemanticAdapter",
 ]

@@ -1,13 +1,14 @@
-"""What a benchmark asks about a photo, and how the answer and the truth become what a metric takes.
+"""What a benchmark asks about a photo, and how answers and truths become what a metric takes.
 
-A question gives its tasks for a photo (random legends come from the run's seed and the photo's id), the metric's two
-arguments, the worst answer there could be (a picture that failed counts so), and what the confidence should have known.
+An adapter gives the tasks for a photo (random legends come from the run's seed and the photo's id) and the metric's two
+arguments. What is right, how wrong, and what the worst answer is, the metric knows (`metrics.base.BenchmarkMetric`).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -17,38 +18,27 @@ from plantain.tasks import Task
 Rng = np.random.Generator
 
 
-class Belief(NamedTuple):
-    """n values: stated confidence 0..1, whether the answer was right there, and how wrong it was (its own unit)."""
+class EvalAdapter(ABC):
+    """One kind of question with its rules: a frozen dataclass."""
 
-    confidence: np.ndarray
-    right: np.ndarray
-    error: np.ndarray
+    label: str = ""  # the name of the truth among those of an Example
 
-
-@runtime_checkable
-class Question(Protocol):
-    """One kind of question with its rules."""
-
+    @abstractmethod
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         """The tasks to be asked about this photo; none where it has nothing to ask for."""
-        ...
 
+    @abstractmethod
     def truth(self, example: Example, asked: Sequence[Task]) -> Any:
         """The metric's second argument."""
-        ...
 
-    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
-        """The truth as a kind, for an oracle to paint."""
-        ...
+    @abstractmethod
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Any:
+        """The metric's first argument, from a prediction for each task."""
 
-    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Any:
-        """The metric's first argument."""
-        ...
+    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
+        """The stated confidence 0..1 of everything that the metric judges."""
+        return np.asarray(answers[0].confidence)
 
-    def worst(self, truth: Any) -> Any:
-        """The metric's first argument where there is no answer."""
-        ...
-
-    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
-        """What the confidence said and what it should have said."""
-        ...
+    def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
+        """The truth as a prediction, for an oracle to paint."""
+        return example.truth(self.label)

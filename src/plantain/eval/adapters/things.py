@@ -11,18 +11,20 @@ import numpy as np
 from plantain import tasks
 from plantain.data.base import Example
 from plantain.data.excerpts import png
-from plantain.eval.adapters.base import Belief, Rng
+from plantain.errors import TruthError
+from plantain.eval.adapters.base import EvalAdapter, Rng
 from plantain.eval.metrics.concepts import Annotated, Claimed
 from plantain.eval.metrics.detection import Found, Truths
 from plantain.eval.metrics.panoptic import Segments
-from plantain.predictions.boxes import box_iou
-from plantain.predictions.masks import mask_iou
+from plantain.predictions.boxes import box_area
 from plantain.predictions.types import Panoptic
 from plantain.tasks import Task
 
+ANNOTATIONS = {"instances": "annotations", "crowds": "crowds"}  # truth -> the fact that holds its rows
+
 
 @dataclass(frozen=True)
-class Things:
+class DetectionAdapter(EvalAdapter):
     """All things of one class, as boxes or with masks; photos without one are asked too. Groups count neither way."""
 
     name: str
@@ -31,54 +33,42 @@ class Things:
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         return [tasks.InstanceSegmentation(self.name) if self.masks else tasks.ObjectDetection(self.name)]
 
-    def _true(self, example: Example, which: str) -> Any:
-        """Instances of the class, or none."""
-        every: Any = example.truth("instances")
-        chosen: Any = example.truth(which) if which in example.truths else None
-        keep = np.zeros(0, int)
-        if chosen is not None and self.name in chosen.classes:
-            keep = np.flatnonzero(chosen.labels == chosen.classes.index(self.name))
-        source = every if chosen is None else chosen
-        return replace(source[keep], labels=np.zeros(len(keep), np.int64), classes=(self.name,))
+    def _chosen(self, example: Example, which: str) -> tuple[Any, np.ndarray]:
+        """The things (or crowds) of the class, and their areas: as annotated, where the set says so, or the masks'."""
+        every: Any = example.truth(which)
+        own = np.array([i for i, k in enumerate(every.labels) if every.classes[k] == self.name], int)
+        rows = example.facts.get(ANNOTATIONS[which], ())
+        annotated = len(rows) == len(every.labels) and all(row.get("area") is not None for row in rows)
+        drawn = box_area(every.boxes) if every.masks is None else every.masks.sum((1, 2))
+        areas = [rows[i]["area"] for i in own] if annotated else drawn[own]
+        things = replace(every[own], labels=np.zeros(len(own), np.int64), classes=(self.name,))
+        return things, np.array(areas, float)
 
     def truth(self, example: Example, asked: Sequence[Task]) -> Truths:
-        things, crowds = self._true(example, "instances"), self._true(example, "crowds")
-        masks = np.concatenate([things.masks, crowds.masks])
-        boxes = np.concatenate([things.boxes, crowds.boxes]).astype(float)
-        group = np.arange(len(masks)) >= len(things.masks)
-        areas = np.concatenate([self._areas(example, "instances", things), self._areas(example, "crowds", crowds)])
-        return Truths(boxes, np.zeros(len(masks), int), areas, group, masks)
+        parts = [(which, *self._chosen(example, which)) for which in ANNOTATIONS if which in example.truths]
+        drawn = all(things.masks is not None for _, things, _ in parts)
+        if self.masks and not drawn:
+            raise TruthError(f"{example.photo} has an object without a mask: boxes alone can be asked for")
+        masks = np.concatenate([things.masks for _, things, _ in parts]) if drawn else None
+        boxes = np.concatenate([things.boxes for _, things, _ in parts]).astype(float)
+        areas = np.concatenate([areas for *_, areas in parts])
+        crowds = np.repeat([which == "crowds" for which, *_ in parts], [len(areas) for *_, areas in parts])
+        return Truths(boxes, np.zeros(len(boxes), int), areas, crowds, masks)
 
-    def _areas(self, example: Example, which: str, chosen: Any) -> np.ndarray:
-        """As annotated, where the set says so; else those of the masks."""
-        rows = example.facts.get({"instances": "annotations"}.get(which, which), ())
-        drawn = np.asarray(chosen.masks.sum((1, 2)), float)
-        if which not in example.truths or not all("area" in row for row in rows):
-            return drawn
-        every: Any = example.truth(which)
-        own = [i for i, k in enumerate(every.labels) if every.classes[k] == self.name]
-        return np.array([float(rows[i]["area"]) for i in own]) if len(rows) == len(every.labels) else drawn
+    def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
+        return self._chosen(example, "instances")[0]
 
-    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
-        return self._true(example, "instances")
-
-    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Found:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Found:
         seen = answers[0]
         labels = np.zeros(len(seen.scores), int)
         return Found(seen.boxes.astype(float), labels, seen.scores.astype(float), seen.masks)
 
-    def worst(self, truth: Truths) -> Found:
-        none = None if truth.masks is None else truth.masks[:0]
-        return Found(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0), none)
-
-    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
-        found, true = self.answer(answers, example, asked), self.truth(example, asked)
-        near = box_iou(found.boxes, true.boxes, true.crowds).max(1, initial=0.0)
-        return Belief(found.scores, near > 0.5, 1 - near)
+    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
+        return np.asarray(answers[0].scores, float)
 
 
 @dataclass(frozen=True)
-class Joints:
+class KeypointsAdapter(EvalAdapter):
     """Named points of one person or face; `names` leaves some of the truth's out, which not every network knows."""
 
     names: tuple[str, ...] = ()
@@ -98,30 +88,20 @@ class Joints:
         true = self._true(example)
         return np.nan_to_num(true.xy), true.visible, 0.0
 
-    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+    def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         return self._true(example)
 
-    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> np.ndarray:
-        true = self._true(example)
+    def answer(self, answers: Sequence[Any], asked: Sequence[Any]) -> np.ndarray:
         where = dict(zip(answers[0].names, answers[0].xy, strict=True))
-        return np.array([where.get(name, (np.nan, np.nan)) for name in true.names], np.float32)
+        return np.array([where.get(name, (np.nan, np.nan)) for name in asked[0].names], np.float32)
 
-    def worst(self, truth: tuple[np.ndarray, np.ndarray, float]) -> np.ndarray:
-        return np.full_like(truth[0], np.nan)
-
-    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
-        xy, known, _ = self.truth(example, asked)
-        with np.errstate(invalid="ignore"):
-            away = np.hypot(*(self.answer(answers, example, asked) - xy).T)[known]
-        side = float(np.ptp(xy[known], axis=0).max())
+    def confidence(self, answers: Sequence[Any], asked: Sequence[Any]) -> np.ndarray:
         scores = dict(zip(answers[0].names, answers[0].scores, strict=True))
-        true = self._true(example)
-        said = np.array([scores.get(name, 0.0) for name in true.names])[known]
-        return Belief(said, np.nan_to_num(away, nan=np.inf) < 0.2 * side, np.nan_to_num(away, nan=10 * side) / side)
+        return np.array([scores.get(name, 0.0) for name in asked[0].names])
 
 
 @dataclass(frozen=True)
-class Concepts:
+class ConceptsAdapter(EvalAdapter):
     """Every instance of the photo's own phrase, against one annotator or several."""
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
@@ -132,29 +112,20 @@ class Concepts:
         complete = example.facts["exhaustive"]
         return [Annotated(book.masks, bool(all_of)) for book, all_of in zip(books, complete, strict=True)]
 
-    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+    def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         true: Any = example.truth("instances")
         return replace(true, classes=(example.facts["phrase"],))
 
-    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Claimed:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Claimed:
         seen = answers[0]
         return Claimed(seen.masks, seen.scores.astype(float))
 
-    def worst(self, truth: list[Annotated]) -> Claimed:
-        """Nothing where something is; one wrong thing where there is nothing."""
-        shape = truth[0].shapes.shape[1:]
-        if any(len(one.shapes) for one in truth):
-            return Claimed(np.zeros((0, *shape), bool), np.zeros(0))
-        return Claimed(np.ones((1, *shape), bool), np.ones(1))
-
-    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
-        seen, true = self.answer(answers, example, asked), self.truth(example, asked)[0].shapes
-        near = mask_iou(seen.shapes, true).max(1, initial=0.0)
-        return Belief(seen.scores, near > 0.5, 1 - near)
+    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
+        return np.asarray(answers[0].scores, float)
 
 
 @dataclass(frozen=True)
-class Segmented:
+class PanopticAdapter(EvalAdapter):
     """Every pixel in one segment: a photo's own stuff and things are asked for. `stuff` and `things` are the set's."""
 
     stuff: tuple[str, ...]
@@ -199,7 +170,7 @@ class Segmented:
             kept.append((i, kind, crowd))
         return out, kept
 
-    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+    def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         """Crowds are painted as one thing each: no painting can say more of them."""
         question: Any = asked[0]
         truth, names = self.truth(example, asked), question.classes
@@ -216,7 +187,7 @@ class Segmented:
             segment_scores=np.ones(len(labels), np.float32), confidence=np.ones(ids.shape, np.float32),
         )  # fmt: skip
 
-    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Segments:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Segments:
         seen = answers[0]
         place = [self.classes.index(name) for name in seen.classes]
         ids = np.where(seen.segments > 0, seen.segments.astype(np.int64), 0)
@@ -228,17 +199,3 @@ class Segmented:
                 ids[on], classes[number] = number, kind
         there = set(np.unique(ids).tolist())
         return Segments(ids, {i: kind for i, kind in classes.items() if i in there})
-
-    def worst(self, truth: Segments) -> Segments:
-        return Segments(np.zeros_like(truth.ids), {})
-
-    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
-        """Right: the pixel's class."""
-        truth, seen = self.truth(example, asked), self.answer(answers, example, asked)
-        kinds = [np.full(truth.ids.shape, -1), np.full(truth.ids.shape, -2)]
-        for kind, segments in zip(kinds, (truth, seen), strict=True):
-            for number, name in segments.classes.items():
-                kind[segments.ids == number] = name
-        known = kinds[0] >= 0
-        right = (kinds[0] == kinds[1])[known]
-        return Belief(answers[0].confidence[known], right, 1.0 - right)

@@ -1,4 +1,4 @@
-"""Words and what they point at: whether a thing is there at all, and which one a phrase means."""
+"""Presence and grounding: whether a thing is there at all, and which one a phrase means."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from plantain import tasks
 from plantain.data.base import Example
-from plantain.eval.adapters.base import Belief, Rng
+from plantain.eval.adapters.base import EvalAdapter, Rng
 from plantain.predictions.boxes import box_around
 from plantain.predictions.types import Alpha
 from plantain.tasks import Task
 
 
 @dataclass(frozen=True)
-class Presence:
+class PresenceAdapter(EvalAdapter):
     """Whether a thing is in the photo: one class that is, one that is not, drawn from `names` by the run's seed."""
 
     names: tuple[str, ...]
@@ -36,7 +36,7 @@ class Presence:
         there = self._there(example)
         return np.array([text(task) in there for task in asked])
 
-    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+    def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         every: Any = example.truth("instances")
         masks = []
         for task in asked:
@@ -46,20 +46,14 @@ class Presence:
             alpha=np.array(masks, np.float32), names=tuple(map(text, asked)), confidence=np.ones_like(every.confidence)
         )
 
-    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> np.ndarray:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
         return np.array([presence_of(a, text(t)) for a, t in zip(answers, asked, strict=True)])
 
-    def worst(self, truth: np.ndarray) -> np.ndarray:
-        return 1.0 - truth
-
-    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
-        """The stated probability itself against what is there."""
-        stated, there = self.answer(answers, example, asked), self.truth(example, asked)
-        return Belief(stated, there, np.abs(there - stated))
+    confidence = answer
 
 
 @dataclass(frozen=True)
-class Referred:
+class GroundingAdapter(EvalAdapter):
     """Boxes of what expressions mean, read off their masks; an expression that fits nothing wants an empty answer."""
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
@@ -70,7 +64,7 @@ class Referred:
         nothing = [np.nan] * 4
         return np.array([row["box"] or nothing for row in example.facts["expressions"]], float)
 
-    def painted(self, example: Example, asked: Sequence[Task]) -> Any:
+    def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         from plantain.imaging.photo import read_photo
 
         height, width = read_photo(example.photo).shape[:2]
@@ -81,19 +75,13 @@ class Referred:
                 mask[y0:y1, x0:x1] = 1
         return Alpha(alpha=masks, names=tuple(map(text, asked)), confidence=np.ones((height, width), np.float32))
 
-    def answer(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> np.ndarray:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
         return np.array([box_of(a) for a in answers]).reshape(-1, 4)
 
-    def worst(self, truth: np.ndarray) -> np.ndarray:
-        nowhere = np.array([-2.0, -2, -1, -1])
-        return np.where(np.isnan(truth), nowhere, np.nan)
-
-    def belief(self, answers: Sequence[Any], example: Example, asked: Sequence[Task]) -> Belief:
-        from plantain.eval.metrics.boxes import overlaps
-
-        overlap = overlaps(self.answer(answers, example, asked), self.truth(example, asked))
+    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
+        """How far the stated presence is from a coin's."""
         stated = np.array([presence_of(a, text(t)) for a, t in zip(answers, asked, strict=True)])
-        return Belief(np.abs(2 * stated - 1), overlap > 0.5, 1 - overlap)
+        return np.abs(2 * stated - 1)
 
 
 def text(task: Any) -> str:

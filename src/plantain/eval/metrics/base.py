@@ -6,7 +6,7 @@ a bootstrap interval is `reduce` over resampled rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,28 @@ class Metric(Reduction, Protocol):
 
     def measure(self, pred: Any, truth: Any) -> Row:
         """The statistics of one picture."""
+        ...
+
+
+class Judged(NamedTuple):
+    """What an answer's confidence should have known. `counts`: of which of its elements (pixels, things, joints) the
+    truth says anything; of those n, whether each is right (see `predictions.calibration`) and how wrong (own unit)."""
+
+    counts: np.ndarray
+    right: np.ndarray
+    error: np.ndarray
+
+
+@runtime_checkable
+class BenchmarkMetric(Metric, Protocol):
+    """A metric that also scores pictures without an answer, and judges an answer element by element."""
+
+    def worst(self, truth: Any) -> Row:
+        """The statistics of the worst answer there could be: a picture that failed counts so."""
+        ...
+
+    def judge(self, pred: Any, truth: Any) -> Judged:
+        """Right and wrong, element by element."""
         ...
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plantain._shapes import Float
-from plantain.eval.metrics.base import Row, Scores, check_size
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size
 from plantain.eval.metrics.labels import mean
 from plantain.predictions.boxes import box_iou
 
@@ -24,6 +24,15 @@ class Grounding:
         """Boxes xyxy in pixels, NaN for none."""
         check_size(pred.shape, truth.shape)
         return {"overlap": overlaps(pred, truth), "target": np.isfinite(truth[:, 0])}
+
+    def worst(self, truth: Float[np.ndarray, "n 4"]) -> Row:
+        """No box where there is a target; a box where there is none."""
+        return self.measure(np.where(np.isnan(truth), np.array([-2.0, -2, -1, -1]), np.nan), truth)
+
+    def judge(self, pred: Float[np.ndarray, "n 4"], truth: Float[np.ndarray, "n 4"]) -> Judged:
+        """Right: overlaps the true box by more than half, or both have none."""
+        overlap = overlaps(pred, truth)
+        return Judged(np.ones(len(overlap), bool), overlap > 0.5, 1 - overlap)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """accuracy (of phrases with a target), miou (of the same), no_target_accuracy."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from plantain._shapes import Bool, Float
 from plantain.eval.metrics.assignment import assign
-from plantain.eval.metrics.base import Row, Scores, total
+from plantain.eval.metrics.base import Judged, Row, Scores, total
 from plantain.eval.metrics.matching import LEVELS
 from plantain.predictions.boxes import box_iou
 from plantain.predictions.masks import mask_iou
@@ -56,6 +56,18 @@ class Concepts:
         fp, fn = claimed - tp, there - tp
         f1 = _f1(tp, fp, fn) if claimed or there else np.ones(len(LEVELS))
         return {"tp": tp, "fp": fp, "fn": fn, "f1": f1, "there": np.array(there > 0), "claimed": np.array(claimed > 0)}
+
+    def worst(self, truth: Sequence[Annotated]) -> Row:
+        """Nothing where something is; one wrong thing where there is nothing."""
+        shape = truth[0].shapes.shape[1:]
+        count = 0 if any(len(one.shapes) for one in truth) else 1
+        return self.measure(Claimed(np.ones((count, *shape), bool), np.ones(count)), truth)
+
+    def judge(self, pred: Claimed, truth: Sequence[Annotated]) -> Judged:
+        """Right: a mask that overlaps one of the first annotator's by more than half."""
+        true = truth[0].shapes
+        near = mask_iou(pred.shapes, true).max(1, initial=0.0)
+        return Judged(np.ones(len(near), bool), near > 0.5, 1 - near)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """cgf1, pmf1, il_mcc, macro_f1 (of positives with an answer), precision, recall, f1, il_precision, il_recall,

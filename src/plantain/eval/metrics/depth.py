@@ -9,7 +9,7 @@ Depth(alignment="scale-shift", clip=(1e-3, 10.0))       # as Marigold scores aff
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from plantain._shapes import Bool, Float, Int
 from plantain.errors import UnknownName, UsageError
 from plantain.eval.metrics.alignment import ALIGNMENTS
-from plantain.eval.metrics.base import Row, Scores, check_size, mean_of_pictures
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size, mean_of_pictures
 
 SUMS = ("delta1", "delta2", "delta3", "tau", "abs_rel", "sq_rel", "sq", "sq_log", "log", "log10", "sq_inverse")
 EXPONENTS = np.linspace(0.01, 5.0, 100)
@@ -156,6 +156,21 @@ class Depth:
             "auc": np.trapezoid(shares, EXPONENTS) / 5,
             "median_log": np.abs(np.partition(log, middle)[middle]),
         }
+
+    def worst(self, truth: Float[np.ndarray, "h w"]) -> Row:
+        """Nothing but nearness, which no alignment may save."""
+        return replace(self, alignment="none").measure(np.full_like(truth, 1e-6), truth)
+
+    def judge(self, pred: Float[np.ndarray, "h w"], truth: Float[np.ndarray, "h w"]) -> Judged:
+        """Right: within 1.25 times the true depth, after a line fit where the metric aligns; error: abs_rel."""
+        known = truth > 0
+        p, g = pred[known], truth[known]
+        if self.alignment != "none":
+            p, g = p.astype(float), g.astype(float)
+            slope, shift = np.polyfit(p, g, 1) if np.ptp(p) > 0 else (0.0, g.mean())
+            p = slope * p + shift
+        p = np.maximum(p, 1e-6)
+        return Judged(known, np.maximum(p / g, g / p) < 1.25, np.abs(p - g) / g)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """delta1, delta2, delta3, tau (ratio < 1.03), abs_rel, sq_rel (m), rmse (m), rmse_log, log10, i_rmse (1/m);

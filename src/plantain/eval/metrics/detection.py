@@ -10,7 +10,7 @@ import numpy as np
 
 from plantain._shapes import Bool, Float, Int
 from plantain.errors import UsageError
-from plantain.eval.metrics.base import Row, Scores
+from plantain.eval.metrics.base import Judged, Row, Scores
 from plantain.eval.metrics.matching import Curves, Pairs, by_score
 from plantain.predictions.boxes import box_area, box_iou
 from plantain.predictions.masks import mask_area, mask_iou
@@ -68,6 +68,16 @@ class Detection:
             overlap = mask_iou(pred.masks[mine], truth.masks[theirs], crowds)
             area = mask_area(pred.masks[mine]).astype(float)
         return pred.scores[mine], Pairs(overlap, area, truth.areas[theirs], crowds, crowds)
+
+    def worst(self, truth: Truths) -> Row:
+        """Nothing found."""
+        none = None if truth.masks is None else truth.masks[:0]
+        return self.measure(Found(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0), none), truth)
+
+    def judge(self, pred: Found, truth: Truths) -> Judged:
+        """Right: a box that overlaps a true one by more than half."""
+        near = box_iou(pred.boxes, truth.boxes, truth.crowds).max(1, initial=0.0)
+        return Judged(np.ones(len(near), bool), near > 0.5, 1 - near)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """ap, ap50, ap75, ap_small, ap_medium, ap_large, ar1, ar10, ar100, ar_small, ...; ap:<class>."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from plantain._shapes import Bool, Float, Int
 from plantain.errors import UsageError
-from plantain.eval.metrics.base import Row, Scores, check_size
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size
 
 FIGURES = ("ods", "ods_threshold", "ods_recall", "ods_precision", "ods_on_grid", "ois", "ois_recall", "ois_precision",
            "area_pr", "ap_monotone", "r50")  # fmt: skip
@@ -74,6 +74,15 @@ class Edges:
         if self.nms == "gradient":
             strength = suppressed(strength)
         return np.round(strength * self.levels) / self.levels if self.levels else strength
+
+    def worst(self, truth: Bool[np.ndarray, "a y x"]) -> Row:
+        """No edge at all."""
+        return self.measure(np.zeros(truth.shape[1:], np.float32), truth)
+
+    def judge(self, pred: Float[np.ndarray, "h w"], truth: Bool[np.ndarray, "a y x"]) -> Judged:
+        """True strength is the share of annotators who drew here; right: within a fifth of it."""
+        gap = np.abs(pred - truth.mean(0, dtype=np.float32))
+        return Judged(np.ones(gap.shape, bool), (gap < 0.2).ravel(), gap.ravel())
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """ods: the best F of all pictures' counts, between thresholds too (with its threshold, recall and precision);

@@ -10,7 +10,7 @@ import numpy as np
 
 from plantain._shapes import Bool, Float
 from plantain.errors import UnknownName
-from plantain.eval.metrics.base import Row, Scores
+from plantain.eval.metrics.base import Judged, Row, Scores
 from plantain.eval.metrics.labels import quotient
 from plantain.eval.metrics.matching import Curves, Pairs, by_score
 
@@ -100,6 +100,19 @@ class PCK:
         with np.errstate(invalid="ignore"):
             near = np.hypot(*(pred - xy).T) < self.share * length
         return {"hit": near & known, "known": known}
+
+    def worst(self, truth: tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]) -> Row:
+        """No joint found."""
+        return self.measure(np.full_like(truth[0], np.nan), truth)
+
+    def judge(
+        self, pred: Float[np.ndarray, "k 2"], truth: tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]
+    ) -> Judged:
+        """Right: within .2 of the larger side of the box of the known joints; error: the distance in such sides, 10 for
+        a joint that was not found."""
+        xy, known, _ = truth
+        away = np.hypot(*(pred - xy)[known].T) / _joints_box(xy, known)
+        return Judged(known, np.nan_to_num(away, nan=np.inf) < 0.2, np.nan_to_num(away, nan=10.0))
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """pck (over all joints) and pck:<joint>."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from plantain._shapes import Int, Shaped
-from plantain.eval.metrics.base import Row, Scores, check_size, total
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size, total
 
 
 def confusion(
@@ -37,7 +37,8 @@ def mean(values: Shaped[np.ndarray, "n"]) -> float:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """mIoU over a set of pictures. Pixels of the truth below 0 never count; an answer below 0 is none of the classes.
+    """mIoU over a set of pictures. Pixels whose truth is none of the classes (-1, 255) never count; such an answer on
+    any other pixel is a miss.
 
     `over` names the classes of the mean: "seen" = those in truth or answer (Cityscapes; mmsegmentation's nanmean),
     "all" = every class, where one that never occurs has 0 (CSAILVision's ADE20K code, mit_semseg/utils.py), "truth" =
@@ -49,9 +50,19 @@ class Segmentation:
     def measure(self, pred: Int[np.ndarray, "h w"], truth: Int[np.ndarray, "y x"]) -> Row:
         """`confusion`: n true classes x (n + 1) answers, the last one none."""
         check_size(pred.shape, truth.shape)
-        n, known = len(self.classes), truth >= 0
+        n = len(self.classes)
+        known = (truth >= 0) & (truth < n)
         answer = np.where((pred < 0) | (pred >= n), n, pred)
         return {"confusion": confusion(answer[known][None], truth[known][None], n, n + 1)}
+
+    def worst(self, truth: Int[np.ndarray, "h w"]) -> Row:
+        """None of the classes anywhere."""
+        return self.measure(np.full_like(truth, -1), truth)
+
+    def judge(self, pred: Int[np.ndarray, "h w"], truth: Int[np.ndarray, "y x"]) -> Judged:
+        """Right: the pixel's class."""
+        right = (pred == truth)[truth >= 0]
+        return Judged(truth >= 0, right, 1.0 - right)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """miou, accuracy (of pixels), mean_accuracy (of classes), and iou:<class>."""
@@ -87,13 +98,19 @@ COUNTS = np.isin(np.arange(34), CITYSCAPES_IDS)
 GROUP_OF = np.where(COUNTS, WHOLE, -1)  # the category of a label that counts
 
 
+def _or_void(labels: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
+    """Label ids with 0, unlabeled, in place of what is none."""
+    return np.where((labels < 0) | (labels > 33), 0, labels)
+
+
 @dataclass(frozen=True)
 class Cityscapes:
     """Cityscapes' four means on label ids 0..33 at full size (1024 x 2048): IoU of 19 classes and 7 categories, and the
     same with every true pixel weighted by its instance's size (iIoU).
 
     Source: mcordts/cityscapesScripts, evalPixelLevelSemanticLabeling.py. A void answer on a labelled pixel is a miss;
-    pixels that are void in the truth never count; ignored labels (parking, caravan) are in no category."""
+    pixels that are void in the truth never count; ignored labels (parking, caravan) are in no category. Numbers that
+    are no label (-1, 34, 255) are void."""
 
     def measure(
         self, pred: Shaped[np.ndarray, "h w"], truth: tuple[Shaped[np.ndarray, "h w"], Shaped[np.ndarray, "h w"]]
@@ -102,14 +119,15 @@ class Cityscapes:
         labels, instances = truth
         check_size(pred.shape, labels.shape)
         check_size(instances.shape, labels.shape)
-        hit, missed, group_hit, group_missed = self._weighted(pred, instances)
-        return {"confusion": confusion(pred, labels, 34, 34), "hit": hit, "missed": missed, "group_hit": group_hit,
-                "group_missed": group_missed}  # fmt: skip
+        answer = _or_void(pred)
+        names = ("hit", "missed", "group_hit", "group_missed")
+        weighted = dict(zip(names, self._weighted(answer, instances), strict=True))
+        return {"confusion": confusion(answer, _or_void(labels), 34, 34), **weighted}
 
     def _weighted(self, pred: np.ndarray, instances: np.ndarray) -> tuple[np.ndarray, ...]:
         """Hits and misses of things by class and by category, each thing weighted to the mean size of its class."""
         ids, place = np.unique(instances, return_inverse=True)
-        label = np.where(ids >= 1000, ids // 1000, 0)
+        label = np.where(ids >= 1000, _or_void(ids // 1000), 0)
         thing = np.isin(label, [i for i in MEAN_SIZE if i not in CITYSCAPES_IGNORED])
         place, size = place.ravel(), np.bincount(place.ravel())
         answer = pred.ravel()

@@ -16,7 +16,7 @@ import numpy as np
 from plantain._shapes import Bool, Float
 from plantain.codecs.regions import regions
 from plantain.errors import UsageError
-from plantain.eval.metrics.base import Row, Scores, check_size
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size
 
 SIGMA = 1.4  # pixels: of the Gaussian whose derivatives are compared
 REACH = int(np.ceil(SIGMA * np.sqrt(-2 * np.log(np.sqrt(2 * np.pi) * SIGMA * 0.01))))  # where it falls below .01
@@ -91,6 +91,18 @@ class Mattes:
         if area.max() == 0 or (self.largest == "any" and (~on).sum() >= area.max()):
             return ~on if self.largest == "any" else np.zeros_like(on)
         return np.asarray(numbers == area.argmax())
+
+    def worst(self, truth: tuple[Float[np.ndarray, "y x"], Bool[np.ndarray, "v u"] | None]) -> Row:
+        """The matte of everything else."""
+        return self.measure(1 - truth[0], truth)
+
+    def judge(
+        self, pred: Float[np.ndarray, "h w"], truth: tuple[Float[np.ndarray, "y x"], Bool[np.ndarray, "v u"] | None]
+    ) -> Judged:
+        """Right: within .1 of the true alpha; error: the difference."""
+        where = self._where(*truth)
+        gap = np.abs(pred - truth[0])[where]
+        return Judged(where, gap < 0.1, gap)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """Means of pictures' sad, grad and conn (sums over the region / 1000) and of their mse and mad (means over it;

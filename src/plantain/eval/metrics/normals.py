@@ -14,7 +14,7 @@ import numpy as np
 
 from plantain._shapes import Bool, Float
 from plantain.errors import UsageError
-from plantain.eval.metrics.base import Row, Scores, check_size, total
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size, total
 
 LIMITS = (5.0, 7.5, 11.25, 22.5, 30.0)
 BIN = 0.01  # degrees: a pooled median is found within one bin, and exact where errors are spread evenly in it
@@ -50,6 +50,18 @@ class Normals:
         index, count = np.unique((angle / BIN).astype(int), return_counts=True)
         sums = np.array([len(angle), angle.sum(), (angle**2).sum(), *below])
         return {"sums": sums, "median": np.median(angle), "bins": index, "counts": count}
+
+    def worst(self, truth: tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]) -> Row:
+        """The opposite directions."""
+        return self.measure(-truth[0], truth)
+
+    def judge(
+        self, pred: Float[np.ndarray, "h w 3"], truth: tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]
+    ) -> Judged:
+        """Right: within 11.25 degrees; error: the angle between unit normals."""
+        xyz, valid = truth
+        angle = np.degrees(np.arccos((pred * xyz).sum(-1)[valid].clip(-1, 1)))
+        return Judged(valid, angle < 11.25, angle)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """mean, median, rmse (degrees), under_5, under_7.5, under_11.25, under_22.5, under_30 (shares)."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from plantain._shapes import Int
-from plantain.eval.metrics.base import Row, Scores, check_size, total
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size, total
 from plantain.eval.metrics.labels import mean, quotient
 
 VOID = 0
@@ -60,6 +60,16 @@ class PanopticQuality:
             fp[kind] += p not in right and p in area_p and excused / area_p[p] <= 0.5
         return {"tp": tp, "fp": fp, "fn": fn, "iou": iou}
 
+    def worst(self, truth: Segments) -> Row:
+        """Void alone."""
+        return self.measure(Segments(np.zeros_like(truth.ids), {}), truth)
+
+    def judge(self, pred: Segments, truth: Segments) -> Judged:
+        """Right: the pixel's class."""
+        kind, true = _class_map(pred), _class_map(truth)
+        right = (kind == true)[true >= 0]
+        return Judged(true >= 0, right, 1.0 - right)
+
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """pq, sq, rq; pq_things, ..., pq_stuff, ...; pq:<class>, sq:<class>, rq:<class>."""
         tp, fp, fn, iou = (total(rows, name) for name in ("tp", "fp", "fn", "iou"))
@@ -73,6 +83,14 @@ class PanopticQuality:
         parts = {"": thing | True, "_things": thing, "_stuff": ~thing}
         means = {f"{f}{part}": mean(v[which]) for part, which in parts.items() for f, v in figures.items()}
         return means | {f"{f}:{c}": float(v[i]) for f, v in figures.items() for i, c in enumerate(self.classes)}
+
+
+def _class_map(segments: Segments) -> np.ndarray:
+    """The class of every pixel, -1 for none."""
+    kind = np.full(segments.ids.shape, -1)
+    for number, index in segments.classes.items():
+        kind[segments.ids == number] = index
+    return kind
 
 
 def _overlaps(pred: np.ndarray, truth: np.ndarray) -> dict[tuple[int, int], int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plantain._shapes import Bool, Float
-from plantain.eval.metrics.base import Row, Scores, check_size
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,14 @@ class Existence:
         """Probabilities 0..1 of the n names asked about a picture, and whether each is there."""
         check_size(pred.shape, truth.shape)
         return {"said": np.asarray(pred, float), "there": np.asarray(truth, bool)}
+
+    def worst(self, truth: Bool[np.ndarray, "n"]) -> Row:
+        """Sure of the opposite."""
+        return self.measure(1.0 - truth, truth)
+
+    def judge(self, pred: Float[np.ndarray, "n"], truth: Bool[np.ndarray, "n"]) -> Judged:
+        """The stated probability itself against what is there."""
+        return Judged(np.ones(len(truth), bool), truth, np.abs(truth - pred))
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """mcc, auc, accuracy, true_positive_rate, false_positive_rate. mcc is 0 where one side never occurs."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plantain._shapes import Bool, Shaped
-from plantain.eval.metrics.base import Row, Scores, check_size
+from plantain.eval.metrics.base import Judged, Row, Scores, check_size
 
 IGNORED = 255  # pixels of a true mask that nobody decided
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -28,6 +28,16 @@ class Referring:
         counts = truth != IGNORED
         on, true = pred & counts, (truth != 0) & counts
         return {"overlap": np.array((on & true).sum()), "union": np.array((on | true).sum())}
+
+    def worst(self, truth: Shaped[np.ndarray, "y x"]) -> Row:
+        """Everything but the thing."""
+        return self.measure(np.asarray(truth == 0), truth)
+
+    def judge(self, pred: Bool[np.ndarray, "h w"], truth: Shaped[np.ndarray, "y x"]) -> Judged:
+        """Right: on the right side of the mask."""
+        counts = np.asarray(truth != IGNORED)
+        right = (pred == (truth > 0))[counts]
+        return Judged(counts, right, 1.0 - right)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """giou, ciou, iou, precision@0.5 ... precision@0.9."""

@@ -2,71 +2,74 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from plantain.errors import PainterError, PhotoError, PlantainError, UsageError
-from plantain.models.base import Painter
-from plantain.models.painting import Painting, Request
+from plantain.models.base import Painter, accepted, lazy
+from plantain.models.identity import Identity, digest
+from plantain.models.painting import Painting, Request, Usage
 
 
-class Cached:
-    """Asks `painter` only for what is not in `folder` yet. Failures are not kept. Files are PNGs with provenance."""
+class Cached(Painter):
+    """Asks `painter` only for what is not in `folder` yet. Failures are not kept. Files are PNGs with provenance.
 
-    def __init__(self, painter: Any = None, folder: str | Path | None = None) -> None:
-        """`painter`: a painter, or a Predictor that wraps one."""
+    A painting is kept under the painter's identity: other weights paint anew."""
+
+    def __init__(self, painter: Any = None, folder: str | Path | None = None, *, replay: bool = False) -> None:
+        """`painter`: a painter, or a predictor that wraps one. `replay`: what is not kept is an error."""
         if painter is None or folder is None:
             raise UsageError("a cache needs a painter and a folder: plantain.load('cached', painter=..., folder=...)")
         self.painter: Painter = getattr(painter, "painter", painter)
-        self.folder = Path(folder)
+        self.folder, self.replay = Path(folder), replay
+        self.codes, self.capabilities = self.painter.codes, self.painter.capabilities
+        self.calibration = getattr(painter, "calibration", {})
 
-    @property
-    def name(self) -> str:
-        return self.painter.name
+    @lazy
+    def identity(self) -> Identity:
+        return self.painter.identity
 
-    @property
-    def codes(self) -> Mapping[str, str]:
-        return self.painter.codes
+    def canvas(self, width: int, height: int) -> tuple[int, int]:
+        return self.painter.canvas(width, height)
 
-    @property
-    def calibration(self) -> Mapping[str, Any]:
-        return getattr(self.painter, "calibration", {})
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        return self.painter.size(width, height)
+    def close(self) -> None:
+        self.painter.close()
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """Known paintings from disk, the others by the painter, all in order."""
         paths = [self.path(request) for request in requests]
-        kept = [_load(path) for path in paths]
-        fresh = iter(self.painter.paint([r for r, there in zip(requests, kept, strict=True) if there is None]))
-        return [self._keep(next(fresh), path) if there is None else there
-                for path, there in zip(paths, kept, strict=True)]  # fmt: skip
+        made = [_load(path) for path in paths]
+        missing = [i for i, there in enumerate(made) if there is None]
+        fresh = self._fresh([requests[i] for i in missing]) if missing else ()
+        for i, painting in zip(missing, fresh, strict=True):
+            made[i] = self._keep(painting, requests[i], paths[i])
+        return [painting for painting in made if painting is not None]
 
-    def _keep(self, made: Painting | PlantainError, path: Path) -> Painting | PlantainError:
-        if isinstance(made, Painting):
-            made.save(path)
-        return made
+    def _fresh(self, requests: Sequence[Request]) -> Sequence[Painting | PlantainError]:
+        if self.replay:
+            return [PainterError(f"this painting is not kept in {self.folder}; run it again")] * len(requests)
+        return self.painter.paint(requests)
+
+    def _keep(self, made: Painting | PlantainError, request: Request, path: Path) -> Painting | PlantainError:
+        checked = accepted(made, request, self.identity)
+        if isinstance(checked, Painting):
+            checked.save(path)
+        return checked
 
     def path(self, request: Request) -> Path:
         """Where the painting of this request lies: two letters of the hash are the folder."""
-        digest = hashlib.sha256()
-        asked = (self.name, request.prompt, request.size, request.seed, request.steps, request.perceive)
-        digest.update(repr(asked).encode())
-        for array in (request.photo, request.mask):
-            digest.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
-        name = digest.hexdigest()
+        asked = [request.prompt, list(request.size), request.seed, request.purpose, dict(request.sampling)]
+        name = digest([self.identity.to_json(), *asked, list(request.images), request.mask])
         return self.folder / name[:2] / f"{name[2:]}.png"
 
 
-def _load(path: Path) -> Painting | None:
+def _load(path: Path) -> Painting | PlantainError | None:
     """A kept painting; None for none, or for a damaged file, which is painted again."""
     if not path.exists():
         return None
     try:
-        return replace(Painting.load(path), seconds=0.0)
+        return replace(Painting.load(path), usage=Usage())
     except (PhotoError, PainterError):
         return None

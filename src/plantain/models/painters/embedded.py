@@ -12,17 +12,21 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import Float, UInt8
-from plantain.errors import PainterError, PlantainError
+from plantain.errors import PainterError, PlantainError, UsageError
+from plantain.models.base import Painter, lazy
+from plantain.models.identity import Identity, weights_hash
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.painters.words import Tokens, Words, shipped
-from plantain.models.painting import Painting, Request
+from plantain.models.painting import Painting, Request, Usage
 from plantain.predictions.calibration import FILE, Fit, read
 
 FOLDER = Path(__file__).parent / "seedling"
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
 BLANK = 0.5  # the canvas before anything is painted: what perception starts from
-SMOOTH = MappingProxyType({"metric-depth": "log-gray", "instances": "centers", "keypoints": "channels"})
+SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be read
+    {"metric-depth": "log-gray", "semantic": "corners", "instances": "centers", "keypoints": "channels"}
+)
 STEPS = 16  # of text to image; perception and edits take one
 
 
@@ -31,7 +35,7 @@ def session(path: Path, threads: int | None = None) -> Any:
     import onnxruntime
 
     if not path.exists():
-        raise PainterError(f"the embedded generator lacks {path.name}; reinstall plantain-vision, or train it again")
+        raise PainterError(f"the embedded generator lacks {path.name}; install Plantain again, or train it again")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads:
@@ -57,17 +61,27 @@ class Reader:
         return np.asarray(taps)
 
 
-class Embedded:
+class Embedded(Painter):
     """The painter named "embedded". Sessions are opened at the first painting."""
 
-    name = "embedded"
     codes: Mapping[str, str] = SMOOTH
 
     def __init__(self, weights: str | Path = FOLDER, threads: int | None = None) -> None:
         """`weights`: a folder with trunk.onnx and decoder.onnx, as `plantain train` writes it, and calibration.json."""
         self.weights, self.threads = Path(weights), threads
+        if not self.weights.is_dir():
+            raise UsageError(
+                f"the weights of the embedded generator are not at {self.weights}; give the folder that "
+                "`plantain train` wrote"
+            )
 
-    @cached_property
+    @lazy
+    def identity(self) -> Identity:
+        files = [self.weights / name for name in ("trunk.onnx", "decoder.onnx")]
+        files += [self._home(name) / name for name in ("reader.onnx", "words.npz")]
+        return Identity("embedded", weights=weights_hash(files))
+
+    @lazy
     def calibration(self) -> Mapping[str, Fit]:
         """What sets the confidence of its answers right, by task."""
         return read(self.weights / FILE)
@@ -93,10 +107,10 @@ class Embedded:
         """Training changes neither the reader nor the words: a folder without its own takes the shipped ones."""
         return self.weights if (self.weights / name).exists() else FOLDER
 
-    def size(self, width: int, height: int) -> tuple[int, int]:
+    def canvas(self, width: int, height: int) -> tuple[int, int]:
         """About 330 patches of 14 pixels in the photo's shape.
 
-        >>> Embedded().size(640, 480)
+        >>> Embedded().canvas(640, 480)
         (294, 224)
         """
         rows, columns = grid(width, height)
@@ -114,7 +128,7 @@ class Embedded:
         rgb = self._sample(request)
         levels = (rgb * 255).round().clip(0, 255).astype(np.uint8)
         seconds = time.perf_counter() - start
-        return Painting(levels, self.name, request.prompt, request.seed, seconds)
+        return Painting(levels, usage=Usage(seconds))
 
     def _sample(self, request: Request) -> Float[np.ndarray, "h w 3"]:
         """One deterministic step where there is a photo, else flow matching from noise; h w 3, 0..1."""
@@ -123,7 +137,7 @@ class Embedded:
         if photo is not None and request.mask is not None:
             photo[request.mask] = 128
         look = Look(self, photo, self.words.read(request.prompt), (width, height))
-        steps = request.steps or (1 if photo is not None else STEPS)
+        steps = request.sampling.get("steps") or (1 if photo is not None else STEPS)
         canvas = np.full((height, width, 3), BLANK, np.float32)
         if steps > 1:
             canvas += 0.5 * np.random.default_rng(request.seed).standard_normal(canvas.shape, np.float32)

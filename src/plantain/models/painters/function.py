@@ -12,24 +12,40 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from plantain.errors import PainterError, PlantainError
 from plantain.imaging.photo import read_photo
-from plantain.models.painting import Painting, Request
+from plantain.models.base import Capabilities, Painter
+from plantain.models.identity import Identity, digest
+from plantain.models.painting import Painting, Request, Usage
 
 
-class Function:
+class Function(Painter):
     """`paint(photo, prompt, seed)` gives a picture: an array (uint8, or float 0..1) or a PIL image. `photo` is uint8
     h w 3, or None for a picture from words alone. `multiple` is what the sides of the canvas must be multiples of, and
-    `side` the longest one."""
+    `side` the longest one; `concurrency` says how many calls may run at once; `revision` tells apart what the
+    callable's own code does not (other weights behind the same lines)."""
+
+    codes: Mapping[str, str]
 
     def __init__(
-        self, paint: Callable[[Any, str, int], Any], *, name: str = "function", codes: Mapping[str, str] | None = None,
-        multiple: int = 1, side: int | None = None,
-    ) -> None:  # fmt: skip
-        self.call, self.name, self.codes = paint, name, dict(codes or {})
+        self,
+        paint: Callable[[Any, str, int], Any],
+        *,
+        name: str = "function",
+        codes: Mapping[str, str] | None = None,
+        multiple: int = 1,
+        side: int | None = None,
+        concurrency: int = 1,
+        revision: str = "",
+    ) -> None:
+        self.call, self.codes = paint, dict(codes or {})
         self.multiple, self.side = multiple, side
+        self.capabilities = Capabilities(concurrency=concurrency, float_output=True)
+        self.identity = Identity(name, revision=revision, settings=digest([code_of(paint), multiple, side]))
 
-    def size(self, width: int, height: int) -> tuple[int, int]:
+    def canvas(self, width: int, height: int) -> tuple[int, int]:
         """The photo's size, shrunk to `side` and rounded to `multiple`."""
         scale = min(1.0, (self.side or 1 << 30) / max(width, height))
         across, down = (max(1, round(v * scale / self.multiple)) * self.multiple for v in (width, height))
@@ -42,7 +58,26 @@ class Function:
     def _one(self, request: Request) -> Painting | PlantainError:
         start = time.perf_counter()
         try:
-            rgb = read_photo(self.call(request.photo, request.prompt, request.seed))
+            made = self.call(request.photo, request.prompt, request.seed)
+            pixels = made.astype(np.float32) if _is_float_rgb(made) else read_photo(made)
+        except PlantainError as error:
+            return error if isinstance(error, PainterError) else self._failed(error)
         except Exception as error:  # it is somebody's code: anything may come
-            return PainterError(f"the painter {self.name!r} failed: {type(error).__name__}: {error}")
-        return Painting(rgb, self.name, request.prompt, request.seed, time.perf_counter() - start)
+            return self._failed(error)
+        return Painting(pixels, usage=Usage(time.perf_counter() - start))
+
+    def _failed(self, error: Exception) -> PainterError:
+        return PainterError(f"the painter {self.identity.name!r} failed: {type(error).__name__}: {error}")
+
+
+def _is_float_rgb(made: Any) -> bool:
+    """Whether a picture is RGB in 0..1, which is decoded as it is; anything else goes through 8 bits."""
+    fits = isinstance(made, np.ndarray) and made.dtype.kind == "f" and made.ndim == 3 and made.shape[2] == 3
+    return fits and 0 not in made.shape and bool((made >= 0).all() and (made <= 1).all())
+
+
+def code_of(call: Any) -> list[str]:
+    """What can be said of a callable's code: its name and, of Python functions, what it does."""
+    inner = getattr(call, "__code__", None)
+    said = [getattr(call, "__module__", ""), getattr(call, "__qualname__", type(call).__qualname__)]
+    return said if inner is None else [*said, inner.co_code.hex(), repr(inner.co_names)]

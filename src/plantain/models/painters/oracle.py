@@ -11,27 +11,44 @@ from PIL import Image, ImageFilter
 
 from plantain._shapes import Float, UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
+from plantain.models.base import Capabilities, Painter, lazy
+from plantain.models.identity import Identity, digest
 from plantain.models.painting import Painting, Request
+from plantain.predictions.resample import nearest
 
 
-class Oracle:
+class Oracle(Painter):
     """Paints `truth`: a kind (encoded as the prompt asks), or a finished painting (h w 3, uint8).
 
     Wear, in this order: `shift` pixels right and down, Gaussian `blur` (sigma, pixels), `gain` (factor) and `hue`
     (degrees) drift, `noise` (sigma, 8-bit levels; by the request's seed), `jpeg` (quality)."""
 
-    name = "oracle"
+    codes: Mapping[str, str]
+    capabilities = Capabilities(batch=16)
 
     def __init__(
-        self, truth: Any = None, *, noise: float = 0, blur: float = 0, gain: float = 1, hue: float = 0,
-        shift: float = 0, jpeg: int | None = None, codes: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        truth: Any = None,
+        *,
+        noise: float = 0,
+        blur: float = 0,
+        gain: float = 1,
+        hue: float = 0,
+        shift: float = 0,
+        jpeg: int | None = None,
+        codes: Mapping[str, str] | None = None,
+    ) -> None:
         if truth is None:
             raise UsageError("the oracle paints what it is given; in Python: plantain.load('oracle', truth=...)")
         self.truth, self.codes = truth, dict(codes or {})
         self.noise, self.blur, self.gain, self.hue, self.shift, self.jpeg = noise, blur, gain, hue, shift, jpeg
 
-    def size(self, width: int, height: int) -> tuple[int, int]:
+    @lazy
+    def identity(self) -> Identity:
+        wear = [self.noise, self.blur, self.gain, self.hue, self.shift, self.jpeg]
+        return Identity("oracle", settings=digest([self.truth, *wear]))
+
+    def canvas(self, width: int, height: int) -> tuple[int, int]:
         """Any size is legal."""
         return width, height
 
@@ -46,7 +63,7 @@ class Oracle:
             rgb = self.truth if isinstance(self.truth, np.ndarray) else parse(request.prompt).encode(self.truth)
         except PlantainError as error:
             return PainterError(f"the oracle cannot paint this: {error}")
-        return Painting(self.worn(fitted(rgb, request.size), request.seed), self.name, request.prompt, request.seed)
+        return Painting(self.worn(nearest(rgb, request.size), request.seed))
 
     def worn(self, rgb: UInt8[np.ndarray, "h w 3"], seed: int) -> UInt8[np.ndarray, "h w 3"]:
         """The painting after all that may happen to it."""
@@ -67,14 +84,6 @@ class Oracle:
         return out if self.jpeg is None else _squeezed(out, self.jpeg)
 
 
-def fitted(rgb: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "y x 3"]:
-    """The painting at another size, nearest pixels: mixed colours would be other answers."""
-    width, height = size
-    ys = ((np.arange(height) + 0.5) * rgb.shape[0] / height).astype(int)
-    xs = ((np.arange(width) + 0.5) * rgb.shape[1] / width).astype(int)
-    return np.ascontiguousarray(rgb[ys[:, None], xs])
-
-
 def _turned(degrees: float) -> Float[np.ndarray, "3 3"]:
     """Rotation of RGB about the gray axis. Source: Rodrigues' formula."""
     angle, axis = np.radians(degrees), np.ones(3) / np.sqrt(3)
@@ -83,7 +92,7 @@ def _turned(degrees: float) -> Float[np.ndarray, "3 3"]:
 
 
 def _squeezed(rgb: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Through JPEG and back, colours at half resolution as most writers do."""
+    """Through JPEG and back, colors at half resolution as most writers do."""
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +12,43 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
+from plantain.models.base import Model, lazy
+from plantain.models.identity import Identity, digest, weights_hash
 from plantain.models.specialists.outputs import Seen
 from plantain.predictions.calibration import Fit, read
 from plantain.predictions.types import Prediction
 
+NO_SETTINGS = ("self", "weights", "device", "threads")  # options that change no answer, or have a hash of their own
 CALIBRATIONS = Path(__file__).parent / "calibration"
 
 
-class Specialist:
-    """Subclasses set `name` and `claims` (task name -> what is claimed, in words) and write `see`, or `look` where what
-    is seen hangs on the question."""
+class Specialist(Model):
+    """Subclasses set `name` and `supported_tasks` (task name -> what is answered there, in words) and write `see`, or
+    `look` where what is seen hangs on the question."""
 
     name: str
-    claims: Mapping[str, str]
+    supported_tasks: Mapping[str, str]
     weights: Path | None = None
 
     def __init__(self) -> None:
         self._last: tuple[np.ndarray, Seen] | None = None
 
-    @cached_property
+    @lazy
+    def identity(self) -> Identity:
+        """Name, hash of the files of weights, and every option it was made with that may change an answer."""
+        named = inspect.signature(type(self).__init__).parameters
+        settings = {key: vars(self)[key] for key in named if key in vars(self) and key not in NO_SETTINGS}
+        return Identity(self.name, self.revision, self.hash_of_weights(), settings=digest(settings) if settings else "")
+
+    @property
+    def revision(self) -> str:
+        """Of weights that lie on a hub."""
+        return ""
+
+    def hash_of_weights(self) -> str:
+        return weights_hash([self.weights] if self.weights else [])
+
+    @lazy
     def calibration(self) -> Mapping[str, Fit]:
         """What sets the confidence of its answers right, by task."""
         return read(CALIBRATIONS / f"{self.name}.json")

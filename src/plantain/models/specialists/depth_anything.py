@@ -24,7 +24,7 @@ class DepthAnything(Pretrained):
 
     name = "depth-anything-v2"
     usual = "depth-anything/Depth-Anything-V2-Small-hf"
-    claims: Mapping[str, str] = {
+    supported_tasks: Mapping[str, str] = {
         "metric-depth": "metres, by metric checkpoints",
         "relative-depth": "disparity up to scale and shift",
     }

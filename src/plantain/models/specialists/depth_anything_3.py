@@ -27,7 +27,7 @@ class DepthAnything3(Pretrained):
     usual = "depth-anything/DA3NESTED-GIANT-LARGE"
     package = "depth_anything_3"
     install = "git+https://github.com/ByteDance-Seed/Depth-Anything-3"
-    claims: Mapping[str, str] = {"metric-depth": "metres", "relative-depth": "depth up to scale and shift"}
+    supported_tasks: Mapping[str, str] = {"metric-depth": "metres", "relative-depth": "depth up to scale and shift"}
 
     def __init__(self, weights: str | Path | None = None, device: str = "cpu", focal_px: float | None = None) -> None:
         """`focal_px`: of the photo, in its own pixels."""

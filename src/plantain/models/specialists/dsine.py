@@ -23,7 +23,7 @@ class DSINE(Pretrained):
     name = "dsine"
     usual = "hugoycj/DSINE-hub"
     package = "torch"
-    claims: Mapping[str, str] = {"normals": "unit normals"}
+    supported_tasks: Mapping[str, str] = {"normals": "unit normals"}
 
     def load(self) -> Any:
         from pathlib import Path

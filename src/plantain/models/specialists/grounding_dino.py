@@ -27,7 +27,7 @@ class GroundingDINO(Pretrained):
 
     name = "grounding-dino"
     usual = "IDEA-Research/grounding-dino-tiny"
-    claims: Mapping[str, str] = {"detect": "any phrase"}
+    supported_tasks: Mapping[str, str] = {"detect": "any phrase"}
 
     def load(self) -> Any:
         from transformers import AutoProcessor, GroundingDinoForObjectDetection
@@ -60,7 +60,7 @@ class GroundedSAM2(GroundingDINO):
     """Grounding DINO's boxes, and SAM 2's mask inside each."""
 
     name = "grounded-sam2"
-    claims: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "any phrase")
+    supported_tasks: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "any phrase")
 
     def __init__(
         self, weights: str | Path | None = None, device: str = "cpu", masks: str | Path = "facebook/sam2.1-hiera-small"

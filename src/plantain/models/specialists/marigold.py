@@ -54,7 +54,7 @@ class MarigoldDepth(Marigold):
 
     name, pipeline = "marigold-depth", "MarigoldDepthPipeline"
     usual = "prs-eth/marigold-depth-v1-1"
-    claims: Mapping[str, str] = {"relative-depth": "depth up to scale and shift"}
+    supported_tasks: Mapping[str, str] = {"relative-depth": "depth up to scale and shift"}
 
     def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
         return Surface(self.painted(photo)[..., 0], "affine")
@@ -65,7 +65,7 @@ class MarigoldNormals(Marigold):
 
     name, pipeline = "marigold-normals", "MarigoldNormalsPipeline"
     usual = "prs-eth/marigold-normals-v1-1"
-    claims: Mapping[str, str] = {"normals": "unit normals"}
+    supported_tasks: Mapping[str, str] = {"normals": "unit normals"}
 
     def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
         return Slopes(self.painted(photo))

@@ -25,7 +25,9 @@ class Mask2Former(Pretrained):
 
     name = "mask2former"
     usual = "facebook/mask2former-swin-tiny-coco-instance"
-    claims: Mapping[str, str] = dict.fromkeys(("semantic", "refer", "detect", "instances"), "its classes alone")
+    supported_tasks: Mapping[str, str] = dict.fromkeys(
+        ("semantic", "refer", "detect", "instances"), "its classes alone"
+    )
     maps: Mapping[str, Any] = MappingProxyType({"return_binary_maps": True})  # things may overlap
 
     def load(self) -> Any:

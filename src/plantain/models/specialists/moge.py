@@ -35,7 +35,7 @@ class MoGe(Pretrained):
     usual = "Ruicheng/moge-2-vitl-normal"
     package = "moge"
     install = "git+https://github.com/microsoft/MoGe"
-    claims: Mapping[str, str] = {
+    supported_tasks: Mapping[str, str] = {
         "metric-depth": "metres",
         "relative-depth": "depth up to scale and shift",
         "normals": "unit normals, by checkpoints named normal",

@@ -103,9 +103,11 @@ class File(Specialist):
         self.weights, self.threads = located(weights or beside, self.spec.file, self.spec.name), threads
         self.name = self.spec.name
         self.reader = READERS[self.spec.reads]
-        self.claims = {task: words.format(spec=self.spec) for task, words in self.reader.claims.items()}
+        self.supported_tasks = {
+            task: words.format(spec=self.spec) for task, words in self.reader.supported_tasks.items()
+        }
         if self.spec.reads == "depth" and self.spec.unit is None:
-            self.claims = {"relative-depth": "depth up to scale and shift"}
+            self.supported_tasks = {"relative-depth": "depth up to scale and shift"}
 
     @cached_property
     def network(self) -> Network:
@@ -253,7 +255,7 @@ class Reader:
     """How outputs are read, what may be claimed then, and what the spec must say for it."""
 
     read: Callable[[list[np.ndarray], Spec, tuple[int, int]], Seen]
-    claims: Mapping[str, str] = field(default_factory=dict)
+    supported_tasks: Mapping[str, str] = field(default_factory=dict)
     wants: str = ""
 
 

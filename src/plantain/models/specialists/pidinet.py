@@ -30,7 +30,7 @@ class PiDiNet(Specialist):
     """Edges by PiDiNet-small at the photo's own size."""
 
     name = "pidinet"
-    claims: Mapping[str, str] = MappingProxyType({"edges": "strength 0..1"})
+    supported_tasks: Mapping[str, str] = MappingProxyType({"edges": "strength 0..1"})
 
     def __init__(self, weights: str | Path | None = None, threads: int | None = None) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
@@ -13,6 +14,7 @@ from PIL import Image
 
 from plantain._shapes import UInt8
 from plantain.errors import MissingExtra, PainterError
+from plantain.models.identity import weights_hash
 from plantain.models.specialists.base import Specialist
 
 SURE = 0.01  # things below this score are not kept: average precision needs the unsure ones too
@@ -28,6 +30,16 @@ class Pretrained(Specialist):
     def __init__(self, weights: str | Path | None = None, device: str = "cpu") -> None:
         super().__init__()
         self.source, self.device = str(weights or self.usual), device
+
+    @property
+    def revision(self) -> str:
+        """The name on the hub, and the commit that is on this machine; a local folder has a hash instead."""
+        if Path(self.source).exists():
+            return ""
+        return f"{self.source}@{hub_commit(self.source)}"
+
+    def hash_of_weights(self) -> str:
+        return weights_hash([self.source]) if Path(self.source).exists() else ""
 
     @cached_property
     def parts(self) -> Any:
@@ -56,6 +68,13 @@ class Pretrained(Specialist):
     def ready(self, network: Any) -> Any:
         """A network for answers on its device."""
         return network.to(self.device).eval()
+
+
+def hub_commit(source: str) -> str:
+    """The commit of a hub's model in the local cache; "main" where it is not there yet."""
+    home = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface") / "hub"
+    path = Path(home).expanduser() / f"models--{source.replace('/', '--')}" / "refs" / "main"
+    return path.read_text().strip() if path.is_file() else "main"
 
 
 def picture(photo: UInt8[np.ndarray, "h w 3"]) -> Image.Image:

@@ -20,7 +20,7 @@ class SAM3(Pretrained):
 
     name = "sam3"
     usual = "facebook/sam3"
-    claims: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "any noun phrase")
+    supported_tasks: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "any noun phrase")
 
     def load(self) -> Any:
         from transformers import Sam3Model, Sam3Processor

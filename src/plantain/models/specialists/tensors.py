@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from plantain._shapes import Float, UInt8
 from plantain.errors import MissingExtra, PainterError
+from plantain.predictions.resample import nearest
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -74,9 +75,7 @@ class Feed:
         """The same for class numbers, nearest."""
         x0, y0, x1, y1 = self.box(photo)
         sx, sy = ids.shape[1] / self.size[0], ids.shape[0] / self.size[1]
-        xs = ((x0 + (np.arange(photo[0]) + 0.5) / photo[0] * (x1 - x0)) * sx).astype(int).clip(0, ids.shape[1] - 1)
-        ys = ((y0 + (np.arange(photo[1]) + 0.5) / photo[1] * (y1 - y0)) * sy).astype(int).clip(0, ids.shape[0] - 1)
-        return np.ascontiguousarray(ids[ys[:, None], xs])
+        return nearest(ids, photo, (x0 * sx, y0 * sy, x1 * sx, y1 * sy))
 
     def points_back(self, xy: Float[np.ndarray, "n 2"], photo: tuple[int, int]) -> Float[np.ndarray, "n 2"]:
         """Points on the input, in its pixels, as points on the photo."""

@@ -51,7 +51,7 @@ class UNet(Specialist):
     """Answers each task by its head; classes by the head that knows most of them."""
 
     name = "unet"
-    claims: Mapping[str, str] = MappingProxyType({
+    supported_tasks: Mapping[str, str] = MappingProxyType({
         "metric-depth": "metres", "relative-depth": "depth up to scale and shift", "normals": "unit normals",
         "semantic": "NYU's 13, CamVid's 11 and ADE20K's 150 classes", "refer": "person and main object",
         "matte": "person and main object", "edges": "strength 0..1", "keypoints": "LSP's 14 joints of one person",

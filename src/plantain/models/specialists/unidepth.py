@@ -22,7 +22,7 @@ class UniDepth(Pretrained):
     usual = "lpiccinelli/unidepth-v2-vitl14"
     package = "unidepth"
     install = "git+https://github.com/lpiccinelli-eth/UniDepth"
-    claims: Mapping[str, str] = {"metric-depth": "metres", "relative-depth": "depth up to scale and shift"}
+    supported_tasks: Mapping[str, str] = {"metric-depth": "metres", "relative-depth": "depth up to scale and shift"}
 
     def load(self) -> Any:
         from unidepth.models import UniDepthV2

@@ -23,7 +23,7 @@ class YOLO(Pretrained):
     usual = "yolo11n-seg.pt"
     package = "ultralytics"
     install = "ultralytics"
-    claims: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "its classes alone")
+    supported_tasks: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "its classes alone")
 
     def load(self) -> Any:
         from ultralytics import YOLO as Network

@@ -1,4 +1,4 @@
-"""Prompts that others wrote for other generators: captions of the answer or orders, with colours in any notation.
+"""Prompts that others wrote for other generators: captions of the answer or orders, with colors in any notation.
 
 The published prompts of Vision Banana are of these shapes: "The menus are shown in (128, 0, 64).", "#80c000",
 `{"cat": <255, 0, 0>, "background": <0, 0, 0>}`, "Each ball is represented by a different color."
@@ -36,7 +36,7 @@ HOW = (
     r"(?:\s+(?:solid|pure|flat|plain))*\s*"
 )
 LINK = rf"(?:\s+(?:is|are|will\s+be|should\s+be|must\s+be|gets?|has)(?:\s+{DONE})?{HOW}|\s+{DONE}{HOW}|\s*[:=]\s*)"
-LOOSE = r"(?:\s+(?:in|as|by|with|to|->|→))?\s*"  # "road (128, 64, 128)": enough where the colour is in numbers
+LOOSE = r"(?:\s+(?:in|as|by|with|to|->|→))?\s*"  # "road (128, 64, 128)": enough where the color is in numbers
 TAIL = r"(?:\s+colou?rs?\b)?"
 EDGE = re.compile(r"(?:.*(?:[.;:!?]\s|\n|[{}]))?", re.DOTALL)
 LEAD = re.compile(
@@ -67,8 +67,8 @@ def _mention() -> re.Pattern[str]:
 
 
 def pairs(text: str) -> list[tuple[str, RGB]]:
-    """Every name with the colour that is said for it, in order, names as written."""
-    from plantain.codecs.palette import read_colour
+    """Every name with the color that is said for it, in order, names as written."""
+    from plantain.codecs.palette import read_color
 
     found: list[tuple[str, RGB]] = []
     start = name_start = 0
@@ -82,7 +82,7 @@ def pairs(text: str) -> list[tuple[str, RGB]]:
             name_start = start
         start = match.end()
         if name:
-            found.append((name, read_colour(match["any"] or match["numbers"])))
+            found.append((name, read_color(match["any"] or match["numbers"])))
     return found
 
 
@@ -104,8 +104,8 @@ def is_rest(name: str) -> bool:
 def read(text: str) -> Task | None:
     """The task of a prompt in somebody's words, or None."""
     said = pairs(text)
-    rest = [colour for name, colour in said if is_rest(name)]
-    named = [(name, colour) for name, colour in said if not is_rest(name)]
+    rest = [color for name, color in said if is_rest(name)]
+    named = [(name, color) for name, color in said if not is_rest(name)]
     background = rest[-1] if rest else None
     if not named and APART.search(text):
         return InstanceSegmentation(_thing(text), BLACK if background is None else background)
@@ -118,11 +118,11 @@ def read(text: str) -> Task | None:
 
 def legend_task(named: list[tuple[str, RGB]], background: RGB | None, classes: bool) -> Task:
     """Classes where they are spoken of or several bare names listed, else masks; black unless black is taken."""
-    taken = [colour for _, colour in named]
+    taken = [color for _, color in named]
     several = len(named) > 1 and not any(ARTICLE.match(name) for name, _ in named)
     if classes or several:
         free = None if BLACK in taken else BLACK
-        legend = tuple((bare(name), colour) for name, colour in named)
+        legend = tuple((bare(name), color) for name, color in named)
         return SemanticSegmentation(legend, free if background is None else background)
     free = WHITE if BLACK in taken else BLACK
     return ReferringSegmentation(
@@ -141,7 +141,7 @@ def depth(text: str) -> Task:
 
 
 def code_of(low: str) -> str | None:
-    """The depth code that a text names: a colormap, the rainbow, or its order of colours."""
+    """The depth code that a text names: a colormap, the rainbow, or its order of colors."""
     if "black-blue-cyan" in low:
         return "cube-rev"
     if "rainbow" in low or "black-red-yellow" in low:
@@ -165,4 +165,4 @@ def _thing(text: str) -> str:
         match = re.search(pattern, text, re.I)
         if match and match["a"].lower() not in NO_THING:
             return singular(match["a"].strip().rstrip("."))
-    raise UsageError("this prompt tells instances apart but names no thing; write: each <thing> in a colour of its own")
+    raise UsageError("this prompt tells instances apart but names no thing; write: each <thing> in a color of its own")

@@ -1,11 +1,11 @@
-"""What people type: short orders and questions without colours. One rule a function; the first that reads it wins.
+"""What people type: short orders and questions without colors. One rule a function; the first that reads it wins.
 
 How it decides, where words leave it open:
 - "segment the mug" asks for one mask (refer); "segment the mug and the plate" for two; "segment wall, floor, bed" (bare
   names) for a class a pixel (semantic); "segment every mug" for instances.
 - "find the cups", "count the people" ask for instances: masks, boxes and scores, all that finding can mean; "find the
   dog" (one definite thing) for its mask (refer); "detect ..." and "boxes around ..." for boxes (detect).
-- a colour in words belongs to the thing ("the man in black") unless it is said to be painted;
+- a color in words belongs to the thing ("the man in black") unless it is said to be painted;
 - depth is metric unless the word "relative" (or nearer, closer) is there.
 """
 

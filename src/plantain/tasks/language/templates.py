@@ -3,7 +3,7 @@
 `{slot}` is filled from the task's record; `{slot|between}` and `{slot|between|separator}` say how a legend is written;
 `[...]` is left out when its slot is missing. A slot that comes twice must read the same both times.
 
->>> wording = Wording("Segment {legend|: paint it } on {background}[; {colours}]", {"colours": choice("flat colours")})
+>>> wording = Wording("Segment {legend|: paint it } on {background}[; {colors}]", {"colors": choice("flat colors")})
 >>> text = wording.write({"legend": {"the red mug": (255, 0, 0), "a, b": (0, 9, 0)}, "background": (0, 0, 0)})
 >>> text
 'Segment the red mug: paint it (255, 0, 0), "a, b": paint it (0, 9, 0) on (0, 0, 0)'
@@ -23,7 +23,7 @@ from typing import Any
 RGB = tuple[int, int, int]
 PLAIN = r"[\w'’-]+(?: [\w'’-]+)*"  # words that need no quotes: nothing in them can end the slot they stand in
 NAME = rf'(?:"(?:[^"\\]|\\.)*"|{PLAIN})'
-COLOUR = r"[(<]\d{1,3}, \d{1,3}, \d{1,3}[)>]"
+COLOR = r"[(<]\d{1,3}, \d{1,3}, \d{1,3}[)>]"
 NUMBER = r"[0-9][0-9.e+-]*"
 
 
@@ -40,7 +40,7 @@ def read_name(text: str) -> str:
     return str(json.loads(text)) if text.startswith('"') else text
 
 
-def say_colour(rgb: RGB, angular: bool = False) -> str:
+def say_color(rgb: RGB, angular: bool = False) -> str:
     inside = ", ".join(map(str, rgb))
     return f"<{inside}>" if angular else f"({inside})"
 
@@ -73,8 +73,8 @@ def choice(*options: str) -> Slot:
     return Slot(str, "|".join(map(re.escape, sorted(options, key=len, reverse=True))) or r"(?!)", str)
 
 
-def colour(angular: bool) -> Slot:
-    return Slot(lambda rgb: say_colour(rgb, angular), COLOUR, read_triple)
+def color(angular: bool) -> Slot:
+    return Slot(lambda rgb: say_color(rgb, angular), COLOR, read_triple)
 
 
 def names(separator: str) -> Slot:
@@ -86,12 +86,12 @@ def names(separator: str) -> Slot:
 
 
 def legend(between: str, separator: str, angular: bool) -> Slot:
-    """Names, each followed by its colour."""
-    entry = rf"{NAME}{re.escape(between)}{COLOUR}"
-    parts = re.compile(rf"({NAME}){re.escape(between)}({COLOUR})(?:{re.escape(separator)})?", re.DOTALL)
+    """Names, each followed by its color."""
+    entry = rf"{NAME}{re.escape(between)}{COLOR}"
+    parts = re.compile(rf"({NAME}){re.escape(between)}({COLOR})(?:{re.escape(separator)})?", re.DOTALL)
 
     def write(value: Mapping[str, RGB]) -> str:
-        return separator.join(say_name(k) + between + say_colour(v, angular) for k, v in value.items())
+        return separator.join(say_name(k) + between + say_color(v, angular) for k, v in value.items())
 
     def read(text: str) -> dict[str, RGB]:
         return {read_name(k): read_triple(v) for k, v in parts.findall(text)}
@@ -111,11 +111,11 @@ OPTIONAL = re.compile(r"\[([^\]]*)\]")
 
 @dataclass(frozen=True, eq=False)
 class Wording:
-    """One template. `special` holds the slots that are not names, colours, legends or lists of names."""
+    """One template. `special` holds the slots that are not names, colors, legends or lists of names."""
 
     template: str
     special: Mapping[str, Slot]
-    angular: bool = False  # colours as <r, g, b>, else as (r, g, b)
+    angular: bool = False  # colors as <r, g, b>, else as (r, g, b)
 
     def slot(self, found: re.Match[str]) -> Slot:
         key, between, separator = found.groups()
@@ -123,8 +123,8 @@ class Wording:
             return self.special[key]
         if between is not None:
             return legend(between, separator or ", ", self.angular)
-        if key in ("background", "colour"):
-            return colour(self.angular)
+        if key == "background":
+            return color(self.angular)
         return names(", ") if key == "things" else NAME_SLOT
 
     def write(self, record: Mapping[str, Any]) -> str:

@@ -1,0 +1,155 @@
+"""A photo before the painter: what is asked of it, and how the paintings become its answer.
+
+A question becomes one request or several (groups of classes, samples, passes under other legends, tiles); each painting
+is decoded as it came, the answers are merged, and only then brought back to the photo's own pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from plantain._shapes import UInt8
+from plantain.errors import PainterError, PlantainError, UsageError
+from plantain.imaging.geometry import Placement, place, placement
+from plantain.imaging.photo import read_photo
+from plantain.imaging.tiles import Tile, tiles
+from plantain.models.base import Painter
+from plantain.models.painting import Painting, Request
+from plantain.pipeline.jobs import Context, Job
+from plantain.predictions.calibration import Fit, calibrated
+from plantain.predictions.resample import restore
+from plantain.predictions.tiles import blend
+from plantain.predictions.types import Prediction
+from plantain.tasks import Task
+from plantain.tasks.merge import merge
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A job that has been read: its requests, and what becomes of what was painted for them."""
+
+    @property
+    def pixels(self) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The photo, which the answer is drawn over."""
+        ...
+
+    @property
+    def requests(self) -> Sequence[Any]:
+        """What the model is asked, one by one."""
+        ...
+
+    def finish(self, painted: Sequence[Any]) -> Prediction | Painting:
+        """The answer. Raises the first error among what was painted."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The photo or a tile of it on the painter's canvas."""
+
+    tile: Tile | None
+    pixels: UInt8[np.ndarray, "h w 3"]
+    where: Placement
+    shown: UInt8[np.ndarray, "y x 3"]
+
+
+class PreparedPhoto:
+    """A photo about which something is asked in words; `task` has its color code already."""
+
+    def __init__(self, job: Job, task: Task, painter: Painter, calibration: Mapping[str, Fit]) -> None:
+        self.task, self.painter, self.calibration, self.stem = task, painter, calibration, job.stem
+        pixels, options = read_photo(job.photo), job.options
+        self.pixels, self.views = pixels, [self._view(None, pixels)]
+        if options.tile is not None and max(pixels.shape[:2]) > options.tile:
+            cut = tiles((pixels.shape[1], pixels.shape[0]), options.tile)
+            self.views += [self._view(tile, tile.cut(pixels)) for tile in cut]
+        self.variants = options.variants(task)
+        self.requests = [
+            Request(
+                part.prompt(options.style),
+                (view.shown, *examples_on(job.context, view.where.canvas, painter)),
+                view.where.canvas,
+                seed,
+                sampling=options.sampling,
+            )
+            for view in self.views
+            for part, seed in self.variants
+        ]
+
+    def _view(self, tile: Tile | None, pixels: np.ndarray) -> View:
+        size = (pixels.shape[1], pixels.shape[0])
+        where = placement(size, canvas_of(self.painter, size))
+        return View(tile, pixels, where, place(pixels, where))
+
+    def finish(self, painted: Sequence[Painting | PlantainError]) -> Prediction:
+        """The answer about the photo. Raises the first error among the paintings."""
+        count = len(self.variants)
+        answers = [self._decode_view(v, painted[i * count : (i + 1) * count]) for i, v in enumerate(self.views)]
+        parts = [(v.tile, a) for v, a in zip(self.views, answers, strict=True) if v.tile is not None]
+        whole = answers[0] if not parts else blend(parts, answers[0])
+        named = replace(whole, stem=self.stem, task=self.task.name)
+        return calibrated(named, named.task, self.calibration)
+
+    def _decode_view(self, view: View, painted: Sequence[Painting | PlantainError]) -> Prediction:
+        """The answer about one view, in the view's own pixels."""
+        tasks = [task for task, _ in self.variants]
+        answers = []
+        for task, made in zip(tasks, painted, strict=True):
+            if not isinstance(made, Painting):
+                raise made
+            where = actual_placement(view.where, made)
+            own = made.with_provenance(task=task.name, code=task.code_id, geometry=where.to_json())
+            answers.append(replace(task.decode(made.pixels), painting=own))
+        return restore(merge(tasks, answers), actual_placement(view.where, answers[0].painting), view.pixels)
+
+
+def stem_of(photo: Any) -> str:
+    """How the answer's files begin."""
+    return Path(photo).stem if isinstance(photo, str | Path) else "photo"
+
+
+def canvas_of(painter: Painter, size: tuple[int, int]) -> tuple[int, int]:
+    """The canvas that a painter wants for a size. PainterError for a crash, and for what is no canvas."""
+    try:
+        width, height = painter.canvas(*size)
+        canvas = int(width), int(height)
+    except PlantainError:
+        raise
+    except Exception as error:  # a painter is other people's code
+        raise PainterError(
+            f"the painter {painter.identity.name!r} failed to say its canvas for {size[0]} x {size[1]}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if min(canvas) < 1:
+        raise PainterError(f"the painter {painter.identity.name!r} wants a canvas of {canvas[0]} x {canvas[1]} pixels")
+    return canvas
+
+
+def examples_on(context: Context, canvas: tuple[int, int], painter: Painter) -> list[UInt8[np.ndarray, "h w 3"]]:
+    """The pictures of a context, photo and painting in turn, on the canvas. UsageError where a painter takes fewer."""
+    most = painter.capabilities.max_images
+    if 1 + 2 * len(context.examples) > most:
+        raise UsageError(
+            f"{len(context.examples)} example pairs and the photo are {1 + 2 * len(context.examples)} pictures, "
+            f"but {painter.identity.name} takes {most} at most"
+        )
+    pictures = (picture for pair in context.examples for picture in pair)
+    return [place(picture, placement((picture.shape[1], picture.shape[0]), canvas)) for picture in pictures]
+
+
+def actual_placement(where: Placement, made: Painting | None) -> Placement:
+    """The placement on the canvas that came back, where a painter did not keep to the size it was asked for."""
+    if made is None or made.pixels.shape[1::-1] == where.canvas:
+        return where
+    width, height = made.pixels.shape[1], made.pixels.shape[0]
+    sx, sy = width / where.canvas[0], height / where.canvas[1]
+    x0, y0, x1, y1 = where.box
+    left, top = round(x0 * sx), round(y0 * sy)
+    return Placement(
+        where.size, (width, height), (left, top, max(round(x1 * sx), left + 1), max(round(y1 * sy), top + 1))
+    )

@@ -1,0 +1,309 @@
+"""Where answers lie: names that tell them apart, and which of them are there already.
+
+An answer is skipped only where the hash of everything it hangs on is equal: the photo's bytes, the question with its
+code and options, the model to the last weight with its calibration, the formats and the camera, and Plantain's version.
+The record that says so is in the answer's own last file: the comment of the .npz archive, or the PNG's text chunk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plantain import __version__
+from plantain._shapes import UInt8
+from plantain.files import publish, staging
+from plantain.models.identity import digest
+from plantain.models.painting import Painting, read_record
+from plantain.output.save import all_of, check_formats, every_name, write_files
+from plantain.pipeline.jobs import Edit, Generate, Job, Outcome, PredictOptions, paths_of, result
+from plantain.pipeline.predictor import Predictor
+from plantain.tasks import Task
+
+LONGEST = 255 - len(".panoptic.json")  # bytes of a file's name without its ending
+READABLE = 40  # bytes of a question in a file's name
+COMMENT = 65_535  # bytes of a zip archive's comment
+TAKEN = frozenset(("overlay", "kitti", "mm", "ply", "coco", "panoptic"))  # words that name files of another answer
+END = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # the last bytes of every whole PNG
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Everything that an answer hangs on, as hashes. `place` tells photos apart, `asked` questions; `whole` is all."""
+
+    photo: str
+    place: str
+    asked: str
+    whole: str
+
+    def owns(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record is of an answer to this question about this photo, be it stale or not."""
+        same_photo = record.get("place") == self.place or record.get("photo") == self.photo
+        return record.get("asked") == self.asked and same_photo
+
+    @property
+    def tail(self) -> str:
+        """What tells the names apart of two answers that would have the same."""
+        return hashlib.sha256(f"{self.place}{self.asked}".encode()).hexdigest()[:8]
+
+
+class Store:
+    """A folder of answers. `camera`: focal_px or fov_deg, for formats that want it.
+    `target`: the one picture that is made goes to this file, whatever lies there."""
+
+    def __init__(
+        self,
+        folder: str | Path,
+        model: Predictor,
+        *,
+        formats: Sequence[str] = (),
+        camera: Mapping[str, float | None] | None = None,
+        redo: bool = False,
+        target: Path | None = None,
+    ) -> None:
+        self.folder, self.model, self.formats, self.redo, self.target = Path(folder), model, formats, redo, target
+        self.camera = dict(camera or {"focal_px": None, "fov_deg": None})
+
+    @cached_property
+    def _model(self) -> str:
+        return digest([self.model.identity.to_json(), dict(self.model.calibration), __version__])
+
+    def claim(self, job: Job) -> Claim:
+        """What a job's answer hangs on, as it is now. OSError where the photo cannot be read."""
+        question = self.model.question(job)
+        options = {one.name: getattr(job.options, one.name) for one in fields(PredictOptions)}
+        asked = digest([_said(question), options, list(job.context.examples)])
+        code = self.model.resolve_task(question).code if isinstance(question, Task) else None
+        photo, place = photo_hash(job.photo)
+        return Claim(photo, place, asked, digest([photo, asked, code, self._model, sorted(self.formats), self.camera]))
+
+    def find(self, job: Job, claim: Claim) -> Outcome | None:
+        """The answer that is there already, whole, if everything it hangs on is equal."""
+        if self.redo:
+            return None
+        path = self._main(job, claim)
+        record = record_of(path)
+        if record.get("whole") != claim.whole or "line" not in record or not _complete(path, record):
+            return None
+        files = {role: path.parent / name for role, name in record["roles"].items()}
+        line = {**record["line"], "image": _path_of(job), "seconds": None} | paths_of(files) | {"skipped": True}
+        return Outcome(job, None, None, 0.0, files, result(**line))
+
+    def save(self, outcome: Outcome, claim: Claim, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> Outcome:
+        """Writes an answer, drawn over the photo's `pixels`: all its files or none; those of a stale one go.
+
+        `claim` is that of the moment before the photo was read. Raises OutputError."""
+        job = outcome.job
+        while True:
+            path = self._main(job, claim)
+            with staging(path.parent) as stage:
+                done = self._write(outcome, claim, stage, path, pixels)
+                with _locked(path.parent):
+                    if self._main(job, claim) != path:
+                        continue  # another process has taken the name meanwhile
+                    path.unlink(missing_ok=True)
+                    kept = all_of(stage, path.name)
+                    for stale in set(every_name(path.name[: -len(path.suffix)])) - set(kept):
+                        if path.suffix == ".npz":
+                            (path.parent / stale).unlink(missing_ok=True)
+                    publish(stage, path.parent, kept)
+            return done
+
+    def _write(
+        self, outcome: Outcome, claim: Claim, stage: Path, path: Path, pixels: UInt8[np.ndarray, "h w 3"] | None
+    ) -> Outcome:
+        """Writes the files of an answer into a stage; gives the outcome with their final places."""
+        answer, job = outcome.answer, outcome.job
+        assert answer is not None
+        known = {"place": claim.place, "photo": claim.photo, "asked": claim.asked, "whole": claim.whole}
+        if isinstance(answer, Painting):
+            done = replace(outcome, files={"painting": path})
+            line = {"roles": {"painting": path.name}, "line": done.to_json()}
+            answer.with_provenance(asked=known | line).save(stage / path.name)
+            return done
+        check_formats(self.formats, answer.kind, self.camera)
+        question = self.model.question(job)
+        prompt = {"prompt": question.prompt(job.options.style)} if isinstance(question, Task) else {}
+        painting = answer.painting and answer.painting.with_provenance(asked=prompt | known)
+        named = replace(answer, stem=job.stem, painting=painting)
+        base = path.name.removesuffix(".npz")
+        roles = write_files(named, stage, base, pixels, self.formats, self.camera)
+        done = replace(outcome, answer=named, files={role: path.parent / name for role, name in roles.items()})
+        sizes = {name: (stage / name).stat().st_size for name in all_of(stage, path.name)[:-1]}
+        write_record(stage / path.name, known | {"roles": roles, "sizes": sizes, "line": done.to_json()})
+        return done
+
+    def _main(self, job: Job, claim: Claim) -> Path:
+        """The last file of a job's answer, which has the record: the first name that is its own, or free."""
+        if self.target is not None:
+            return self.target
+        question = self.model.question(job)
+        ending = ".png" if self.model.makes_picture(question) else ".npz"
+        folder, base = (self.folder / job.id).parent, base_of(job, question)
+        plain, other = folder / f"{base}{ending}", folder / f"{cut(base, LONGEST - 9)}.{claim.tail}{ending}"
+        if claim.owns(record_of(other)) or job.stem in TAKEN:
+            return other
+        there = record_of(plain) or record_of(plain.with_name(f"{base}.png"))
+        return plain if not there or claim.owns(there) else other
+
+
+# ---- names
+
+
+def base_of(job: Job, question: Task | Edit | Generate) -> str:
+    """The name of a job's answer without its ending: stem, task, and what is asked beyond the task's own defaults.
+
+    >>> job = Job("a/kitchen", None, "", PredictOptions(seed=3))
+    >>> base_of(job, Edit("Remove the cup!"))
+    'kitchen.edit.remove-the-cup.seed-3'
+    """
+    seed = job.options.seed
+    if isinstance(question, Generate):
+        parts = [str(seed), "" if question.size is None else "x".join(map(str, question.size))]
+    elif isinstance(question, Edit):
+        parts = ["edit", slug(question.text), "" if question.mask is None else "mask"]
+    else:
+        parts = [question.name, slug(" ".join(_words(question)))]
+        parts += [question.code] if question.code not in (None, question.default_code) else []
+    for one in fields(PredictOptions):
+        value = getattr(job.options, one.name)
+        default = one.default if one.name != "sampling" else {}
+        if value != default and not (one.name == "seed" and isinstance(question, Generate)):
+            told = value.items() if one.name == "sampling" else [(one.name, value)]
+            parts += [f"{name}-{slug(str(said))}" for name, said in told]
+    rest = ".".join(f"{part}-" if part in TAKEN else part for part in parts if part)
+    return f"{cut(job.stem, LONGEST - 1 - len(cut(rest, 120).encode()))}.{cut(rest, 120)}"
+
+
+def slug(text: str) -> str:
+    """A part of a file's name made of words.
+
+    >>> slug("A wooden chair, in a room!")
+    'a-wooden-chair-in-a-room'
+    """
+    return cut(re.sub(r"\W+", "-", text.lower()).strip("-"), READABLE).strip("-")
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a text, of so many bytes at most; of a longer one, with a hash at its end.
+
+    >>> cut("kitchen", 20), cut("x" * 30, 20)
+    ('kitchen', 'xxxxxxxxxxx-90f2d0ea')
+    """
+    content = text.encode("utf-8", "surrogateescape")
+    if len(content) <= most:
+        return text
+    tail = hashlib.sha256(content).hexdigest()[:8]
+    return f"{content[: most - 9].decode('utf-8', 'ignore')}-{tail}"
+
+
+def _words(task: Task) -> Iterator[str]:
+    """What a question says beyond its defaults: the texts and numbers among its fields, not its colors."""
+    for one in fields(task):
+        value = getattr(task, one.name)
+        if one.name != "code" and value != one.default:
+            yield from _texts(value) if not isinstance(value, int | float) else (f"{one.name}-{value:g}",)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | tuple | list):
+        for item in value:
+            yield from _texts(item)
+
+
+# ---- what an answer hangs on
+
+
+def _said(question: Task | Edit | Generate) -> list[Any]:
+    return [type(question).__qualname__, {one.name: getattr(question, one.name) for one in fields(question)}]
+
+
+def photo_hash(photo: Any) -> tuple[str, str]:
+    """The hash of a photo's content, and of what tells it from others: its place, or its content where it has none."""
+    if isinstance(photo, str | Path):
+        with Path(photo).open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        return content, hashlib.sha256(str(Path(photo).resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    if isinstance(photo, bytes | bytearray):
+        content = hashlib.sha256(photo).hexdigest()
+    else:
+        content = digest(photo if photo is None else np.asarray(photo))
+    return content, content[:16]
+
+
+# ---- records
+
+
+def record_of(path: Path) -> dict[str, Any]:
+    """What an answer's last file says of itself; {} for none, and for a file of somebody else."""
+    if path.suffix == ".png":
+        asked = read_record(path).get("asked")
+        return asked if isinstance(asked, dict) and "whole" in asked else {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            record = json.loads(archive.comment.decode())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return {}
+    return record if isinstance(record, dict) and "whole" in record else {}
+
+
+def is_answer(path: Path) -> bool:
+    """Whether a PNG is a file of an answer (a painting, an overlay, an export, an edit) rather than a photo."""
+    if read_record(path).get("task") not in (None, "", "generate"):
+        return True
+    endings = [name.removeprefix("x") for name in every_name("x") if name.endswith(".png")]
+    bases = (path.name.removesuffix(ending) for ending in endings if path.name.endswith(ending))
+    return any(path.name in record_of(path.with_name(f"{base}.npz")).get("sizes", {}) for base in bases)
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Puts a record into an .npz archive; without the prompt where it would be too long."""
+    content = json.dumps(record).encode()
+    if len(content) > COMMENT:
+        content = json.dumps({**record, "line": {**record["line"], "prompt": None, "presence": None}}).encode()
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = content
+
+
+def _complete(path: Path, record: Mapping[str, Any]) -> bool:
+    """Whether all files of an answer are there, as long as they were."""
+    try:
+        if path.suffix == ".png":
+            return path.read_bytes().endswith(END)
+        return all((path.parent / name).stat().st_size == size for name, size in record.get("sizes", {}).items())
+    except OSError:
+        return False
+
+
+def _path_of(job: Job) -> str | None:
+    return str(job.photo) if isinstance(job.photo, str | Path) else None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """No other process publishes into the folder meanwhile; without effect where the system knows no such locks."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
