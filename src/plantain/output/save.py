@@ -145,9 +145,7 @@ def _save_one(prediction: Prediction, path: Path, photo: Any, formats: Sequence[
     return {"overlay": path}
 
 
-def write_files(
-    prediction: Prediction, stage: Path, base: str, formats: Sequence[str], about: About
-) -> dict[str, str]:
+def write_files(prediction: Prediction, stage: Path, base: str, formats: Sequence[str], about: About) -> dict[str, str]:
     """Writes the files of an answer, whose names begin with `base`, into a folder; returns their names by role."""
     names = names_of(base, formats)
     if prediction.painting is None:
