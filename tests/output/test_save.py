@@ -379,6 +379,13 @@ def test_many_outcomes_are_one_file(tmp_path):
         (1, 2, 1), (2, 3, 1), (3, 3, 2),
     ]  # fmt: skip
     np.testing.assert_array_equal(decode_rle(content["annotations"][0]["segmentation"]), MASKS[0])
+    passed = list(export.with_annotations(every, tmp_path / "annotations.json"))
+    assert passed == every
+    assert json.loads((tmp_path / "annotations.json").read_text()) == content
+    written = save.save(things(classes=("plate", "cup")), tmp_path / "coco", formats=["coco"])  # in another order
+    more = export.coco_annotations([*every, outcome("e.jpg", files={"coco": written["coco"]})])
+    assert [a["category_id"] for a in more["annotations"][-2:]] == [3, 2]
+    assert (more["images"][-1]["id"], more["annotations"][-1]["image_id"]) == (4, 4)
     assert export.coco_annotations([]) == {"images": [], "annotations": [], "categories": []}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path, PurePosixPath
@@ -231,15 +231,50 @@ def coco_json(
 
 
 def coco_annotations(outcomes: Iterable[Any]) -> dict[str, Any]:
-    """`coco_json` of many outcomes of `stream`, failed ones left out, answers that were there already read from their
-    .npz. A photo's file name is its place below the folder of answers (`street/17.jpg`)."""
-    answered = [one for one in outcomes if one.error is None]
-    return coco_json(map(_answer_of, answered), map(_photo_of, answered))
+    """`coco_json` of many outcomes of `stream`, of which none is kept in memory; failed ones are left out.
+
+    What an outcome wrote as COCO is read again, else its answer is taken, or its .npz. A photo's file name is its place
+    below the folder of answers (`street/17.jpg`)."""
+    content = coco_json([])
+    for outcome in outcomes:
+        _join(content, outcome)
+    return content
 
 
-def _answer_of(outcome: Any) -> Prediction:
-    prediction: Prediction | None = outcome.prediction
-    return from_npz(outcome.files["arrays"]) if prediction is None else prediction
+def with_annotations(outcomes: Iterable[Any], path: Path) -> Iterator[Any]:
+    """The outcomes as they come; after the last one `coco_annotations` of all of them lies at `path`."""
+    content = coco_json([])
+    for outcome in outcomes:
+        _join(content, outcome)
+        yield outcome
+    _write_json(content, path)
+
+
+def _join(content: dict[str, Any], outcome: Any) -> None:
+    """Adds an outcome's images, annotations and classes under numbers of their own; classes go by name."""
+    if outcome.error is not None:
+        return
+    own = _coco_of(outcome)
+    known = {category["name"]: category["id"] for category in content["categories"]}
+    for category in own["categories"]:
+        if category["name"] not in known:
+            known[category["name"]] = len(known) + 1
+            content["categories"].append(category | {"id": known[category["name"]]})
+    name_of = {category["id"]: category["name"] for category in own["categories"]}
+    number = len(content["images"]) + 1
+    content["images"] += [image | {"id": number, "file_name": _photo_of(outcome)} for image in own["images"]]
+    for i, row in enumerate(own["annotations"], len(content["annotations"]) + 1):
+        numbers = {"id": i, "image_id": number, "category_id": known[name_of[row["category_id"]]]}
+        content["annotations"].append(row | numbers)
+
+
+def _coco_of(outcome: Any) -> dict[str, Any]:
+    """One outcome as COCO."""
+    if "coco" in outcome.files:
+        content: dict[str, Any] = json.loads(Path(outcome.files["coco"]).read_text(encoding="utf-8"))
+        return content
+    prediction = outcome.prediction
+    return coco_json([from_npz(outcome.files["arrays"]) if prediction is None else prediction])
 
 
 def _photo_of(outcome: Any) -> str:
