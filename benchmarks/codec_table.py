@@ -1,4 +1,4 @@
-"""The codec table: what every colour code loses to every damage, on true answers, without any network in between.
+"""The codec table: what every color code loses to every damage, on true answers, without any network in between.
 
     python benchmarks/codec_table.py --data DATA [--limit 20] [--scale 1] [--only metric-depth] [-o FILE.md]
 
@@ -66,7 +66,7 @@ DAMAGES: dict[str, Damage] = {
 
 
 def exact(task: tasks.Task, truth: Any) -> np.ndarray:
-    """The painting before it is rounded, float32 0..1; flat colours are whole levels anyway."""
+    """The painting before it is rounded, float32 0..1; flat colors are whole levels anyway."""
     if isinstance(task, tasks.MetricDepth):
         return CURVES[task.code or task.default_code].encode_float(np.where(truth.valid, truth.values, np.inf))
     if isinstance(task, tasks.SurfaceNormals):
@@ -442,7 +442,7 @@ def autoencoder(root: Path) -> dict[str, Damage]:
 
 HEADING = """# The codec table
 
-What every colour code loses to every damage. Made by `{command}`.
+What every color code loses to every damage. Made by `{command}`.
 
 A truth is painted, damaged, read and compared with the truth; no network takes part but TAEF2, a real autoencoder
 (FLUX.2's latents, encoded and decoded once). Noise: standard deviation in 8-bit levels, independent in every pixel and

@@ -1,4 +1,4 @@
-"""The paper's published paintings, read: are the prompts understood, and what do the colours say?
+"""The paper's published paintings, read: are the prompts understood, and what do the colors say?
 
     python benchmarks/official_pairs.py --data DATA/vision-banana-page [-o out/]
 
@@ -28,13 +28,13 @@ from plantain.models.painting import Painting
 from plantain.predictions.types import Prediction
 from plantain.tasks.language.parsing import parse
 
-NEAR = 14  # levels; the paper's own tolerance for flat colours
+NEAR = 14  # levels; the paper's own tolerance for flat colors
 BLACK = (0, 0, 0)
 COUNTED = {  # things in the painting, counted by eye (and, where the photo can be counted, the same number in it)
     "insseg__insseg3_1": 8,  # basketballs
     "insseg__insseg1_1": 5,  # price tags
     "insseg__insseg1_2": 12,  # croissants
-    "insseg__insseg3_2": 41,  # balls, two pairs of which have like colours
+    "insseg__insseg3_2": 41,  # balls, two pairs of which have like colors
     "insseg__insseg2_2": 20,  # pieces of beef
     "insseg__insseg_wine_bottle_1": 13,  # brands, the last a sliver of some 60 pixels
 }
@@ -49,7 +49,7 @@ class Reading:
     painting: Painting
     task: tasks.Task | None
     answer: Prediction | None
-    legend: str  # how the parsed colours compare with those that the page's list gives
+    legend: str  # how the parsed colors compare with those that the page's list gives
     figures: str
 
 
@@ -73,7 +73,7 @@ def read_pair(root: Path, pair: Mapping[str, Any]) -> Reading:
 
 
 def asked(task: tasks.Task) -> dict[str, tuple[int, int, int]]:
-    """The colours that a parsed prompt names."""
+    """The colors that a parsed prompt names."""
     if isinstance(task, tasks.SemanticSegmentation):
         named = dict(task.entries)
         return named if task.background is None else named | {"background": task.background}
@@ -83,37 +83,37 @@ def asked(task: tasks.Task) -> dict[str, tuple[int, int, int]]:
 
 
 def compared(task: tasks.Task, listed: Mapping[str, Any] | None) -> str:
-    """Colours by the page's list (triples, or names as written) that were parsed to the same."""
+    """Colors by the page's list (triples, or names as written) that were parsed to the same."""
     if not listed:
         return "none asked"
     wanted = {n: palette.read_color(c) if isinstance(c, str) else tuple(c) for n, c in listed.items()}
     parsed = asked(task)
-    wrong = [n for n, colour in wanted.items() if colour not in parsed.values()]
+    wrong = [n for n, color in wanted.items() if color not in parsed.values()]
     return f"{len(wanted) - len(wrong)} of {len(wanted)}" + (f", wrong: {', '.join(wrong)}" if wrong else "")
 
 
 # ---- what was painted
 
 
-def purity(rgb: np.ndarray, colours: Sequence[Any]) -> float:
-    """Share of pixels within 14 levels of one of the colours."""
-    return float((palette.nearest(rgb, np.array(colours, np.uint8))[1] <= NEAR).mean())
+def purity(rgb: np.ndarray, colors: Sequence[Any]) -> float:
+    """Share of pixels within 14 levels of one of the colors."""
+    return float((palette.nearest(rgb, np.array(colors, np.uint8))[1] <= NEAR).mean())
 
 
 def legend_figures(task: tasks.Task, answer: Any, rgb: np.ndarray, name: str) -> str:
-    """Purity by the asked colours and by the painting's own near them; what is not listed is black."""
-    colours = [*asked(task).values(), *([] if "background" in asked(task) else [BLACK])]
-    own = palette.refine(rgb, np.array(colours, np.uint8))
-    shift = int(np.abs(own.astype(int) - np.array(colours)).max())
+    """Purity by the asked colors and by the painting's own near them; what is not listed is black."""
+    colors = [*asked(task).values(), *([] if "background" in asked(task) else [BLACK])]
+    own = palette.refine(rgb, np.array(colors, np.uint8))
+    shift = int(np.abs(own.astype(int) - np.array(colors)).max())
     planes = answer.masks if isinstance(task, tasks.ReferringSegmentation) else [answer.mask(c) for c in answer.classes]
     names = answer.names if isinstance(task, tasks.ReferringSegmentation) else answer.classes
     shares = ", ".join(f"{n} {plane.mean():.1%}" for n, plane in zip(names, planes, strict=True))
-    pure = f"purity {purity(rgb, colours):.2%} as asked, {purity(rgb, own):.2%} by own colours (off by up to {shift})"
+    pure = f"purity {purity(rgb, colors):.2%} as asked, {purity(rgb, own):.2%} by own colors (off by up to {shift})"
     return f"{pure}; {shares}"
 
 
 def instance_figures(task: Any, answer: Any, rgb: np.ndarray, name: str) -> str:
-    """Counts by our decoder and by the paper's, and purity by background and found colours."""
+    """Counts by our decoder and by the paper's, and purity by background and found colors."""
     paper = replace(task, code="blobs-vb").decode(rgb)
     means = [np.median(rgb[mask], axis=0) for mask in answer.masks]
     pure = purity(rgb, [task.background, *means])
@@ -123,7 +123,7 @@ def instance_figures(task: Any, answer: Any, rgb: np.ndarray, name: str) -> str:
 
 
 def depth_figures(task: Any, answer: Any, rgb: np.ndarray, name: str) -> str:
-    """Metres by percentiles, what has no answer (sky), and the distance from the colour curve."""
+    """Meters by percentiles, what has no answer (sky), and the distance from the color curve."""
     _, off = CURVES[task.code or task.default_code].decode(rgb)
     metres = np.percentile(answer.values[answer.valid], (1, 50, 99))
     best = max(scores := fits(rgb), key=scores.__getitem__)
@@ -157,7 +157,7 @@ FIGURES: dict[type[tasks.Task], Any] = {
 
 
 def table(readings: Sequence[Reading]) -> str:
-    lines = ["| painting | task | colours parsed | figures |", "|-|-|-|-|"]
+    lines = ["| painting | task | colors parsed | figures |", "|-|-|-|-|"]
     for r in readings:
         title = "-" if r.task is None else f"{r.task.name} {r.task.code_id}"
         lines.append(f"| {r.name} | {title} | {r.legend} | {r.figures} |")

@@ -5,7 +5,8 @@
     python benchmarks/pages.py --only oracle speed    these alone
 
 What a page hangs on is kept as hashes in docs/generated/manifest.json; `tests/test_pages.py` compares them with the
-tree, so a page that was not made again after a change of weights, samples, truths or codes fails `make test`.
+tree, so a page that was not made again after a change of weights, samples, truths or codes fails `make test`. A long
+one may wait for its hours, but then it says on top what has changed since; `make docs` writes that too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -141,7 +143,25 @@ def recorded() -> dict[str, dict[str, str]]:
     return made
 
 
+def changed(page: Page) -> list[str]:
+    """What a page hangs on and is not as it was when the page was made."""
+    made = recorded().get(page.file, {})
+    return [name for name, value in hashes(page).items() if made.get(name) != value]
+
+
 # ---- making them ----
+
+
+def note(page: Page) -> str:
+    """What stands on top of a page that is of an older state."""
+    return f"> **Of an older state**: {', '.join(changed(page))} changed since. Again: `{page.command}`.\n\n"
+
+
+def marked(page: Page) -> None:
+    """A page with the note that fits it today, or with none."""
+    path = ROOT / PLACE / page.file
+    text = re.sub(r"\A> \*\*Of an older state\*\*.*\n\n", "", path.read_text(encoding="utf-8"))
+    path.write_text((note(page) if changed(page) else "") + text, encoding="utf-8")
 
 
 def make(wanted: Iterable[Page], data: Path | None) -> None:
@@ -168,6 +188,9 @@ def main() -> None:
     if given.data is None and (lacking := [p.file for p in chosen if "DATA" in p.command]):
         args.error(f"{', '.join(lacking)} need --data, the folder of labelled photographs")
     make(chosen, given.data)
+    for page in table.values():
+        if page.long:
+            marked(page)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 
     python benchmarks/speed.py [--data DATA/vision-banana-page] [--repeats 7] [--size 1216 864] [-o FILE.md]
 
-The pictures are made up (seeded): a depth painting with silhouettes and noise, a legend of 20 colours, things in flat
-colours, normals. With --data the published paintings take their place, enlarged to the same size by nearest neighbour.
+The pictures are made up (seeded): a depth painting with silhouettes and noise, a legend of 20 colors, things in flat
+colors, normals. With --data the published paintings take their place, enlarged to the same size by nearest neighbor.
 Milliseconds are medians of repeats that take turns, so that a busy machine is busy for all.
 """
 
@@ -62,15 +62,15 @@ def hilbertmap_depth(rgb: Picture) -> Picture:
         return np.asarray(rgb_to_depth(rgb / 255.0))
 
 
-def plain_nearest(rgb: Picture, colours: Picture = LEGEND) -> tuple[Picture, Picture]:
-    """argmin over a height x width x colours x 3 broadcast, float32, and the distance."""
-    away = np.square(rgb[:, :, None].astype(np.float32) - colours.astype(np.float32)).sum(-1)
+def plain_nearest(rgb: Picture, colors: Picture = LEGEND) -> tuple[Picture, Picture]:
+    """argmin over a height x width x colors x 3 broadcast, float32, and the distance."""
+    away = np.square(rgb[:, :, None].astype(np.float32) - colors.astype(np.float32)).sum(-1)
     ids = away.argmin(-1)
     return ids, np.sqrt(np.take_along_axis(away, ids[..., None], -1)[..., 0])
 
 
 def plain_map(rgb: Picture) -> Picture:
-    """The nearest of a colormap's 256 colours (not the nearest point between two), 16 rows at once."""
+    """The nearest of a colormap's 256 colors (not the nearest point between two), 16 rows at once."""
     points = CURVES["viridis"].points
     return np.concatenate([plain_nearest(rgb[k : k + 16], points)[0] for k in range(0, len(rgb), 16)])
 
@@ -86,12 +86,12 @@ ROWS = (
         "`hilbertmap` 0.1.3 (metres only)", hilbertmap_depth, slow=True),
     Row("logarithmic gray: the same", "gray", lambda p: decode_depth(p, CURVES["log-gray"])),
     Row("viridis: the same", "viridis", lambda p: decode_depth(p, CURVES["viridis"]),
-        "NumPy argmin over 256 colours", plain_map, slow=True),
+        "NumPy argmin over 256 colors", plain_map, slow=True),
     Row("legend of 20: class, distance, margin", "legend", lambda p: palette.nearest(p, LEGEND),
         "NumPy argmin over a broadcast (class, distance)", plain_nearest, slow=True),
-    Row("legend of 20: the painting's own colours", "legend", lambda p: palette.refine(p, LEGEND)),
-    Row("things by flat colours", "things", blobs.decode, "the paper's decoder", blobs.decode_paper, slow=True),
-    Row("things by location colours", "centres", blobs.decode_centers),
+    Row("legend of 20: the painting's own colors", "legend", lambda p: palette.refine(p, LEGEND)),
+    Row("things by flat colors", "things", blobs.decode, "the paper's decoder", blobs.decode_paper, slow=True),
+    Row("things by location colors", "centers", blobs.decode_centers),
     Row("normals: unit vectors, length", "normals", sphere.decode, "NumPy float64 (unit vectors only)", plain_normals),
 )  # fmt: skip
 _NAMES = tuple(f"class {i}" for i in range(len(LEGEND)))
@@ -102,8 +102,8 @@ _TASKS: dict[str, tuple[tasks.Task, str]] = {
         tasks.SemanticSegmentation(tuple(zip(_NAMES, map(tuple, LEGEND.tolist()), strict=True)), (0, 0, 0)), "legend"
     ),
     "instances": (tasks.InstanceSegmentation("thing"), "things"),
-    "instances by location colours": (tasks.InstanceSegmentation("thing", code="centers"), "centres"),
-    "boxes": (tasks.ObjectDetection("thing"), "centres"),
+    "instances by location colors": (tasks.InstanceSegmentation("thing", code="centers"), "centers"),
+    "boxes": (tasks.ObjectDetection("thing"), "centers"),
     "segment, one thing": (tasks.ReferringSegmentation("the thing"), "things"),
 }  # fmt: skip
 WHOLE = tuple(Row(f"`decode` of {name}", picture, task.decode) for name, (task, picture) in _TASKS.items())
@@ -113,7 +113,7 @@ WHOLE = tuple(Row(f"`decode` of {name}", picture, task.decode) for name, (task, 
 
 
 def made(width: int, height: int) -> dict[str, Picture]:
-    """A painting of each kind, as a good generator paints: near the exact colours, with a little noise."""
+    """A painting of each kind, as a good generator paints: near the exact colors, with a little noise."""
     rng = np.random.default_rng(5)
     discs = made_discs(rng, width, height)
     metres = made_depth(discs, width, height)
@@ -126,7 +126,7 @@ def made(width: int, height: int) -> dict[str, Picture]:
         "viridis": CURVES["viridis"].encode(metres),
         "legend": LEGEND[stripes],
         "things": flat,
-        "centres": blobs.encode_centers(masks),
+        "centers": blobs.encode_centers(masks),
         "normals": sphere.encode(made_normals(metres)),
     }
     return {name: np.clip(rgb + rng.normal(0, 2, rgb.shape), 0, 255).astype(np.uint8) for name, rgb in exact.items()}
@@ -155,7 +155,7 @@ def made_normals(metres: np.ndarray) -> np.ndarray:
 
 
 def published(root: Path, width: int, height: int) -> dict[str, Picture]:
-    """The paper's own paintings, enlarged without new colours."""
+    """The paper's own paintings, enlarged without new colors."""
     names = {Path(p["output"]).stem: p["output"] for p in json.loads((root / "pairs.json").read_text())["pairs"]}
     pictures = {kind: Image.open(root / names[stem]).convert("RGB") for kind, stem in OFFICIAL.items()}
     return {kind: np.array(p.resize((width, height), Image.Resampling.NEAREST)) for kind, p in pictures.items()}

@@ -3,7 +3,7 @@
     python benchmarks/unmixing.py                          synthetic painters of the mean, no data needed
     python benchmarks/unmixing.py --data DATA --limit 60   also the embedded generator on CamVid's test_dev
 
-Every pass paints the photo under another random legend. Voting: nearest colour a pass, share of the votes. Unmixing:
+Every pass paints the photo under another random legend. Voting: nearest color a pass, share of the votes. Unmixing:
 class probabilities that explain all paintings at once. Both get the same paintings. ECE: expected calibration error of
 the probability of the winning class, 15 bins.
 """
@@ -61,10 +61,10 @@ class Tally:
         return float(np.abs(sure - hits).sum() / count.sum())
 
 
-def votes(paintings: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Share of the passes in which each class has the nearest colour: h w k."""
-    classes = colours.shape[1]
-    won = [nearest(p, c)[0] for p, c in zip(paintings, colours, strict=True)]
+def votes(paintings: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Share of the passes in which each class has the nearest color: h w k."""
+    classes = colors.shape[1]
+    won = [nearest(p, c)[0] for p, c in zip(paintings, colors, strict=True)]
     return np.mean([np.eye(classes, dtype=np.float32)[w] for w in won], axis=0)
 
 
@@ -75,15 +75,15 @@ METHODS: dict[str, Method] = {"voting": votes, "unmixing": unmix}
 def compare(
     scenes: Iterator[tuple[np.ndarray, Callable[[np.ndarray, int], np.ndarray]]], classes: int, legend: str
 ) -> dict[tuple[str, int], Tally]:
-    """Each scene: its truth, and a painter (colours k 3, pass) -> painting. `legend`: random or chosen."""
+    """Each scene: its truth, and a painter (colors k 3, pass) -> painting. `legend`: random or chosen."""
     tallies = {(m, n): Tally(classes) for m in METHODS for n in PASSES}
     for number, (truth, paint) in enumerate(scenes):
         for n in PASSES if legend == "chosen" else (max(PASSES),):
-            colours = drawn(classes, n, legend, number)
-            paintings = np.stack([paint(c, i) for i, c in enumerate(colours)])
+            colors = drawn(classes, n, legend, number)
+            paintings = np.stack([paint(c, i) for i, c in enumerate(colors)])
             for m, method in METHODS.items():
                 for few in (n,) if legend == "chosen" else PASSES:
-                    tallies[m, few].add(method(paintings[:few], colours[:few]), truth)
+                    tallies[m, few].add(method(paintings[:few], colors[:few]), truth)
     return tallies
 
 
@@ -103,8 +103,8 @@ def synthetic(classes: int, scenes: int, sharp: float, noise: float) -> Iterator
         belief = rng.dirichlet(np.full(classes, sharp), (60, 80))
         truth = (belief.cumsum(-1) > rng.random((60, 80, 1))).argmax(-1)
 
-        def paint(colours: np.ndarray, number: int, belief: np.ndarray = belief) -> np.ndarray:
-            mean = belief @ colours.astype(float)
+        def paint(colors: np.ndarray, number: int, belief: np.ndarray = belief) -> np.ndarray:
+            mean = belief @ colors.astype(float)
             worn = mean + np.random.default_rng(number).normal(0, noise, mean.shape)
             return np.asarray(worn.round().clip(0, 255), np.uint8)
 
@@ -137,8 +137,8 @@ def camvid(root: Path, limit: int) -> tuple[int, Iterator[tuple[np.ndarray, Any]
             table = np.array([*(names.index(c) if c in names else -1 for c in true.classes), -1])
             ids = table[Grid(placement(where.canvas, true.ids.shape[::-1])).nearest(true.ids)]
 
-            def paint(colours: np.ndarray, number: int, shown: np.ndarray = shown) -> np.ndarray:
-                task = SemanticSegmentation(dict(zip(names, map(tuple, colours.tolist()), strict=True)))
+            def paint(colors: np.ndarray, number: int, shown: np.ndarray = shown) -> np.ndarray:
+                task = SemanticSegmentation(dict(zip(names, map(tuple, colors.tolist()), strict=True)))
                 (made,) = painter.paint([Request(task.prompt(), (shown,), shown.shape[1::-1], seed=number)])
                 if not isinstance(made, Painting):
                     raise made

@@ -62,8 +62,8 @@ def test_a_task(monkeypatch, tmp_path) -> None:
     assert answer.save(tmp_path)["arrays"].name == "photo.shadows.npz"
 
 
-def test_a_colour_code(monkeypatch) -> None:
-    recipe("A colour code in ten lines", monkeypatch)
+def test_a_color_code(monkeypatch) -> None:
+    recipe("A color code in ten lines", monkeypatch)
     metres = np.linspace(0.5, 20, 200, dtype=np.float32).reshape(10, 20)
     read, valid, confidence = decode_depth(CURVES["fire"].encode(metres), CURVES["fire"])
     assert valid.all()

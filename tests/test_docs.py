@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 import shlex
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,27 @@ def test_the_page_of_benchmarks_is_the_table() -> None:
     from rows import page
 
     assert (ROOT / "docs/generated/benchmarks.md").read_text() == page()
+
+
+def test_the_log_is_dated_and_its_newest_entry_first() -> None:
+    heads = re.findall(r"^## (.*)$", (ROOT / "docs/log.md").read_text(encoding="utf-8"), re.MULTILINE)
+    dates = [datetime.strptime(head.split(":")[0], "%d %B %Y") for head in heads if head != "Open"]
+    assert len(dates) > 5
+    assert dates == sorted(dates, reverse=True)
+
+
+CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|\"[^\"\n]*\"", re.DOTALL)  # and links, and quoted prompts
+BRITISH = re.compile(
+    r"\b\w*(?:colour|grey|centre|neighbour|behaviour|favour|labelled|licence|(?:normal|optim|initial|general)is[ei])\w*",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_pages_have_american_spelling(page: Path) -> None:
+    assert BRITISH.findall(CODE.sub("", page.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_no_page_advises_what_no_index_has(page: Path) -> None:
+    assert "pip install plantain" not in page.read_text(encoding="utf-8").replace("'", "").replace('"', "")

@@ -22,7 +22,7 @@ def extras() -> list[str]:
         declared = metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
     except metadata.PackageNotFoundError:
         return []
-    return [name for name in declared if name not in ("all", "dev")]
+    return [name for name in declared if name not in ("all", "dev", "mutants")]
 
 
 def lacking(extra: str | None) -> list[str]:

@@ -109,6 +109,21 @@ def refused(outcome, *parts, code=2):
 # ---- the good way ----
 
 
+def test_coco_of_many_photos_is_one_file_too(say):
+    """Painted or skipped: file names with their endings and folders, and all classes of the question."""
+    words = (photo("p/a.png"), photo("p/deep/b.jpg"), "segment wall, floor, sky", "--format", "coco")
+    contents = []
+    for _ in range(2):
+        code, records, _ = say(*words)
+        assert (code, len(records)) == (0, 2)
+        contents.append(json.loads(Path("out/annotations.json").read_text()))
+    assert contents[0] == contents[1]
+    assert [(c["id"], c["name"]) for c in contents[0]["categories"]] == [(1, "wall"), (2, "floor"), (3, "sky")]
+    assert [i["id"] for i in contents[0]["images"]] == [1, 2]
+    assert [Path(i["file_name"]).name for i in contents[0]["images"]] == ["a.png", "b.jpg"]
+    assert {a["image_id"] for a in contents[0]["annotations"]} == {1, 2}
+
+
 def test_a_photo_and_a_question(say):
     code, (record,), lines = say(photo("kitchen.png"), "metric depth", "-o", "out/")
     assert (code, lines) == (0, [])

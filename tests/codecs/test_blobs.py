@@ -11,7 +11,6 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from plantain.codecs import blobs, palette
-from plantain.codecs.paper import TAU
 from plantain.predictions.boxes import boxes_around
 
 HEIGHT, WIDTH = 180, 240
@@ -112,7 +111,17 @@ def test_like_colors_far_apart_are_two_things() -> None:
     painted[10:30, 10:30] = painted[170:190, 270:290] = (200, 40, 90)
     found = blobs.decode(painted)
     assert len(found.scores) == 2
-    assert found.scores.max() < 0.7  # a twin elsewhere makes both doubtful
+    assert found.scores == pytest.approx([0.5, 0.5], abs=1e-3)  # a twin elsewhere takes half
+
+
+@pytest.mark.parametrize(("red", "score"), [(16, 1 - np.exp(-1.6)), (20, 1 - np.exp(-2)), (40, 1 - np.exp(-4))])
+def test_what_is_near_the_background_scores_less(red: int, score: float) -> None:
+    painted = np.zeros((100, 150, 3), np.uint8)
+    painted[20:80, 30:120, 0] = red
+    (found,) = blobs.decode(painted).scores
+    assert 0.96 * score < found <= score + 1e-6  # its averaged border is less pure
+    painted[20:80, 30:120, 0] = 12  # nearer than that it is background that drifted
+    assert len(blobs.decode(painted).scores) == 0
 
 
 def test_what_a_pole_cuts_in_two_is_one_thing() -> None:
@@ -191,7 +200,7 @@ def test_a_pixel_belongs_to_the_background_below_tau() -> None:
     painted = np.zeros((20, 20, 3), np.uint8)
     painted[5:15, 5:15] = (13, 0, 0)
     assert len(blobs.decode_paper(painted).scores) == 0
-    painted[5:15, 5:15] = (int(TAU), 0, 0)
+    painted[5:15, 5:15] = (14, 0, 0)  # the paper's tau
     assert len(blobs.decode_paper(painted).scores) == 1
 
 

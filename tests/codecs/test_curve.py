@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from plantain.codecs.curve import CURVES, TOLERANCE, Curve, decode_depth, fits, repair
+from plantain.codecs.curve import CURVES, Curve, decode_depth, fits, repair
 
 # Vision Banana's f(d) = 1 - (1 + d/10)^-2 over seven edges: by hand, metres where f = k/7.
 CORNER_METRES = (0, 0.801, 1.832, 3.229, 5.275, 8.708, 16.458, np.inf)
@@ -158,7 +158,8 @@ def test_repair_takes_the_nearest_to_the_curve_within_reach() -> None:
     values = np.arange(7, dtype=np.float32)[None]
     distance = np.array([[3, 9, 99, 99, 99, 5, 0]], np.float32)  # a pixel of distance counts two levels
     assert repair(values, distance).tolist() == [[0, 1, 0, 5, 6, 5, 6]]
-    assert repair(values, np.full((1, 7), TOLERANCE, np.float32)).tolist() == values.tolist()
+    assert repair(values, np.full((1, 7), 14, np.float32)).tolist() == values.tolist()  # the tolerance still counts
+    assert repair(values, np.array([[0, 14.1, 0, 0, 0, 0, 0]], np.float32))[0, 1] in (0, 2)
 
 
 @pytest.mark.parametrize("name", ["cube", "cube-rev", "log-gray", "viridis"])

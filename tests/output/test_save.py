@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import plantain.files
+from plantain.data.coco_masks import decode_rle
+from plantain.data.readers.folder import read_folder
 from plantain.errors import MissingExtra, OutputError, UnknownName, UsageError
 from plantain.models.identity import Identity
 from plantain.models.painting import Painting
@@ -144,6 +147,29 @@ def test_the_painting_keeps_its_provenance(tmp_path):
 
 def test_an_answer_that_was_not_painted_has_no_painting(tmp_path):
     assert set(depth(painting=None).save(tmp_path)) == {"overlay", "arrays"}
+
+
+# ---- one file that people name ----
+
+
+@pytest.mark.parametrize("ending", [".png", ".JPG", ".webp"])
+def test_a_picture_that_is_named_is_that_picture(ending, tmp_path):
+    target = tmp_path / "deep" / f"x{ending}"
+    assert depth().save(target, PHOTO) == {"overlay": target}
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    with Image.open(target) as picture:
+        assert picture.size == save.overlay(depth(), PHOTO).size
+        assert picture.format == {".png": "PNG", ".JPG": "JPEG", ".webp": "WEBP"}[ending]
+
+
+def test_arrays_that_are_named_are_those_arrays(tmp_path):
+    assert depth().save(tmp_path / "x.npz") == {"arrays": tmp_path / "x.npz"}
+    assert Depth.from_npz(tmp_path / "x.npz").task == "metric-depth"
+    with pytest.raises(UsageError, match="one file, and kitti wants others"):
+        save.save(depth(), tmp_path / "y.png", formats=["kitti"])
+    (tmp_path / "old.png").mkdir()
+    assert depth().save(tmp_path / "old.png")["arrays"].parent == tmp_path / "old.png", "a folder stays a folder"
+    assert depth().save(tmp_path / "v1.2")["arrays"].parent == tmp_path / "v1.2"
 
 
 # ---- nothing half-written ----
@@ -330,6 +356,74 @@ def test_pycocotools_reads_and_scores_our_file(tmp_path, capsys):
     capsys.readouterr()
 
 
+def outcome(name, prediction=None, files=None, error=None):
+    job = SimpleNamespace(id=name.rsplit(".", 1)[0], stem=Path(name).stem)
+    image = f"photos/{name}"
+    return SimpleNamespace(job=job, image=image, prediction=prediction, files=files or {}, error=error)
+
+
+def test_many_outcomes_are_one_file(tmp_path):
+    """Categories are those of the question, also where a photo shows none of them; answers that were there already are
+    read from their files; failures are left out."""
+    kept = save.save(things(classes=("fork", "cup", "plate"))[:1], tmp_path)
+    every = [
+        outcome("a/1.jpg", things(classes=("fork", "cup", "plate"))[:0]),
+        outcome("b/1.png", files=kept),
+        outcome("c.jpg", error=UsageError("no")),
+        outcome("d.webp", things(classes=("fork", "cup", "plate"))),
+    ]
+    content = export.coco_annotations(iter(every))
+    assert [(c["id"], c["name"]) for c in content["categories"]] == [(1, "fork"), (2, "cup"), (3, "plate")]
+    assert [(i["id"], i["file_name"]) for i in content["images"]] == [(1, "a/1.jpg"), (2, "b/1.png"), (3, "d.webp")]
+    assert [(a["id"], a["image_id"], a["category_id"]) for a in content["annotations"]] == [
+        (1, 2, 1), (2, 3, 1), (3, 3, 2),
+    ]  # fmt: skip
+    np.testing.assert_array_equal(decode_rle(content["annotations"][0]["segmentation"]), MASKS[0])
+    passed = list(export.with_annotations(every, tmp_path / "annotations.json"))
+    assert passed == every
+    assert json.loads((tmp_path / "annotations.json").read_text()) == content
+    written = save.save(things(classes=("plate", "cup")), tmp_path / "coco", formats=["coco"])  # in another order
+    more = export.coco_annotations([*every, outcome("e.jpg", files={"coco": written["coco"]})])
+    assert [a["category_id"] for a in more["annotations"][-2:]] == [3, 2]
+    assert (more["images"][-1]["id"], more["annotations"][-1]["image_id"]) == (4, 4)
+    assert export.coco_annotations([]) == {"images": [], "annotations": [], "categories": []}
+
+
+def test_numbers_of_classes_are_the_same_in_every_format(tmp_path):
+    """Only the third of four classes is there."""
+    answer = labels(ids=np.full((6, 8), 2, np.int16))
+    files = save.save(answer, tmp_path, formats=["coco", "panoptic"])
+    coco = json.loads(files["coco"].read_text())
+    panoptic_rows = json.loads(files["panoptic"].with_suffix(".json").read_text())
+    assert [(c["id"], c["name"]) for c in coco["categories"]] == list(enumerate(answer.classes, 1))
+    assert [(c["id"], c["name"]) for c in panoptic_rows["categories"]] == list(enumerate(answer.classes, 1))
+    assert [a["category_id"] for a in coco["annotations"]] == [3]
+    assert [s["category_id"] for s in panoptic_rows["segments_info"]] == [3]
+
+
+def test_our_own_reader_reads_our_own_coco(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(PHOTO).save(tmp_path / "images" / "table.png")
+    named = save.save(things(), tmp_path / "out", tmp_path / "images" / "table.png", formats=["coco"])
+    (tmp_path / "annotations.json").write_text(named["coco"].read_text())
+    (example,) = read_folder(tmp_path)
+    found = example.truth("instances")
+    assert found.classes == ("cup", "plate")
+    np.testing.assert_array_equal(found.masks, MASKS)
+    np.testing.assert_array_equal(found.boxes, things().boxes)
+
+
+def test_our_own_reader_reads_our_own_keypoints(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(PHOTO).save(tmp_path / "images" / "photo.png")
+    named = save.save(body(), tmp_path / "out", tmp_path / "images" / "photo.png", formats=["coco"])
+    (tmp_path / "annotations.json").write_text(named["coco"].read_text())
+    (example,) = read_folder(tmp_path)
+    back = example.truth("keypoints")
+    np.testing.assert_allclose(back.xy, body().xy)
+    assert back.names == body().names
+
+
 def test_categories_go_by_name_across_photos():
     content = export.coco_json([things(), things(classes=("plate", "fork"))])
     assert [c["name"] for c in content["categories"]] == ["cup", "plate", "fork"]
@@ -338,7 +432,7 @@ def test_categories_go_by_name_across_photos():
 
 def test_other_areas_become_annotations():
     of_labels = export.coco_json([labels()])
-    assert [c["name"] for c in of_labels["categories"]] == ["wall", "floor", "bed"]  # no sky in the picture
+    assert [c["name"] for c in of_labels["categories"]] == ["wall", "floor", "bed", "sky"]  # no sky in the picture
     assert [a["area"] for a in of_labels["annotations"]] == [18, 18, 6]
     alpha = Alpha(
         alpha=np.stack([MASKS[0] * 0.9, np.zeros((6, 8))]).astype(np.float32),
@@ -386,6 +480,28 @@ def test_panoptic_of_things_and_stuff():
     assert [int((ids == s["id"]).sum()) for s in info] == [6, 18, 18]
     assert set(np.unique(ids)) == {0, *(s["id"] for s in info)}
     assert info[0]["score"] == pytest.approx(0.75)
+
+
+def test_stuff_that_is_numbered_is_still_stuff():
+    """As in COCO's own panoptic files, where every segment has a number: 0 of 4 walls are things."""
+    numbered = replace(
+        panoptic(),
+        segments=(labels().ids + 1).astype(np.int32),
+        segment_labels=np.array([0, 1, 2]),
+        segment_scores=np.ones(3, np.float32),
+        things=("bed", "sky"),
+    )
+    info = export.panoptic_png(numbered)[1]
+    assert [(s["id"], s["category"], s["isthing"]) for s in info] == [(1, "wall", 0), (2, "floor", 0), (3, "bed", 1)]
+    assert [s["isthing"] for s in export.panoptic_png(replace(numbered, things=None))[1]] == [1, 1, 1]
+
+
+def test_panoptic_files_list_things_and_stuff(tmp_path):
+    path = export.write_panoptic(replace(panoptic(), things=("bed", "sky")), tmp_path / "x.png")
+    rows = json.loads(path.with_suffix(".json").read_text())["categories"]
+    assert [(r["id"], r["name"], r["isthing"]) for r in rows] == [
+        (1, "wall", 0), (2, "floor", 0), (3, "bed", 1), (4, "sky", 1),
+    ]  # fmt: skip
 
 
 def test_the_surer_instance_is_on_top():

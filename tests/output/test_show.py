@@ -14,7 +14,7 @@ from PIL import Image
 from plantain.output import drawing, panels
 from plantain.output.show import LEAST_SIDE, MOST_SIDE, overlay, png_bytes
 from plantain.output.skeleton import BONES, bones
-from plantain.predictions.types import KINDS, Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
+from plantain.predictions.types import KINDS, Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic
 
 
 def answers(height=60, width=80):
@@ -59,12 +59,12 @@ def answers(height=60, width=80):
         ),
         "mask": Alpha(alpha=right[None].astype(np.float32), names=("mug",), confidence=sure, presence={"mug": 0.9}),
         "masks": Alpha(alpha=np.stack([right, ~right]).astype(np.float32), names=("mug", "pan"), confidence=sure),
-        "edges": Alpha(alpha=right[None].astype(np.float32), names=("edge",), confidence=sure, task="edges"),
+        "edges": Edges(alpha=right[None].astype(np.float32), names=("edge",), confidence=sure),
     }
 
 
 def test_every_kind_has_a_drawing():
-    assert {kind for kind in KINDS.values()} == set(drawing.DRAWINGS)
+    assert {*KINDS.values(), Edges} == set(drawing.DRAWINGS)
 
 
 @pytest.mark.parametrize("size", [(60, 80), (1, 1), (3, 2), (400, 9), (9, 400), (700, 2500)])
@@ -106,6 +106,39 @@ def test_labels_keep_the_colours_of_their_legend():
     assert blue[2] > blue[0] + 100
 
 
+def test_a_truth_is_drawn_in_the_colors_of_the_answer():
+    """The truth says no colors, and names its classes in another order."""
+    answer = answers(60, 80)["labels"]
+    order = [2, 0, 1]
+    truth = replace(
+        answer,
+        ids=np.array([*np.argsort(order), -1], np.int16)[answer.ids],
+        classes=tuple(answer.classes[i] for i in order),
+        colors=(),
+    )
+    drawn = np.asarray(overlay(truth, like=answer))[:400]
+    np.testing.assert_array_equal(drawn, np.asarray(overlay(answer))[:400])
+    assert not np.array_equal(np.asarray(overlay(truth))[:400], drawn)
+    assert np.asarray(overlay(answers(60, 80)["metric"], like=answer)).size
+
+
+def test_things_of_a_panoptic_painting_get_colors_that_can_be_told_apart():
+    """They were painted in shades of one blue, (0, 0, 255) to (0, 0, 128)."""
+    painted = Panoptic(
+        ids=np.zeros((4, 4), np.int16),
+        classes=("wall", "cup", "spoon"),
+        colors=((255, 0, 0), (0, 0, 255), (0, 0, 240)),
+        things=("cup", "spoon"),
+        segments=np.zeros((4, 4), np.int32),
+        segment_labels=np.zeros(0, np.int64),
+        segment_scores=np.zeros(0, np.float32),
+        confidence=np.ones((4, 4), np.float32),
+    )
+    wall, cup, spoon = (np.array(color, float) for color in drawing.colors_of(painted))
+    assert wall.tolist() == [255, 0, 0]
+    assert np.linalg.norm(cup - spoon) > 100
+
+
 def test_what_was_cut_out_stays_as_it_is_and_the_rest_is_dark():
     photo = np.full((60, 80, 3), (200, 180, 160), np.uint8)
     rest, kept = halves("mask", photo)
@@ -123,7 +156,7 @@ def test_an_instance_is_drawn_inside_its_mask_only():
 def test_points_and_bones_are_where_they_belong():
     picture = np.asarray(overlay(answers()["keypoints"], np.zeros((60, 80, 3), np.uint8)).convert("RGB"))
     for x in (140, 280, 420):  # a quarter, the middle (the bone), three quarters of 560
-        np.testing.assert_allclose(picture[213, x + 3], drawing.LEFT, atol=3)
+        np.testing.assert_allclose(picture[210, x + 3], drawing.LEFT, atol=3)
     assert not picture[100, :].any()
 
 

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from plantain.errors import OutputError, TruthError
 from plantain.predictions.npz import from_npz, to_npz
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 from scenes import mask, things
 
 HEIGHT, WIDTH = 11, 13  # no multiples of 8
@@ -45,6 +45,7 @@ def one_of_each():
             segments=(IDS == 1).astype(np.int32) * 300,
             segment_labels=np.array([1]),
             segment_scores=np.array([0.5], np.float32),
+            things=("cup",),
             **shared,
         ),
         "instances": replace(found, **shared, presence={"cup": 0.125}),
@@ -57,6 +58,7 @@ def one_of_each():
             scores=np.array([0.7, 0.0], np.float32),
             **shared,
         ),
+        "edges": Edges(alpha=SURE[None], names=("edges",), **shared),
         "alpha": Alpha(alpha=np.stack([SURE, 1 - SURE]), names=("mug", "pan"), colors=COLORS[:2], **shared),
     }
 

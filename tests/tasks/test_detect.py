@@ -43,6 +43,20 @@ def test_a_half_hidden_box_is_made_whole() -> None:
     assert match(read.boxes, big) <= 3, small
 
 
+@pytest.mark.parametrize(
+    ("center", "right"),
+    [
+        (42, 60),  # 2 of 100 pixels off: a painter is not that exact
+        (45, 70),  # 5 off: 20 to 45 is the half that is seen, 45 to 70 the one that may be hidden
+        (90, 60),  # not in the box at all: no center of it
+    ],
+)
+def test_a_box_is_stretched_to_its_painted_center(center, right) -> None:
+    painted = np.zeros((100, 100, 3), np.uint8)
+    painted[30:70, 20:60] = (round(2.55 * center), round(2.55 * 50), 255)
+    assert ObjectDetection("cup").decode(painted).boxes[0] == pytest.approx([20, 30, right, 70], abs=0.3)
+
+
 @pytest.mark.parametrize("code", list(ObjectDetection.codes))
 def test_no_box(code) -> None:
     task = ObjectDetection("cup", code=code)

@@ -106,6 +106,17 @@ def test_channels_hold_three_points_however_unsure() -> None:
     assert task.decode(painted).scores.min() > 0.95
 
 
+@pytest.mark.parametrize(("level", "visible"), [(230, True), (128, True), (56, True), (46, False)])
+def test_the_level_of_a_channel_is_the_score_and_a_fifth_is_seen(level, visible) -> None:
+    task = KeypointDetection(("a", "b", "c"), code="channels")
+    painted = task.encode(truth({"b": (80, 60)}))
+    painted[painted > 0] = level
+    read = task.decode(painted)
+    painted_of_disc = 76 / (np.pi * 4.8**2)  # pixel centers within 4.8 of a corner, 3 % of 160, over the disc's area
+    assert read.scores == pytest.approx([0, level / 255 * painted_of_disc, 0], abs=0.003)
+    assert read.visible.tolist() == [False, visible, False]
+
+
 def test_channels_are_asked_three_at_a_time() -> None:
     task = KeypointDetection().resolve({"keypoints": "channels"})
     assert [len(p.names) for p in task.parts()] == [3, 3, 3, 3, 3, 2]

@@ -48,3 +48,20 @@ def test_lengths_are_brought_to_one_and_nan_refused() -> None:
     still = Normals(xyz=np.zeros((2, 2, 3)), valid=np.ones((2, 2), bool), confidence=np.ones((2, 2)))
     with pytest.raises(TruthError, match="length 0"):
         SurfaceNormals().encode(still)
+
+
+@pytest.mark.parametrize(
+    ("color", "valid", "confidence"),
+    [
+        ((128, 128, 255), True, 1),
+        ((128, 128, 0), True, 0.3),  # faces away
+        ((128, 128, 178), True, np.exp(-((0.604 / 0.4) ** 2))),  # (178 - 127.5) / 127.5 = .396 long
+        ((128, 128, 170), False, 0),  # .333 long
+        ((250, 128, 250), True, np.exp(-((0.359 / 0.4) ** 2))),  # the root of two times .961: 1.359 long
+        ((255, 128, 255), False, 0),  # 1.414 long
+    ],
+)
+def test_lengths_from_a_third_to_seven_fifths_are_directions(color, valid, confidence) -> None:
+    read = SurfaceNormals().decode(np.array([[color]], np.uint8))
+    assert read.valid[0, 0] == valid
+    assert read.confidence[0, 0] == pytest.approx(confidence, abs=0.005)

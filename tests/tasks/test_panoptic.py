@@ -52,6 +52,13 @@ def test_only_things_or_only_stuff() -> None:
     assert read.segment_labels.size == 0
 
 
+@pytest.mark.parametrize(("blue", "stuff"), [(103, True), (106, False)])
+def test_blue_halfway_from_80_to_128_parts_stuff_from_things(blue, stuff) -> None:
+    task = PanopticSegmentation({"sky": (255, 255, 80)}, ("car",))
+    ids = task.decode(np.full((40, 40, 3), (255, 255, blue), np.uint8)).ids
+    assert ((ids == 0) == stuff).all()
+
+
 def test_stuff_colors_are_far_apart_and_from_things() -> None:
     table = np.array([*STUFF_COLORS, (0, 0, 0)], float)
     away = np.linalg.norm(table[:, None] - table, axis=-1) + 1e3 * np.eye(len(table))

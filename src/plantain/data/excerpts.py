@@ -21,7 +21,7 @@ from plantain.errors import PhotoError, TruthError, UnknownName
 from plantain.files import read_text
 from plantain.imaging.photo import open_picture
 from plantain.predictions.boxes import boxes_around
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals
+from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals
 from plantain.vocabularies import VOC_21
 
 NYU_CAMERA = (259.4289505, 259.7348055, 162.0412245, 126.118083)  # fx fy cx cy at 320 x 240
@@ -110,12 +110,12 @@ def keypoints(points: list[list[float]], names: tuple[str, ...], size: tuple[int
     return Keypoints(xy=xy, visible=seen, names=names, scores=seen.astype(np.float32), confidence=_sure(size[::-1]))
 
 
-def edges(path: Path, annotators: int) -> Alpha:
+def edges(path: Path, annotators: int) -> Edges:
     """BSDS boundaries: the share of annotators who drew here."""
     bits = png(path).astype(np.uint32)
     votes = sum(((bits >> i) & 1).astype(np.float32) for i in range(annotators))
     strength = np.asarray(votes, np.float32) / annotators
-    return Alpha(alpha=strength[None], names=("edges",), confidence=_sure(strength.shape))
+    return Edges(alpha=strength[None], names=("edges",), confidence=_sure(strength.shape))
 
 
 def annotated(path: Path, annotators: int) -> np.ndarray:

@@ -199,7 +199,7 @@ def shown(one: Case) -> str:
     if one.answer.painting is not None:
         pictures.append((f"painted, {one.figure:.3f}", Image.fromarray(one.answer.painting.rgb)))
     pictures.append(("answer", overlay(one.answer, one.photo)))
-    pictures.append(("truth", overlay(one.truth, one.photo)))
+    pictures.append(("truth", overlay(one.truth, one.photo, like=one.answer)))
     wrong = error_map(one.answer, one.truth)
     if wrong is not None:
         pictures.append(("error, bright is far off", Image.fromarray(wrong)))

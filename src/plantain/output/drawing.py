@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from plantain.output import panels
 from plantain.output.panels import Colour, Entry
 from plantain.output.skeleton import bones
 from plantain.predictions.resample import nearest
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 EMPTY: Colour = (70, 73, 80)  # where there is no answer
 RAMP = np.array(  # 17 steps of plasma (Smith and van der Walt, CC0), near = yellow, far = blue
@@ -36,6 +36,7 @@ class Sheet:
     photo: Image.Image
     known: bool  # False: there is no photo, only grey
     answer: tuple[int, int]  # (width, height) of the answer
+    colors: Mapping[str, Colour] = field(default_factory=dict)  # that names must have, whatever the answer's own
 
     @property
     def width(self) -> int:
@@ -44,7 +45,7 @@ class Sheet:
 
     @property
     def text(self) -> int:
-        return min(max(round(max(self.photo.size) / 42), 13), 34)
+        return min(max(round(max(self.photo.size) / 36), 15), 38)
 
     @property
     def line(self) -> int:
@@ -87,6 +88,16 @@ def vivid(index: int) -> Colour:
     """Bright colours that stay far apart: hues by the golden ratio, three lightnesses."""
     red, green, blue = colorsys.hls_to_rgb((0.02 + index * 0.618034) % 1, (0.58, 0.68, 0.5)[index % 3], 0.9)
     return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def colors_of(answer: Labels | Alpha) -> list[Colour]:
+    """A color for each name: those of the painting, if it says them. Things that are told apart were painted in shades
+    of one blue: they get bright ones."""
+    names = answer.classes if isinstance(answer, Labels) else answer.names
+    things = (answer.things or ()) if isinstance(answer, Panoptic) else ()
+    own = answer.colors if len(answer.colors) == len(names) else [None] * len(names)
+    pairs = enumerate(zip(names, own, strict=True))
+    return [vivid(i) if color is None or name in things else color for i, (name, color) in pairs]
 
 
 def _ink_on(colour: Colour) -> Colour:
@@ -178,7 +189,7 @@ def _draw_normals(normals: Normals, sheet: Sheet) -> Drawn:
 def _draw_labels(labels: Labels, sheet: Sheet) -> Drawn:
     """Class colours over the photo, with thin borders; things that are told apart get borders of their own."""
     count = len(labels.classes)
-    colours = list(labels.colors) if len(labels.colors) == count else [vivid(i) for i in range(count)]
+    colours = [sheet.colors.get(name, own) for name, own in zip(labels.classes, colors_of(labels), strict=True)]
     ids = sheet.grow(labels.ids)
     tint = np.array([*colours, (0, 0, 0)], np.float32)[ids]
     under = sheet.grey * 0.75 + sheet.pixels * 0.25
@@ -288,14 +299,11 @@ def _side(name: str) -> Colour:
 
 
 def _draw_alpha(alpha: Alpha, sheet: Sheet) -> Drawn:
-    """One thing: kept, the rest dark squares. Several: a tint each. Edges: bright lines over a dark photo."""
-    if alpha.task == "edges":
-        return _draw_edges(alpha, sheet)
+    """One thing: kept, the rest dark squares. Several: a tint each."""
     if len(alpha.names) == 1:
         colours, picture = [(255, 255, 255)], _cut_out(sheet, alpha.alpha[0])
     else:
-        colours = list(alpha.colors) if len(alpha.colors) == len(alpha.names) else []
-        colours = colours or [vivid(i) for i in range(len(alpha.names))]
+        colours = [sheet.colors.get(name, own) for name, own in zip(alpha.names, colors_of(alpha), strict=True)]
         picture = _tinted(sheet, alpha.alpha, colours)
     entries = [_alpha_entry(alpha, i, None if len(colours) == 1 else colours[i]) for i in range(len(alpha.names))]
     return picture, [panels.legend(sheet.width, entries, sheet.text)]
@@ -331,7 +339,8 @@ def _tinted(sheet: Sheet, alpha: Float[np.ndarray, "n h w"], colours: Sequence[C
     return _picture(pixels)
 
 
-def _draw_edges(alpha: Alpha, sheet: Sheet) -> Drawn:
+def _draw_edges(alpha: Edges, sheet: Sheet) -> Drawn:
+    """Bright lines over a dark photo."""
     strength = _soft(sheet, alpha.alpha.max(axis=0))
     pixels = (1 - strength) * (0.4 * sheet.pixels) + strength * np.array((255, 226, 120), np.float32)
     bar = np.stack([np.linspace(0, level, 256) for level in (255, 226, 120)], axis=-1).astype(np.uint8)
@@ -344,5 +353,6 @@ DRAWINGS: dict[type[Prediction], Callable[[Any, Sheet], Drawn]] = {
     Labels: _draw_labels,
     Instances: _draw_instances,
     Keypoints: _draw_keypoints,
+    Edges: _draw_edges,
     Alpha: _draw_alpha,
 }

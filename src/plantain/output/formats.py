@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from itertools import repeat
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from plantain.errors import MissingExtra, UsageError
 from plantain.files import writing
 from plantain.output.skeleton import bones
 from plantain.predictions.boxes import box_around, boxes_around, xywh
+from plantain.predictions.npz import from_npz
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Panoptic, Prediction
 
 STUFF = 10_000  # panoptic ids above this are whole classes, below it single things
@@ -164,11 +166,10 @@ def parts(prediction: Prediction) -> Parts:
     if isinstance(prediction, Labels):
         ids, labels, scores = segments(prediction)
         masks, classes = ids == np.arange(1, len(labels) + 1)[:, None, None], prediction.classes
-    elif isinstance(prediction, Alpha):
-        masks, classes = prediction.masks, prediction.names
-        labels, scores = np.arange(len(masks)), _sureness(prediction)
     else:
-        raise UsageError(f"{prediction.kind} has no areas; this format holds instances, labels and masks")
+        classes = classes_of(prediction)
+        alpha = cast(Alpha, prediction)
+        masks, labels, scores = alpha.masks, np.arange(len(classes)), _sureness(alpha)
     filled = masks.any(axis=(1, 2))
     masks, labels, scores = masks[filled], np.asarray(labels)[filled], np.asarray(scores, np.float32)[filled]
     return Parts(masks, boxes_around(masks), labels, classes, scores)
@@ -205,28 +206,105 @@ def segments(
 
 
 def coco_json(
-    predictions: Iterable[Prediction], names: Sequence[str] | None = None, *, compressed: bool = True
+    predictions: Iterable[Prediction], names: Iterable[str] | None = None, *, compressed: bool = True
 ) -> dict[str, Any]:
     """COCO's dictionary of images, annotations and categories, ready for `json.dump` and pycocotools.
 
     `names` are the file names of the images (else each answer's stem). Boxes are [x, y, width, height] in pixels;
-    categories are numbered from 1 in the order in which their names first appear. UsageError for depth and normals."""
+    categories are all classes that were asked for, numbered from 1 in the order of the question: answers to one
+    question have the same numbers in every file. UsageError for depth and normals."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     categories: dict[str, dict[str, Any]] = {}
-    for index, prediction in enumerate(predictions):
+    given = repeat(None) if names is None else names
+    for number, (prediction, name) in enumerate(zip(predictions, given, strict=names is not None), 1):
         width, height = prediction.size
-        file_name = names[index] if names else prediction.stem
-        images.append({"id": index + 1, "file_name": file_name, "width": width, "height": height})
+        images.append({"id": number, "file_name": name or prediction.stem, "width": width, "height": height})
+        for category in _categories(prediction):
+            categories.setdefault(category["name"], {"id": len(categories) + 1, **category})
         made = _coco_body(prediction) if isinstance(prediction, Keypoints) else _coco_areas(prediction, compressed)
-        for category, annotation in made:
-            known = categories.setdefault(category["name"], {"id": len(categories) + 1, **category})
-            own = {"id": len(annotations) + 1, "image_id": index + 1, "category_id": known["id"], "iscrowd": 0}
+        for category_name, annotation in made:
+            known = categories[category_name]["id"]
+            own = {"id": len(annotations) + 1, "image_id": number, "category_id": known, "iscrowd": 0}
             annotations.append(own | annotation)
     return {"images": images, "annotations": annotations, "categories": list(categories.values())}
 
 
-def _coco_areas(prediction: Prediction, compressed: bool) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def coco_annotations(outcomes: Iterable[Any]) -> dict[str, Any]:
+    """`coco_json` of many outcomes of `stream`, of which none is kept in memory; failed ones are left out.
+
+    What an outcome wrote as COCO is read again, else its answer is taken, or its .npz. A photo's file name is its place
+    below the folder of answers (`street/17.jpg`)."""
+    content = coco_json([])
+    for outcome in outcomes:
+        _join(content, outcome)
+    return content
+
+
+def with_annotations(outcomes: Iterable[Any], path: Path) -> Iterator[Any]:
+    """The outcomes as they come; after the last one `coco_annotations` of all of them lies at `path`."""
+    content = coco_json([])
+    for outcome in outcomes:
+        _join(content, outcome)
+        yield outcome
+    _write_json(content, path)
+
+
+def _join(content: dict[str, Any], outcome: Any) -> None:
+    """Adds an outcome's images, annotations and classes under numbers of their own; classes go by name."""
+    if outcome.error is not None:
+        return
+    own = _coco_of(outcome)
+    known = {category["name"]: category["id"] for category in content["categories"]}
+    for category in own["categories"]:
+        if category["name"] not in known:
+            known[category["name"]] = len(known) + 1
+            content["categories"].append(category | {"id": known[category["name"]]})
+    name_of = {category["id"]: category["name"] for category in own["categories"]}
+    number = len(content["images"]) + 1
+    content["images"] += [image | {"id": number, "file_name": _photo_of(outcome)} for image in own["images"]]
+    for i, row in enumerate(own["annotations"], len(content["annotations"]) + 1):
+        numbers = {"id": i, "image_id": number, "category_id": known[name_of[row["category_id"]]]}
+        content["annotations"].append(row | numbers)
+
+
+def _coco_of(outcome: Any) -> dict[str, Any]:
+    """One outcome as COCO."""
+    if "coco" in outcome.files:
+        content: dict[str, Any] = json.loads(Path(outcome.files["coco"]).read_text(encoding="utf-8"))
+        return content
+    prediction = outcome.prediction
+    return coco_json([from_npz(outcome.files["arrays"]) if prediction is None else prediction])
+
+
+def _photo_of(outcome: Any) -> str:
+    name = Path(outcome.image).name if outcome.image else outcome.job.stem
+    return (PurePosixPath(outcome.job.id).parent / name).as_posix()
+
+
+def _categories(prediction: Prediction) -> list[dict[str, Any]]:
+    """The classes that were asked for, without numbers."""
+    if not isinstance(prediction, Keypoints):
+        return [{"name": name} for name in classes_of(prediction)]
+    skeleton = [[a + 1, b + 1] for a, b in bones(prediction.names)]
+    return [{"name": _thing(prediction), "keypoints": list(prediction.names), "skeleton": skeleton}]
+
+
+def _thing(points: Keypoints) -> str:
+    """Whose points they are."""
+    return next(iter(points.presence or ()), "person")
+
+
+def classes_of(prediction: Prediction) -> tuple[str, ...]:
+    """The names that areas of an answer can have. UsageError for kinds without areas."""
+    if isinstance(prediction, Instances | Labels):
+        return prediction.classes
+    if isinstance(prediction, Alpha):
+        return prediction.names
+    raise UsageError(f"{prediction.kind} has no areas; this format holds instances, labels and masks")
+
+
+def _coco_areas(prediction: Prediction, compressed: bool) -> list[tuple[str, dict[str, Any]]]:
     found = parts(prediction)
     made = []
     for i, (x0, y0, x1, y1) in enumerate(found.boxes.tolist()):
@@ -234,11 +312,11 @@ def _coco_areas(prediction: Prediction, compressed: bool) -> list[tuple[dict[str
         if found.masks is not None:
             mask = found.masks[i]
             own |= {"segmentation": rle(mask, compressed=compressed), "area": int(mask.sum())}
-        made.append(({"name": found.classes[int(found.labels[i])]}, own))
+        made.append((found.classes[int(found.labels[i])], own))
     return made
 
 
-def _coco_body(prediction: Keypoints) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _coco_body(prediction: Keypoints) -> list[tuple[str, dict[str, Any]]]:
     """One thing with its named points, in COCO's numbers of pixels; a point that is not seen is (0, 0, 0)."""
     xyv = np.zeros((len(prediction.names), 3))
     seen = prediction.visible & np.isfinite(prediction.xy).all(axis=1)
@@ -247,11 +325,9 @@ def _coco_body(prediction: Keypoints) -> list[tuple[dict[str, Any], dict[str, An
         return []
     low, high = prediction.xy[seen].min(axis=0), prediction.xy[seen].max(axis=0)
     box = [float(v) for v in (*low, *(high - low))]
-    skeleton = [[a + 1, b + 1] for a, b in bones(prediction.names)]
-    category = {"name": "person", "keypoints": list(prediction.names), "skeleton": skeleton}
     own = {"keypoints": xyv.ravel().round(2).tolist(), "num_keypoints": int(seen.sum())}
     score = float(np.mean(prediction.scores[seen]))
-    return [(category, own | {"bbox": box, "area": box[2] * box[3], "score": score})]
+    return [(_thing(prediction), own | {"bbox": box, "area": box[2] * box[3], "score": score})]
 
 
 def write_coco(prediction: Prediction, path: str | Path, *, name: str | None = None) -> Path:
@@ -273,26 +349,36 @@ def panoptic_png(prediction: Prediction) -> tuple[Image.Image, list[dict[str, An
     `segments_info`. Instances that overlap: the surer one is on top. Whole classes have ids above 10,000."""
     if isinstance(prediction, Instances):
         ids, labels, scores = _stacked(prediction)
-        classes, things = prediction.classes, len(labels)
+        numbered = len(labels)
     elif isinstance(prediction, Labels):
         ids, labels, scores = segments(prediction)
-        classes = prediction.classes
-        things = len(prediction.segment_labels) if isinstance(prediction, Panoptic) else 0
+        numbered = len(prediction.segment_labels) if isinstance(prediction, Panoptic) else 0
     else:
         raise UsageError(f"a panoptic picture holds labels or instances, not {prediction.kind}")
+    classes, things = prediction.classes, things_of(prediction)
     info: list[dict[str, Any]] = []
     numbers = np.zeros(len(labels) + 1, np.int64)
     for row, label in enumerate(labels.tolist()):
         mask = ids == row + 1
         if not mask.any():
             continue
-        numbers[row + 1] = row + 1 if row < things else STUFF + label
+        numbers[row + 1] = row + 1 if row < numbered else STUFF + label
         own = {"id": int(numbers[row + 1]), "category_id": label + 1, "category": classes[label]}
-        own |= {"isthing": int(row < things), "iscrowd": 0, "score": float(scores[row])}
+        own |= {"isthing": int(classes[label] in things), "iscrowd": 0, "score": float(scores[row])}
         info.append(own | {"area": int(mask.sum()), "bbox": xywh(np.array([box_around(mask)]))[0].tolist()})
     spread = numbers[ids]
     rgb = np.stack([spread % 256, spread // 256 % 256, spread // 65536], axis=-1).astype(np.uint8)
     return Image.fromarray(rgb), info
+
+
+def things_of(prediction: Instances | Labels) -> tuple[str, ...]:
+    """The classes whose things are counted; the others are stuff."""
+    if isinstance(prediction, Instances):
+        return prediction.classes
+    if not isinstance(prediction, Panoptic):
+        return ()
+    numbered = (prediction.classes[label] for label in prediction.segment_labels)
+    return tuple(dict.fromkeys(numbered)) if prediction.things is None else prediction.things
 
 
 def _stacked(prediction: Instances) -> tuple[Int[np.ndarray, "h w"], Int[np.ndarray, "n"], Float[np.ndarray, "n"]]:
@@ -304,13 +390,17 @@ def _stacked(prediction: Instances) -> tuple[Int[np.ndarray, "h w"], Int[np.ndar
     return ids, prediction.labels.astype(np.int32), prediction.scores
 
 
-def write_panoptic(prediction: Prediction, path: str | Path) -> Path:
-    """The panoptic PNG at `path`, and its `segments_info` beside it as .json."""
+def write_panoptic(prediction: Any, path: str | Path) -> Path:
+    """The panoptic PNG at `path`, and beside it as .json its `segments_info` and all `categories` that were asked for,
+    with the numbers that they have in `coco_json`."""
     image, info = panoptic_png(prediction)
     target = Path(path)
     with writing(target) as beside:
         image.save(beside, format="PNG")
-    _write_json({"file_name": target.name, "segments_info": info}, target.with_suffix(".json"))
+    things = things_of(prediction)
+    rows = [{"id": i, "name": name, "isthing": int(name in things)} for i, name in enumerate(prediction.classes, 1)]
+    record = {"file_name": target.name, "segments_info": info, "categories": rows}
+    _write_json(record, target.with_suffix(".json"))
     return target
 
 
@@ -330,7 +420,7 @@ def to_supervision(prediction: Prediction) -> Any:
             xy=np.nan_to_num(prediction.xy, nan=0.0).astype(np.float32)[None],
             keypoint_confidence=np.where(prediction.visible, prediction.scores, 0).astype(np.float32)[None],
             class_id=np.zeros(1, int),
-            data={"class_name": np.array(["person"])},
+            data={"class_name": np.array([_thing(prediction)])},
         )
     found = parts(prediction)
     return supervision.Detections(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plantain.errors import UnknownName, UsageError
-from plantain.files import publish, staging
+from plantain.files import publish, staging, writing
 from plantain.output.formats import (
     coco_json,
     focal_of,
@@ -41,29 +41,41 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Format:
-    """Another file beside the three: its ending, what it holds, and who writes it (prediction, path, photo, camera)."""
+    """Another file beside the three: its ending, what it holds, and who writes it (prediction, path, about)."""
 
     suffix: str
     kinds: tuple[str, ...]
     holds: str
-    write: Callable[[Any, Path, Any, Mapping[str, float | None]], Path]
+    write: Callable[[Any, Path, About], Path]
 
 
+@dataclass(frozen=True, eq=False)
+class About:
+    """What a format may say beside the answer: the photo's pixels and file name, and the camera."""
+
+    photo: Any
+    file_name: str
+    camera: Mapping[str, float | None]
+
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # endings of a picture that people name themselves
 FORMATS: dict[str, Format] = {
-    "kitti": Format(".kitti.png", ("depth",), "metric depth", lambda p, path, photo, cam: write_kitti_depth(p, path)),
-    "mm": Format(".mm.png", ("depth",), "metric depth", lambda p, path, photo, cam: write_millimetre_depth(p, path)),
-    "ply": Format(".ply", ("depth",), "metric depth", lambda p, path, photo, cam: write_ply(p, path, photo, **cam)),
+    "kitti": Format(".kitti.png", ("depth",), "metric depth", lambda p, path, about: write_kitti_depth(p, path)),
+    "mm": Format(".mm.png", ("depth",), "metric depth", lambda p, path, about: write_millimetre_depth(p, path)),
+    "ply": Format(
+        ".ply", ("depth",), "metric depth", lambda p, path, about: write_ply(p, path, about.photo, **about.camera)
+    ),
     "coco": Format(
         ".coco.json",
         ("labels", "instances", "keypoints", "alpha"),
         "instances, boxes, labels, masks or keypoints",
-        lambda p, path, photo, cam: write_coco(p, path),
+        lambda p, path, about: write_coco(p, path, name=about.file_name),
     ),
     "panoptic": Format(
         ".panoptic.png",
         ("labels", "instances"),
         "labels, instances or panoptic answers",
-        lambda p, path, photo, cam: write_panoptic(p, path),
+        lambda p, path, about: write_panoptic(p, path),
     ),
 }
 
@@ -102,35 +114,47 @@ def save(
 ) -> dict[str, Path]:
     """Writes <stem>.<task>.png (painting), .overlay.png and .npz, and what `formats` names; returns paths by role.
 
-    All files appear, or none: they are written in a hidden folder and then moved, the .npz last. An answer that was
-    not painted has no "painting". Raises OutputError where the disk is full or the folder cannot be written."""
+    Where `folder` is no folder but a name that ends like a picture or in .npz, that one file is written: the overlay,
+    or the arrays. All files appear, or none: they are written in a hidden folder and then moved, the .npz last. An
+    answer that was not painted has no "painting". Raises OutputError where the disk is full or the folder cannot be
+    written."""
     camera = {"focal_px": focal_px, "fov_deg": fov_deg}
     check_formats(formats, prediction.kind, camera)
+    file_name = Path(photo).name if isinstance(photo, str | Path) else prediction.stem
     if photo is not None:
         from plantain.imaging.photo import read_photo
 
         photo = read_photo(photo)
     folder = Path(folder)
+    if folder.suffix.lower() in (*PICTURES, ".npz") and not folder.is_dir():
+        return _save_one(prediction, folder, photo, formats)
+    base = f"{prediction.stem}.{prediction.task or prediction.kind}"
     with staging(folder) as stage:
-        names = write_files(prediction, stage, f"{prediction.stem}.{prediction.task or prediction.kind}", photo,
-                            formats, camera)  # fmt: skip
+        names = write_files(prediction, stage, base, formats, About(photo, file_name, camera))
         publish(stage, folder, all_of(stage, names["arrays"]))
     return {role: folder / name for role, name in names.items()}
 
 
-def write_files(
-    prediction: Prediction, stage: Path, base: str, photo: Any, formats: Sequence[str],
-    camera: Mapping[str, float | None],
-) -> dict[str, str]:  # fmt: skip
+def _save_one(prediction: Prediction, path: Path, photo: Any, formats: Sequence[str]) -> dict[str, Path]:
+    if formats:
+        raise UsageError(f"{path} is one file, and {', '.join(formats)} wants others beside it; give a folder")
+    if path.suffix.lower() == ".npz":
+        return {"arrays": npz.to_npz(prediction, path)}
+    with writing(path) as beside:
+        overlay(prediction, photo).save(beside)
+    return {"overlay": path}
+
+
+def write_files(prediction: Prediction, stage: Path, base: str, formats: Sequence[str], about: About) -> dict[str, str]:
     """Writes the files of an answer, whose names begin with `base`, into a folder; returns their names by role."""
     names = names_of(base, formats)
     if prediction.painting is None:
         del names["painting"]
     else:
         prediction.painting.save(stage / names["painting"])
-    (stage / names["overlay"]).write_bytes(png_bytes(overlay(prediction, photo)))
+    (stage / names["overlay"]).write_bytes(png_bytes(overlay(prediction, about.photo)))
     for name in formats:
-        FORMATS[name].write(prediction, stage / names[name], photo, camera)
+        FORMATS[name].write(prediction, stage / names[name], about)
     npz.write(prediction, stage / names["arrays"])
     return names
 

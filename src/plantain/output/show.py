@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
 from plantain.output import panels
-from plantain.output.drawing import DRAWINGS, Sheet
-from plantain.predictions.types import Prediction
+from plantain.output.drawing import DRAWINGS, Sheet, colors_of
+from plantain.predictions.types import Alpha, Labels, Prediction
 
 LEAST_SIDE, MOST_SIDE = 560, 1600  # pixels of an overlay's longer side: legible, and quick to write
 UNSURE = 0.5  # mean confidence below which the heading warns
 
 
-def overlay(prediction: Prediction, photo: Any = None) -> Image.Image:
+def overlay(prediction: Prediction, photo: Any = None, like: Prediction | None = None) -> Image.Image:
     """The answer over the photo (a path, an array or a PIL image), with a heading and a legend or colour bar.
 
-    The longer side is 560..1600 pixels whatever the photo's size; without a photo the answer stands alone."""
-    sheet = _sheet(prediction, photo)
+    The longer side is 560..1600 pixels whatever the photo's size; without a photo the answer stands alone. Names have
+    the colors that they have in `like`, so that a truth can be compared with an answer."""
+    sheet = _sheet(prediction, photo, {} if like is None else named_colors(like))
     draw = next(way for kind, way in DRAWINGS.items() if isinstance(prediction, kind))
     picture, strips = draw(prediction, sheet)
     return panels.stack([picture, _heading(prediction, sheet), *strips])
@@ -32,16 +34,24 @@ def png_bytes(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _sheet(prediction: Prediction, photo: Any) -> Sheet:
+def named_colors(answer: Prediction) -> dict[str, panels.Colour]:
+    """The color of each name of an answer, if it has names with colors."""
+    if isinstance(answer, Labels):
+        return dict(zip(answer.classes, colors_of(answer), strict=True))
+    return dict(zip(answer.names, colors_of(answer), strict=True)) if isinstance(answer, Alpha) else {}
+
+
+def _sheet(prediction: Prediction, photo: Any, colors: Mapping[str, panels.Colour]) -> Sheet:
     width, height = prediction.size
     longer = max(width, height)
     scale = min(max(1.0, LEAST_SIDE / longer), MOST_SIDE / longer)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if photo is None:
-        return Sheet(Image.new("RGB", size, (128, 128, 128)), False, prediction.size)
+        return Sheet(Image.new("RGB", size, (128, 128, 128)), False, prediction.size, colors)
     from plantain.imaging.photo import read_photo
 
-    return Sheet(Image.fromarray(read_photo(photo)).resize(size, Image.Resampling.LANCZOS), True, prediction.size)
+    seen = Image.fromarray(read_photo(photo)).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return Sheet(seen, True, prediction.size, colors)
 
 
 def _heading(prediction: Prediction, sheet: Sheet) -> Image.Image:

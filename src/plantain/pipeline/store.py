@@ -26,7 +26,7 @@ from plantain._shapes import UInt8
 from plantain.files import publish, staging
 from plantain.models.identity import digest
 from plantain.models.painting import Painting, read_record
-from plantain.output.save import all_of, check_formats, every_name, write_files
+from plantain.output.save import About, all_of, check_formats, every_name, write_files
 from plantain.pipeline.jobs import Edit, Generate, Job, Outcome, PredictOptions, paths_of, result
 from plantain.pipeline.predictor import Predictor
 from plantain.tasks import Task
@@ -138,7 +138,8 @@ class Store:
         painting = answer.painting and answer.painting.with_provenance(asked=prompt | known)
         named = replace(answer, stem=job.stem, painting=painting)
         base = path.name.removesuffix(".npz")
-        roles = write_files(named, stage, base, pixels, self.formats, self.camera)
+        name = Path(job.photo).name if isinstance(job.photo, str | Path) else job.stem
+        roles = write_files(named, stage, base, self.formats, About(pixels, name, self.camera))
         done = replace(outcome, answer=named, files={role: path.parent / name for role, name in roles.items()})
         sizes = {name: (stage / name).stat().st_size for name in all_of(stage, path.name)[:-1]}
         write_record(stage / path.name, known | {"roles": roles, "sizes": sizes, "line": done.to_json()})

@@ -1,11 +1,11 @@
 """An answer as one .npz file and back: the only dialect in which Plantain keeps numbers.
 
 Arrays stand under the names of `Prediction.arrays`; beside them are `kind`, `task`, `stem` and, where there are some,
-`colors` (k 3) and `presence_names` with `presence`. Files are small and quick to write because they hold what a code
-can say and no more: depth as float16 (relative error 5e-4), shares (confidence, alpha, probabilities) as float16 in
-steps of 1/255, normals as float16 in steps of 1/127, class numbers in as few bytes as hold them, and masks as packed
-bits: `np.unpackbits(masks, axis=2, count=width)`. `from_npz` gives float32 and bool back, and reads files that people
-write by hand with plain arrays.
+`colors` (k 3), `things` (of panoptics) and `presence_names` with `presence`. Files are small and quick to write because
+they hold what a code can say and no more: depth as float16 (relative error 5e-4), shares (confidence, alpha,
+probabilities) as float16 in steps of 1/255, normals as float16 in steps of 1/127, class numbers in as few bytes as hold
+them, and masks as packed bits: `np.unpackbits(masks, axis=2, count=width)`. `from_npz` gives float32 and bool back, and
+reads files that people write by hand with plain arrays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from plantain._shapes import Bool, Float, Shaped
 from plantain.errors import TruthError
 from plantain.files import writing
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 LEVEL = 3  # of zlib: on these arrays no slower than 1, and a quarter smaller
 NEEDED: dict[type[Prediction], tuple[str, ...]] = {  # the first key tells the kind
@@ -33,6 +33,7 @@ NEEDED: dict[type[Prediction], tuple[str, ...]] = {  # the first key tells the k
     Instances: ("boxes", "labels", "classes", "scores"),
     Keypoints: ("xy", "visible", "names"),
     Alpha: ("alpha", "names"),
+    Edges: ("alpha", "names"),
 }
 SHARES = ("confidence", "alpha", "probabilities")
 WHOLE = {"ids": np.int16, "segments": np.int32}  # and what they become again
@@ -62,10 +63,12 @@ def write(answer: Prediction, path: Path, *, exact: bool = False) -> None:
 
 def _record(answer: Prediction) -> dict[str, np.ndarray]:
     """What is no array of its own."""
-    kind = "panoptic" if isinstance(answer, Panoptic) else answer.kind
+    kind = type(answer).__name__.lower() if isinstance(answer, Panoptic | Edges) else answer.kind
     record = {"kind": np.array(kind), "task": np.array(answer.task), "stem": np.array(answer.stem)}
     if colors := getattr(answer, "colors", ()):
         record["colors"] = np.array(colors, np.uint8)
+    if (things := getattr(answer, "things", None)) is not None:
+        record["things"] = np.array(things, str)
     if answer.presence is not None:
         record["presence_names"] = np.array(list(answer.presence), str)
         record["presence"] = np.array(list(answer.presence.values()), np.float64)
@@ -136,6 +139,8 @@ def _kind_of(arrays: Arrays, name: str) -> type[Prediction]:
 def _answer(arrays: Arrays, kind: type[Prediction], name: str) -> Prediction:
     if kind is Labels and "segments" in arrays:
         kind = Panoptic
+    if kind is Alpha and str(arrays.get("kind")) == "edges":
+        kind = Edges
     needed = NEEDED[kind]
     if lacking := [key for key in needed if key not in arrays]:
         wanted = "metres or relative" if kind is Depth else ", ".join(needed)
@@ -154,7 +159,7 @@ def _answer(arrays: Arrays, kind: type[Prediction], name: str) -> Prediction:
 
 def _restored(name: str, array: Shaped[np.ndarray, "..."]) -> Any:
     """A field's value from its array."""
-    if name in ("classes", "names"):
+    if name in ("classes", "names", "things"):
         return tuple(map(str, array.tolist()))
     if name == "colors":
         return tuple((r, g, b) for r, g, b in array.tolist())

@@ -60,7 +60,9 @@ class Prediction:
         return cast(Self, other)
 
     def save(self, folder: str | Path, photo: Any = None) -> dict[str, Path]:
-        """Writes <stem>.<task>.png, .overlay.png and .npz into `folder`; returns their paths by role."""
+        """Writes <stem>.<task>.png, .overlay.png and .npz into `folder`; returns their paths by role.
+
+        A name such as "x.png" or "x.npz" instead of a folder gets that one file: the overlay, or the arrays."""
         from plantain.output.save import save
 
         return save(self, Path(folder), photo=photo)
@@ -164,11 +166,13 @@ class Labels(Prediction):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Panoptic(Labels):
     """Labels in which things are also told apart: `segments` (h w) numbers them, 0 = none; `segment_labels` (n) says
-    the class of segment 1..n."""
+    the class of segment 1..n. `things` names the classes whose things are counted, where stuff is numbered too; None
+    means every class that has a numbered segment."""
 
     segments: Int[np.ndarray, "h w"]
     segment_labels: Int[np.ndarray, "n"]
     segment_scores: Float[np.ndarray, "n"]
+    things: tuple[str, ...] | None = None
 
     kind: ClassVar[str] = "labels"
 
@@ -246,6 +250,11 @@ class Alpha(Prediction):
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"alpha": self.alpha, "names": np.array(self.names), "confidence": self.confidence}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Edges(Alpha):
+    """Alpha of one name: the strength 0..1 of the edge at every pixel."""
 
 
 KINDS: dict[str, type[Prediction]] = {

@@ -11,6 +11,7 @@ import numpy as np
 from plantain._shapes import Shaped, UInt8
 from plantain.errors import TruthError
 from plantain.predictions.types import Alpha
+from plantain.predictions.types import Edges as EdgeAnswer
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, WHITE, only_white
@@ -51,7 +52,7 @@ class EdgeDetection(Task):
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Alpha:
         place, distance = decode_utils.project(decode_utils.levels(rgb), BLACK, WHITE)
-        return Alpha(
+        return EdgeAnswer(
             alpha=place[None], names=("edges",), colors=(WHITE,), confidence=decode_utils.confidence_at(distance)
         )
 

@@ -17,7 +17,7 @@ from plantain.codecs.unmix import unmix
 from plantain.errors import UsageError
 from plantain.predictions.boxes import boxes_around
 from plantain.predictions.matching import matched
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 from plantain.tasks import decode_utils
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import SEEN
@@ -228,7 +228,14 @@ def panoptic(answers: Sequence[Panoptic]) -> Panoptic:
         segments=segments,
         segment_labels=np.array(owners, np.int64),
         segment_scores=np.array(scores, np.float32),
+        things=_joined_things([group[0] for group in groups]),
     )
+
+
+def _joined_things(answers: Sequence[Panoptic]) -> tuple[str, ...] | None:
+    """The classes of things of all, where any says which they are."""
+    known = [answer.things for answer in answers if answer.things is not None]
+    return tuple(dict.fromkeys(sum(known, ()))) if known else None
 
 
 def _things(answer: Panoptic) -> Instances:
@@ -358,5 +365,6 @@ MERGERS: dict[type[Prediction], Callable[[Any], Prediction]] = {
     Panoptic: panoptic,
     Instances: instances,
     Alpha: alpha,
+    Edges: alpha,
     Keypoints: keypoints,
 }

@@ -135,6 +135,7 @@ class PanopticSegmentation(Task):
             segments=segments,
             segment_labels=np.array(labels, np.int64),
             segment_scores=np.array(scores, np.float32),
+            things=self.things,
             presence=decode_utils.presences(ids, confidence, self.classes),
         )
 

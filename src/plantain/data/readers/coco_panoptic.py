@@ -6,7 +6,7 @@ read_coco_panoptic(root, "val")      # 5,000 photos
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Segments:
 
     def panoptic(self) -> Panoptic:
         """All segments, crowds too: segment i + 1 is row i."""
-        return panoptic_of(self.path, self.rows, self.names, self.file)
+        return replace(panoptic_of(self.path, self.rows, self.names, self.file), things=self.things)
 
     def instances(self, crowds: bool = False) -> Instances:
         """The segments of things, or those that nobody counted."""

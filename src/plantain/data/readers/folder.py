@@ -6,6 +6,7 @@ read_folder(root, "all")      # or the name of a subfolder that holds such a tre
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
@@ -205,9 +206,13 @@ def read_saved_coco(path: Path) -> Instances:
 
 def read_saved_panoptic(path: Path) -> Panoptic:
     """Segments from `write_panoptic`'s PNG and the JSON beside it."""
-    rows = read_json(path.with_suffix(".json"), "segments_info")["segments_info"]
-    names = {row["category_id"]: row["category"] for row in sorted(rows, key=lambda row: row["category_id"])}
-    return panoptic_of(path, rows, names, path.with_suffix(".json"))
+    record = read_json(path.with_suffix(".json"), "segments_info")
+    rows = record["segments_info"]
+    seen = [{"id": row["category_id"], "name": row["category"], "isthing": row["isthing"]} for row in rows]
+    categories = sorted(record.get("categories", seen), key=lambda row: row["id"])
+    names = {row["id"]: row["name"] for row in categories}
+    things = tuple(dict.fromkeys(row["name"] for row in categories if row["isthing"]))
+    return replace(panoptic_of(path, rows, names, path.with_suffix(".json")), things=things)
 
 
 SAVED: dict[str, Callable[[Path], Prediction]] = {  # later ones, which lose less, replace earlier ones

@@ -10,7 +10,7 @@ import numpy as np
 
 from plantain._shapes import Bool, Float, Int
 from plantain.errors import UsageError
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Prediction
+from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Prediction
 
 # how people call the classes of the common sets; a name here means each name on its line
 SYNONYMS = (
@@ -116,7 +116,7 @@ class Lines:
 
     def answer(self, task: Any) -> Prediction:
         strength = self.strength.astype(np.float32).clip(0, 1)
-        return Alpha(alpha=strength[None], names=("edges",), confidence=np.abs(2 * strength - 1))
+        return Edges(alpha=strength[None], names=("edges",), confidence=np.abs(2 * strength - 1))
 
 
 @dataclass(frozen=True, eq=False)

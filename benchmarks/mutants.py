@@ -1,0 +1,203 @@
+"""Mutation testing: is a small wrong change of the code noticed by the tests of its part?
+
+    python benchmarks/mutants.py [--sample 300] [--seed 0] [--jobs 2] [--only codecs/curve.py] [-o out/mutants]
+
+Cosmic Ray lists every change (another operator, number, comparison, condition) of codecs, predictions and eval/metrics;
+a sample with a fixed seed is tried, each in a copy of the tree, against the tests of its part alone. A run that was
+stopped goes on (results.jsonl); the score and the changes that no test noticed are printed at the end. Hours on two
+cores. Exit code 1 where the tests fail before any change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PARTS = {  # what is changed, and the tests that should notice
+    "src/plantain/codecs": ("tests/codecs", "tests/tasks"),
+    "src/plantain/predictions": ("tests/predictions", "tests/output"),
+    "src/plantain/eval/metrics": ("tests/eval",),
+}
+NOT_METRICS = "not excerpts and not corruptions and not run and not published and not kept and not robustness"
+LEFT_OUT = re.compile(  # no change, or one that fails whatever the tests: bits of floats, identity of arrays
+    r"core/(NoOp|RemoveDecorator|ReplaceComparisonOperator_\w+_Is(Not)?"
+    r"|ReplaceBinaryOperator_(Add|Sub|Mul|Div|FloorDiv|Mod|Pow)_(Bit\w+|[LR]Shift))"
+)
+PATIENCE = 3.0  # times the seconds of the unchanged tests, after which a change counts as noticed
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """The `occurrence`-th place in `path` where `operator` applies."""
+
+    path: str
+    operator: str
+    occurrence: int
+    line: int
+    column: int
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where, and what sort of change: of several replacements of one operator one is enough."""
+        return self.path, self.line, self.column, self.operator.split("_")[0]
+
+    @property
+    def part(self) -> str:
+        return next(part for part in PARTS if self.path.startswith(f"{part}/"))
+
+    @property
+    def key(self) -> str:
+        return f"{self.path}:{self.line}:{self.column} {self.operator}#{self.occurrence}"
+
+
+def mutants(root: Path, only: str = "") -> list[Mutant]:
+    """Every change of the parts that Cosmic Ray knows, but of annotations (which shape checks may or may not read)."""
+    from cosmic_ray.commands.init import init
+    from cosmic_ray.work_db import WorkDB, use_db
+
+    files = sorted(path for part in PARTS for path in (root / part).glob("*.py") if only in path.as_posix())
+    annotated = {str(path.relative_to(root)): list(annotations(path.read_text(encoding="utf-8"))) for path in files}
+    with use_db(":memory:", WorkDB.Mode.create) as session:
+        init(files, session, {})
+        specs = [spec for item in session.work_items for spec in item.mutations]
+    found = []
+    for spec in specs:
+        path = str(Path(spec.module_path).relative_to(root))
+        inside = any(first <= tuple(spec.start_pos) < last for first, last in annotated[path])
+        if not LEFT_OUT.fullmatch(spec.operator_name) and not inside:
+            found.append(Mutant(path, spec.operator_name, spec.occurrence, *spec.start_pos))
+    return sorted(found, key=lambda m: (m.path, m.operator, m.occurrence))
+
+
+def drawn(everything: Sequence[Mutant], number: int, seed: int) -> list[Mutant]:
+    """So many places by chance, and one change at each."""
+    dice, places = random.Random(seed), dict[tuple[object, ...], list[Mutant]]()
+    for mutant in everything:
+        places.setdefault(mutant.place, []).append(mutant)
+    return [dice.choice(places[place]) for place in dice.sample(list(places), min(number, len(places)))]
+
+
+def annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations begin and end: (line, column) pairs."""
+    for node in ast.walk(ast.parse(source)):
+        for one in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if isinstance(one, ast.expr):
+                yield (one.lineno, one.col_offset), (one.end_lineno or 0, one.end_col_offset or 0)
+
+
+# ---- trying them ----
+
+
+def tests(mutant: Mutant) -> str:
+    """The command that tries a mutant: the tests that are named after its file first, then those of its part."""
+    places = PARTS[mutant.part]
+    named = [str(p) for place in places for p in sorted(Path(place).glob(f"test_*{Path(mutant.path).stem}*.py"))]
+    chosen = ["-k", NOT_METRICS] if mutant.part.endswith("metrics") else []
+    return shlex.join([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen, *named, *places])
+
+
+def copy_of(root: Path, target: Path) -> Path:
+    """The tracked files of the tree, in a folder of their own."""
+    shutil.rmtree(target, ignore_errors=True)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (root / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, target / name)
+    return target
+
+
+def enter(home: str) -> None:
+    """Makes a copy of the tree for one worker process, and works in it."""
+    tree = copy_of(ROOT, Path(home) / f"tree-{os.getpid()}")
+    os.chdir(tree)
+    os.environ["PYTHONPATH"] = str(tree / "src")
+
+
+def unchanged(part: str) -> float:
+    """Seconds that the tests of a part take as they are. SystemExit where they fail."""
+    start = time.perf_counter()
+    command = tests(Mutant(f"{part}/-.py", "", 0, 0, 0))
+    run = subprocess.run(shlex.split(command), capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(f"the tests of {part} fail before any change:\n{run.stdout[-2000:]}")
+    return time.perf_counter() - start
+
+
+def tried(mutant: Mutant, limit_s: float) -> dict[str, Any]:
+    """What became of a mutant: noticed or not, with the change itself."""
+    from cosmic_ray.mutating import mutate_and_test
+    from cosmic_ray.work_item import MutationSpec
+
+    start = time.perf_counter()
+    place = ((mutant.line, 0), (mutant.line, 1))
+    spec = MutationSpec(Path(mutant.path), mutant.operator, mutant.occurrence, *place)
+    result = mutate_and_test([spec], tests(mutant), limit_s)
+    change = [line for line in (result.diff or "").splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    outcome = result.test_outcome.value if result.test_outcome else result.worker_outcome.value
+    seconds = round(time.perf_counter() - start, 1)
+    return asdict(mutant) | {"key": mutant.key, "outcome": outcome, "change": change, "seconds": seconds}
+
+
+def report(results: Sequence[Mapping[str, Any]]) -> str:
+    """The score of each part and of all, and what was not noticed."""
+    lines = []
+    for part in (*PARTS, "src/plantain"):
+        outcomes = [r["outcome"] for r in results if r["path"].startswith(f"{part}/")]
+        noticed, missed = outcomes.count("killed"), outcomes.count("survived")
+        if noticed + missed:
+            lines.append(f"{part}: {noticed} of {noticed + missed} noticed, {noticed / (noticed + missed):.0%}")
+    for result in results:
+        if result["outcome"] != "killed":
+            lines += ["", f"{result['path']}:{result['line']} {result['outcome']}", *result["change"]]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--sample", type=int, default=300)
+    args.add_argument("--seed", type=int, default=0)
+    args.add_argument("--jobs", type=int, default=2)
+    args.add_argument("--only", default="", help="files whose path has this in it")
+    args.add_argument("-o", "--out", type=Path, default=Path("out/mutants"))
+    given = args.parse_args()
+    home = given.out.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    everything = mutants(ROOT, given.only)
+    sample = drawn(everything, given.sample, given.seed)
+    log = home / "results.jsonl"
+    lines = log.read_text().splitlines() if log.exists() else []
+    done = {result["key"]: result for result in map(json.loads, lines)}
+    left = [mutant for mutant in sample if mutant.key not in done]
+    print(f"{len(sample)} of {len(everything)} possible changes, {len(left)} to try", flush=True)
+    with ProcessPoolExecutor(given.jobs, initializer=enter, initargs=(str(home),)) as workers:
+        parts = sorted({mutant.part for mutant in left})
+        usual = dict(zip(parts, workers.map(unchanged, parts), strict=True))
+        limits = {part: 30 + PATIENCE * seconds for part, seconds in usual.items()}
+        for result in workers.map(tried, left, [limits[mutant.part] for mutant in left]):
+            done[result["key"]] = result
+            with log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(result) + "\n")
+            print(f"{result['outcome']:9} {result['seconds']:6.1f} s  {result['key']}", flush=True)
+    for tree in home.glob("tree-*"):
+        shutil.rmtree(tree)
+    print(report([done[mutant.key] for mutant in sample]))
+
+
+if __name__ == "__main__":
+    main()
