@@ -27,6 +27,7 @@ from plantain.models import Identity, Specialist
 from plantain.models.painters.function import Function
 from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
 from plantain.predictions.calibration import Fit
+from plantain.predictions.npz import to_npz
 from plantain.predictions.types import Depth, Panoptic
 from plantain.tasks import MetricDepth
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from glob import glob, has_magic
@@ -74,7 +75,7 @@ def is_there(path: Path) -> bool:
 
 def _from_stdin() -> Iterator[Found]:
     """A picture itself, or a list of files, one a line."""
-    content = _read_stdin()
+    content = _read_stdin().removeprefix(BOM_UTF8)
     if b"\0" in content or content.startswith(JPEG):
         yield Found(content, Path(), "stdin")
         return
