@@ -21,7 +21,7 @@ MAY: dict[str, set[str]] = {
     "output": {"predictions", "imaging"},
     "tasks": {"codecs", "predictions"},
     "models": {"predictions", "imaging"},
-    "pipeline": {"tasks", "models", "predictions", "imaging"},
+    "pipeline": {"tasks", "models", "predictions", "imaging", "output"},
     "data": {"predictions", "tasks", "codecs", "imaging"},
     "train": {"data", "models"},
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
