@@ -227,7 +227,7 @@ def test_the_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["bench", "run", "kitti/depth", "--data", str(data)]) == 2
     assert "unknown benchmark 'kitti/depth'" in capsys.readouterr().err
     assert main(["bench", "run", NAME]) == 2
-    assert main(["benchmarks", "--json"]) == 0
+    assert main(["bench", "list", "--json"]) == 0
     assert [json.loads(line)["benchmark"] for line in capsys.readouterr().out.splitlines()] == list(BENCHMARKS)
 
 

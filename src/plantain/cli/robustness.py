@@ -1,4 +1,4 @@
-"""`plantain robustness`: how answers hold in bad weather."""
+"""`plantain bench robustness`: how answers hold in bad weather."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def robustness(
     Parameters
     ----------
     names
-        Benchmarks (see `plantain benchmarks`).
+        Benchmarks (see `plantain bench list`).
     data
         The folder of labelled photographs.
     out
@@ -47,7 +47,7 @@ def robustness(
         No progress.
     """
     if not names:
-        raise UsageError("name a benchmark, as in: plantain robustness nyu-excerpt/metric-depth --data FOLDER")
+        raise UsageError("name a benchmark, as in: plantain bench robustness nyu-excerpt/metric-depth --data FOLDER")
     if data is None or not data.is_dir():
         raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
     from plantain.eval import robustness_report
@@ -70,7 +70,7 @@ def robustness(
         doubted += list(ood_results(name, answerer, setting, data))
         print(sweeps[-1].told(), file=sys.stderr)
     command = (
-        f"plantain robustness {' '.join(names)} --model {who.model} --data DATA --limit {limit} --severities "
+        f"plantain bench robustness {' '.join(names)} --model {who.model} --data DATA --limit {limit} --severities "
         + " ".join(map(str, severities))
     )
     if out.suffix == ".md":
