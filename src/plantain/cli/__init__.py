@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from plantain.cli.terminal import STDIN, print_error
 from plantain.errors import PainterError, PlantainError
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ HELP = """Turns image generators into vision models: photo + words -> painting -
 plantain photo.jpg "metric depth" -o out/
 plantain photos/ "segment wall, floor, bed" -o out/
 plantain *.jpg "find the cups" --format coco -o out/"""
-STDIN = "<stdin>"  # what `-` becomes: the parser takes a lone dash for an option
 
 
 def app() -> App:
@@ -109,9 +109,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 141
         print_error(f"cannot write to standard output: {error.strerror or error}; what is done is whole")
         return 2
-
-
-def print_error(what: object, about: str | None = None) -> None:
-    """One line for people; `about`: what it is about, where the error does not say so."""
-    text = str(what) if about is None or about in str(what) else f"{about}: {what}"
-    print("plantain:", " ".join(text.split()), file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from pathlib import Path
 
-from plantain.cli import STDIN
+from plantain.cli.terminal import STDIN
 from plantain.errors import OutputError, UsageError
 from plantain.files import sweep
 
