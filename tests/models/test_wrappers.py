@@ -35,7 +35,7 @@ class Stand(Specialist):
         sure = np.full((HIGH, WIDE), self.sure, np.float32)
         if task.name == "metric-depth":
             return Depth(values=np.ones((HIGH, WIDE), np.float32), valid=np.ones((HIGH, WIDE), bool), confidence=sure)
-        names = wrappers.texts(task)
+        names = task.queries
         presence = None if self.presence is None else {name: self.presence for name in names}
         if task.name == "refer":
             alpha = np.ones((len(names), HIGH, WIDE), np.float32)

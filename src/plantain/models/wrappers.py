@@ -113,7 +113,7 @@ class Gated(Wrapper):
         if self.judge is None:
             seen = self.inner.predict(photo, task)
             return without(seen, [n for n, p in (seen.presence or {}).items() if p < self.min_score])
-        names = texts(task)
+        names = task.queries
         there = {name: yes(self.judge.ask(photo, PRESENT.format(name=name))) for name in names}
         if not any(there.values()):
             return nothing(task, names, photo.shape[:2])
@@ -135,7 +135,7 @@ class Rewriting(Wrapper):
         }
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
-        asked = texts(task)
+        asked = task.queries
         said = tuple(phrase(self.writer.ask(photo, REWRITE.format(text=text))) for text in asked)
         put = replace(task, text=said if len(said) > 1 else said[0])
         seen: Any = self.inner.predict(photo, put)
@@ -181,13 +181,6 @@ def stated(seen: Prediction) -> float:
     if isinstance(seen, Instances):
         return float(seen.scores.mean()) if len(seen.scores) else 0.0
     return float(seen.confidence.mean())
-
-
-def texts(task: Any) -> tuple[str, ...]:
-    """The names that a question asks for."""
-    if hasattr(task, "thing"):
-        return (task.thing,)
-    return (task.text,) if isinstance(task.text, str) else tuple(task.text)
 
 
 def yes(said: str) -> bool:
