@@ -12,7 +12,7 @@ import pytest
 import plantain
 from plantain import tasks
 from plantain.errors import PainterError, UsageError
-from plantain.models import MODELS, ModelSpec, wrappers
+from plantain.models import MODELS, ModelSpec
 from plantain.models.endpoints import Chat
 from plantain.models.specialists.base import Specialist
 from plantain.predictions.types import Alpha, Depth, Instances
