@@ -5,13 +5,14 @@
 # make docs    makes the generated pages and pictures that need neither data nor hours
 # make results DATA=...  makes the others from the folder of labelled photographs (hours)
 # make mutants changes the code in 300 places, one at a time, and says which changes no test notices (hours)
+# make lines   counts the lines of code, now and before the layout of today
 # make wheel   builds the wheel, installs it in an empty environment and answers offline
 PYTHON ?= python3
 EXTRAS ?= dev,train
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test extras docs results mutants wheel clean
+.PHONY: setup demo test extras docs results mutants lines wheel clean
 
 setup: .venv/base
 
@@ -46,6 +47,9 @@ results: .venv/extras
 mutants: .venv/extras
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[mutants]'
 	$(BIN)/python benchmarks/mutants.py
+
+lines:
+	$(PYTHON) benchmarks/lines_of_code.py f27c452
 
 wheel: .venv/base
 	rm -rf dist .venv/empty

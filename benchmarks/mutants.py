@@ -29,8 +29,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PARTS = {  # what is changed, and the tests that should notice
-    "src/plantain/codecs": ("tests/codecs", "tests/tasks"),
-    "src/plantain/predictions": ("tests/predictions", "tests/output"),
+    "src/plantain/codecs": ("tests/codecs",),
+    "src/plantain/predictions": ("tests/predictions",),
     "src/plantain/eval/metrics": ("tests/eval",),
 }
 NOT_METRICS = "not excerpts and not corruptions and not run and not published and not kept and not robustness"

@@ -55,7 +55,7 @@ def pages() -> dict[str, Page]:
         Page("calibration.md", "python benchmarks/calibration.py -o docs/generated/calibration.md", results),
         Page(
             "robustness.md",
-            f"python -m plantain robustness {rainy} bsds-excerpt/edges --model embedded --data DATA --limit 16 "
+            f"python -m plantain bench robustness {rainy} bsds-excerpt/edges --model embedded --data DATA --limit 16 "
             "--severities 1 3 5 -o docs/generated/robustness.md",
             results,
         ),

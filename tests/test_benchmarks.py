@@ -19,6 +19,8 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import codec_table  # noqa: E402
+import lines_of_code  # noqa: E402
+import mutants  # noqa: E402
 import official_pairs  # noqa: E402
 import startup  # noqa: E402
 import taef2  # noqa: E402
@@ -199,13 +201,45 @@ def test_parsed_colours_are_compared_with_the_page() -> None:
     assert official_pairs.compared(task, {"the cat": [255, 0, 0]}) == "0 of 1, wrong: the cat"
 
 
+def test_lines_of_code_are_counted_by_hand() -> None:
+    source = '"""Two\nlines."""\n\nimport os  # used\n\n\ndef f(a):\n    """Doc."""\n    # why\n    return """x\ny"""\n'
+    assert lines_of_code.code_lines(source) == 4
+    assert lines_of_code.longest(source) == 5
+
+
+def test_mutants_of_annotations_are_left_out_and_a_place_is_tried_once() -> None:
+    source = "def f(a: int | None) -> 'x':\n    b: list[int] = a | 2\n"
+    assert sorted(mutants.annotations(source)) == [((1, 9), (1, 19)), ((1, 24), (1, 27)), ((2, 7), (2, 16))]
+    part = next(iter(mutants.PARTS))
+    same = [mutants.Mutant(f"{part}/a.py", f"core/ReplaceBinaryOperator_Add_{to}", 0, 1, 0) for to in ("Sub", "Mul")]
+    other = mutants.Mutant(f"{part}/a.py", "core/NumberReplacer", 0, 1, 4)
+    drawn = mutants.drawn([*same, other], 300, seed=0)
+    assert len(drawn) == 2
+    assert mutants.drawn([*same, other], 300, seed=0) == drawn
+    left_out = "core/ReplaceBinaryOperator_Add_BitOr", "core/ReplaceComparisonOperator_Eq_IsNot", "core/NoOp"
+    assert all(mutants.LEFT_OUT.fullmatch(name) for name in left_out)
+    assert not mutants.LEFT_OUT.fullmatch("core/ReplaceBinaryOperator_BitOr_BitAnd")
+
+
+def test_the_score_counts_what_was_noticed() -> None:
+    part = next(iter(mutants.PARTS))
+    results = [{"path": f"{part}/a.py", "line": n, "outcome": o, "change": ["-a", "+b"]} for n, o in
+               enumerate(["killed", "killed", "survived", "incompetent"])]  # fmt: skip
+    told = mutants.report(results)
+    assert f"{part}: 2 of 3 noticed, 67%" in told
+    assert f"{part}/a.py:2 survived\n-a\n+b" in told
+
+
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     with pytest.raises(taef2.Absent, match=r"taef2_encoder\.pth is missing"):
         taef2.taef2(tmp_path)
 
 
-@pytest.mark.parametrize("script", ["codec_table", "official_pairs", "throughput", "startup", "taef2", "results"])
+@pytest.mark.parametrize(
+    "script",
+    ["codec_table", "official_pairs", "throughput", "startup", "taef2", "results", "mutants", "lines_of_code", "pages"],
+)
 def test_scripts_explain_themselves(script: str) -> None:
     run = subprocess.run([sys.executable, BENCHMARKS / f"{script}.py", "--help"], capture_output=True, text=True)
     assert run.returncode == 0

@@ -601,6 +601,76 @@ def test_edit(say):
     refused(say("edit", "a.png", "negative", "--mask", "none.png"), "none.png")
 
 
+# ---- odd input and output ----
+
+
+def test_a_question_longer_than_a_files_name(say):
+    long = "segment the " + "very " * 90 + "red mug"
+    code, (record,), _ = say(photo("a.png"), long)
+    assert code == 0
+    assert Path(record["arrays"]).exists()
+    assert Path(record["arrays"]).name.startswith("a.refer.the-very-very-")
+    assert say("a.png", long)[1][0]["skipped"]
+    assert say("decode", record["painting"], MetricDepth(far_m=9).prompt() + " " * 300, "-o", "back")[0] == 2
+
+
+def test_a_stem_as_long_as_a_files_name_may_be(say):
+    name = photo("ü" * 125 + ".png")
+    code, (record,), _ = say(name, "metric depth", "--format", "mm")
+    assert code == 0
+    assert Path(record["arrays"]).exists()
+    assert all(len(os.fsencode(path)) <= 255 for path in os.listdir("out"))
+
+
+class Binary(io.StringIO):
+    def __init__(self, content):
+        super().__init__()
+        self.buffer = io.BytesIO(content)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "tif", "gif"])
+def test_a_picture_on_standard_input_is_a_photo(say, monkeypatch, ending):
+    content = Path(photo(f"a.{ending}")).read_bytes()
+    monkeypatch.setattr(sys, "stdin", Binary(content))
+    code, (record,), lines = say("-", "metric depth")
+    assert (code, lines) == (0, [])
+    assert record["image"] is None
+    assert record["arrays"] == "out/stdin.metric-depth.npz"
+    monkeypatch.setattr(sys, "stdin", Binary(f"a.{ending}\n".encode()))
+    assert say("-", "metric depth")[1][0]["image"] == f"a.{ending}"
+
+
+def test_nothing_on_standard_input(say, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", Binary(b"\n"))
+    refused(say("-", "metric depth"), "standard input is empty")
+
+
+def test_a_photo_without_a_name(say):
+    photo("a.png")
+    refused(say("", "metric depth"), "the name of a photo is empty")
+
+
+def test_whole_numbers_are_not_rounded(say):
+    for option in ("--samples", "--passes", "--seed", "--tile"):
+        refused(say(photo("a.png"), "metric depth", option, "2.5"), f"{option} takes a whole number, not '2.5'")
+
+
+def test_weights_and_devices_that_are_none(say, monkeypatch):
+    say(photo("a.png"), "metric depth")
+    row = dataclasses.replace(MODELS["embedded"], factory="plantain.models.painters.embedded:Embedded")
+    monkeypatch.setitem(MODELS, "embedded", row)
+    before = sorted(os.listdir("out"))
+    code, records, lines = say("a.png", "metric depth", "--weights", "/nonexistent")
+    assert (code, records, sorted(os.listdir("out"))) == (2, [], before)
+    assert "/nonexistent" in lines[0]
+    assert "takes no option 'device'" in say("a.png", "metric depth", "--device", "cuda")[2][0]
+
+
+def test_what_a_model_needs_is_said_without_our_inner_names(say):
+    refused(say(photo("a.png"), "metric depth", "--model", "function"), "the model 'function' needs paint=...")
+    assert "__init__" not in say("a.png", "metric depth", "--model", "function")[2][0]
+
+
 # ---- lists and care ----
 
 
@@ -610,7 +680,10 @@ def test_tasks_and_models(say, capsys):
     assert [row["task"] for row in rows][:2] == ["metric-depth", "relative-depth"]
     assert next(iter(rows[0]["codes"].items())) == ("cube", "cube/1")
     rows = say("models", "--json")[1]
-    assert {"embedded", "oracle"} <= {row["model"] for row in rows}
+    ready = {row["model"]: row["ready"] for row in rows}
+    assert ready["embedded"] == "yes"
+    assert ready["meter"] == "needs --weights" and ready["file"] == "needs --spec"
+    assert ready["oracle"] == "in Python: truth=..."
     for verb in ("tasks", "models"):
         assert cli.main([verb]) == 0
         lines = capsys.readouterr().out.splitlines()
@@ -697,6 +770,21 @@ def test_interrupted_and_piped():
     err = process.stderr.read()
     assert process.wait(timeout=60) == 141
     assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "told"),
+    [(">&-", 2, "standard output is closed"), ("> /dev/full", 2, "cannot write to standard output: No space left"),
+     ("| head -c 0", None, "")],
+)  # fmt: skip
+def test_a_standard_output_that_takes_nothing(shell, code, told):
+    photo("a.png")
+    command = f"{sys.executable} -m plantain a.png edges --quiet {shell}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert code in (None, done.returncode)
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == bool(told)
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
 
 
 HEAVY = ("numpy", "PIL", "onnxruntime", "torch", "rich.progress", "plantain.tasks", "plantain.predictions.types")

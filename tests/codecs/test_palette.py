@@ -105,11 +105,17 @@ def test_drawn_palettes_differ_and_repeat_by_seed() -> None:
 @pytest.mark.parametrize(
     ("text", "rgb"),
     [  # all in the paper's published prompts, or their CSS values
-        ("#80C000", (128, 192, 0)), ("<255, 0, 192>", (255, 0, 192)), ("RGB(64, 192, 64)", (64, 192, 64)),
-        ("(128, 0, 64)", (128, 0, 64)), ("solid yellow", (255, 255, 0)), ("pink", (255, 192, 203)),
-        ("white color", (255, 255, 255)), ("teal", (0, 128, 128)), ("#fff", (255, 255, 255)),
+        ("#80C000", (128, 192, 0)),
+        ("<255, 0, 192>", (255, 0, 192)),
+        ("RGB(64, 192, 64)", (64, 192, 64)),
+        ("(128, 0, 64)", (128, 0, 64)),
+        ("solid yellow", (255, 255, 0)),
+        ("pink", (255, 192, 203)),
+        ("white color", (255, 255, 255)),
+        ("teal", (0, 128, 128)),
+        ("#fff", (255, 255, 255)),
     ],
-)  # fmt: skip
+)
 def test_colors_as_people_write_them(text: str, rgb: tuple[int, int, int]) -> None:
     assert palette.read_color(text) == rgb
 

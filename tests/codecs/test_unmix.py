@@ -69,9 +69,12 @@ def test_simplex_is_the_nearest_probability(points: np.ndarray) -> None:
     assert found.min() >= 0
     start = np.full(points.shape[1], 1 / points.shape[1])
     other = minimize(
-        lambda q: np.square(q - points[0]).sum(), start, bounds=[(0, 1)] * len(start),
-        constraints={"type": "eq", "fun": lambda q: q.sum() - 1}, method="SLSQP",
-    ).x  # fmt: skip
+        lambda q: np.square(q - points[0]).sum(),
+        start,
+        bounds=[(0, 1)] * len(start),
+        constraints={"type": "eq", "fun": lambda q: q.sum() - 1},
+        method="SLSQP",
+    ).x
     assert np.square(found - points[0]).sum() <= np.square(other - points[0]).sum() + 1e-4
 
 

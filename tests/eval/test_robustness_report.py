@@ -73,10 +73,13 @@ def test_the_markdown_and_its_pictures(tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["robustness"], "name a benchmark"),
-        (["robustness", "nyu-excerpt/normals", "--data", "nowhere"], "no such folder: nowhere"),
-        (["robustness", "nyu-excerpt/norms", "--data", "."], "did you mean 'nyu-excerpt/normals'"),
-        (["robustness", "nyu-excerpt/normals", "--data", ".", "--corruptions", "mist"], "unknown corruption 'mist'"),
+        (["bench", "robustness"], "name a benchmark"),
+        (["bench", "robustness", "nyu-excerpt/normals", "--data", "nowhere"], "no such folder: nowhere"),
+        (["bench", "robustness", "nyu-excerpt/norms", "--data", "."], "did you mean 'nyu-excerpt/normals'"),
+        (
+            ["bench", "robustness", "nyu-excerpt/normals", "--data", ".", "--corruptions", "mist"],
+            "unknown corruption 'mist'",
+        ),
         (["bench", "run", "nyu-excerpt/normals", "--data", ".", "--corrupt", "fog:9"], "a severity is 1 to 5, not 9"),
         (["bench", "run", "generation/kept", "nyu-excerpt/normals", "--data", "."], "generation/kept runs alone"),
         (["bench", "calibrate"], "name what to run or score"),

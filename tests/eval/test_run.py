@@ -27,6 +27,7 @@ from plantain.models import Identity, Specialist
 from plantain.models.painters.function import Function
 from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
 from plantain.predictions.calibration import Fit
+from plantain.predictions.npz import to_npz
 from plantain.predictions.types import Depth, Panoptic
 from plantain.tasks import MetricDepth
 
@@ -226,7 +227,7 @@ def test_the_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["bench", "run", "kitti/depth", "--data", str(data)]) == 2
     assert "unknown benchmark 'kitti/depth'" in capsys.readouterr().err
     assert main(["bench", "run", NAME]) == 2
-    assert main(["benchmarks", "--json"]) == 0
+    assert main(["bench", "list", "--json"]) == 0
     assert [json.loads(line)["benchmark"] for line in capsys.readouterr().out.splitlines()] == list(BENCHMARKS)
 
 

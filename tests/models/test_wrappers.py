@@ -12,10 +12,9 @@ import pytest
 import plantain
 from plantain import tasks
 from plantain.errors import PainterError, UsageError
-from plantain.models import wrappers
+from plantain.models import MODELS, ModelSpec
 from plantain.models.endpoints import Chat
 from plantain.models.specialists.base import Specialist
-from plantain.pipeline.predictor import SpecialistPredictor
 from plantain.predictions.types import Alpha, Depth, Instances
 
 HIGH, WIDE = 12, 16
@@ -36,7 +35,7 @@ class Stand(Specialist):
         sure = np.full((HIGH, WIDE), self.sure, np.float32)
         if task.name == "metric-depth":
             return Depth(values=np.ones((HIGH, WIDE), np.float32), valid=np.ones((HIGH, WIDE), bool), confidence=sure)
-        names = wrappers.texts(task)
+        names = task.queries
         presence = None if self.presence is None else {name: self.presence for name in names}
         if task.name == "refer":
             alpha = np.ones((len(names), HIGH, WIDE), np.float32)
@@ -51,9 +50,18 @@ class Stand(Specialist):
 @pytest.fixture
 def stands(monkeypatch):
     """The table holds these alone."""
-    book = {}
-    monkeypatch.setattr(wrappers, "load", lambda name, **options: SpecialistPredictor(book[name]))
-    return book
+
+    class Book(dict):
+        def __setitem__(self, name, stand):
+            row = ModelSpec(name, "test_wrappers:given", "A stand.", "specialist", fixed={"stand": stand})
+            monkeypatch.setitem(MODELS, name, row)
+            super().__setitem__(name, stand)
+
+    return Book()
+
+
+def given(stand):
+    return stand
 
 
 @pytest.fixture

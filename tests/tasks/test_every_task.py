@@ -125,3 +125,19 @@ def test_questions_are_values() -> None:
 def test_code_ids_are_told_apart_over_all_tasks() -> None:
     ids = [i for cls in TASKS.values() for i in cls.codes.values()]
     assert len(ids) == len(set(ids))
+
+
+ASKED = {
+    "semantic": ("road", "sky", "car"),
+    "instances": ("cup",),
+    "refer": ("the cup", "the plate"),
+    "detect": ("cup",),
+    "keypoints": ("nose", "left eye", "right eye"),
+    "panoptic": ("road", "sky", "car", "person"),
+    "matte": ("main object",),
+}
+
+
+@pytest.mark.parametrize("task", QUESTIONS, ids=name_of)
+def test_queries_are_the_names_that_were_asked_for(task) -> None:
+    assert task.queries == ASKED.get(task.name, ())

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from plantain.cli.terminal import STDIN, print_error
 from plantain.errors import PainterError, PlantainError
 
 if TYPE_CHECKING:
@@ -19,23 +20,29 @@ if TYPE_CHECKING:
 VERBS = {
     "predict": ("predict:predict", "Answers a question about photos (the verb that may be left out)."),
     "generate": ("generate:generate", "Paints a picture from words."),
-    "edit": ("generate:edit", "Changes photos as told: colourise, denoise, deblur, and so on."),
+    "edit": ("generate:edit", "Changes photos as told: colorize, denoise, deblur, and so on."),
     "encode": ("codec:encode", "Paints a true answer: numbers become a picture."),
-    "decode": ("codec:decode", "Reads painted pictures: colours become numbers."),
+    "decode": ("codec:decode", "Reads painted pictures: colors become numbers."),
     "tasks": ("tables:tasks", "Lists what can be asked."),
     "models": ("tables:models", "Lists who can be asked."),
     "train": ("train:train", "Trains the embedded generator."),
-    "bench": ("bench:bench", "Runs benchmarks, scores runs again, reports."),
-    "benchmarks": ("bench:benchmarks", "Lists the benchmarks."),
-    "robustness": ("robustness:robustness", "A benchmark in bad weather: plots against severity."),
+    "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
+}
+BENCH = {
+    "run": ("bench:run", "Asks a model about every picture of benchmarks, and scores it."),
+    "score": ("bench:score", "Scores the kept answers of runs again."),
+    "report": ("bench:report", "One page of several runs."),
+    "compare": ("bench:compare", "Two runs, picture by picture."),
+    "calibrate": ("bench:calibrate", "Fits the confidence of a model."),
+    "list": ("bench:benchmarks", "Lists the benchmarks."),
+    "robustness": ("robustness:robustness", "Benchmarks under corruptions: plots against severity."),
 }
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
 
 plantain photo.jpg "metric depth" -o out/
 plantain photos/ "segment wall, floor, bed" -o out/
 plantain *.jpg "find the cups" --format coco -o out/"""
-STDIN = "<stdin>"  # what `-` becomes: the parser takes a lone dash for an option
 
 
 def app() -> App:
@@ -47,8 +54,12 @@ def app() -> App:
     made = App(
         name="plantain", help=HELP, version=__version__, suppress_keyboard_interrupt=False, help_format="plaintext"
     )
-    for order, (verb, (place, line)) in enumerate(VERBS.items()):
-        made.command(f"plantain.cli.{place}", name=verb, help=line, sort_key=order)
+    bench = App(name="bench", help=VERBS["bench"][1], sort_key=list(VERBS).index("bench"), help_format="plaintext")
+    for group, verbs in ((made, VERBS), (bench, BENCH)):
+        for order, (verb, (place, line)) in enumerate(verbs.items()):
+            if place:
+                group.command(f"plantain.cli.{place}", name=verb, help=line, sort_key=order)
+    made.command(bench)
     return made
 
 
@@ -98,9 +109,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 141
         print_error(f"cannot write to standard output: {error.strerror or error}; what is done is whole")
         return 2
-
-
-def print_error(what: object, about: str | None = None) -> None:
-    """One line for people; `about`: what it is about, where the error does not say so."""
-    text = str(what) if about is None or about in str(what) else f"{about}: {what}"
-    print("plantain:", " ".join(text.split()), file=sys.stderr, flush=True)

@@ -1,14 +1,15 @@
-"""`plantain bench` and `plantain benchmarks`: how well a model sees, by the official rules."""
+"""`plantain bench`: how well a model sees, by the official rules. `bench robustness` is in its own file."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from plantain.cli.options import ModelArgs
+from plantain.cli.options import ModelArgs, Whole
 from plantain.cli.reporting import emit, progress
 from plantain.cli.tables import Json, show
 from plantain.errors import UsageError
@@ -17,39 +18,35 @@ if TYPE_CHECKING:
     from plantain.eval.run import Run
 
 
-def bench(
-    action: Literal["run", "score", "report", "compare", "calibrate"],
-    /,
+Out = Annotated[Path, Parameter(name=["--out", "-o"])]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress.")]
+GENERATION = "generation/kept"
+
+
+def run(
     *names: str,
     who: ModelArgs = ModelArgs(),
     data: Path | None = None,
-    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
-    limit: int | None = None,
-    samples: int = 1,
-    passes: int = 1,
-    seed: int = 0,
+    out: Out = Path("runs"),
+    limit: Whole | None = None,
+    samples: Whole = 1,
+    passes: Whole = 1,
+    seed: Whole = 0,
     style: str = "imperative",
     corrupt: str | None = None,
     base: str | None = None,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
+    quiet: Quiet = False,
 ) -> int:
-    """Runs benchmarks, scores runs again without asking the model, and reports. A JSON line a benchmark on stdout.
+    """Asks a model about every picture of benchmarks, but for what it has answered already. A JSON line each.
 
     Parameters
     ----------
-    action
-        run: asks the model about every picture; what is answered already is not asked again. score: decodes and
-        measures the kept answers anew. report: one HTML page of several runs.
-        compare: the second run minus the first, picture by picture; of two folders of runs, all that both hold.
-        calibrate: fits the confidence of the runs' model on half of their pictures, a map a task, into OUT (.json);
-        lay it beside the weights as calibration.json.
     names
-        run: benchmarks (see `plantain benchmarks`). The others: runs, or folders that hold them.
+        Benchmarks (see `plantain bench list`).
     data
-        The folder of labelled photographs.
+        The folder of labeled photographs.
     out
-        run: folders OUT/MODEL/BENCHMARK are made (BENCHMARK+fog-3 with --corrupt). report: the page is OUT (.html, or
-        .md for the table alone), or OUT/report.html.
+        Folders OUT/MODEL/BENCHMARK are made (BENCHMARK+fog-3 with --corrupt).
     limit
         So many pictures of each benchmark, always the same.
     samples
@@ -66,68 +63,105 @@ def bench(
     base
         Of generation/kept: the painter that the model was tuned from, or a folder of its weights; it is asked too, and
         the differences are given.
-    quiet
-        No progress.
     """
-    if not names:
-        raise UsageError("name what to run or score, as in: plantain bench run nyu-excerpt/metric-depth --data FOLDER")
-    from plantain.eval.run import Run, RunConfig, named
-    from plantain.pipeline.predictor import load
-
-    if action == "run" and "generation/kept" in names:
-        if data is None or len(names) > 1:
-            raise UsageError("generation/kept runs alone: plantain bench run generation/kept --model A --data FOLDER")
+    _named(names)
+    if data is None or not data.is_dir():
+        raise UsageError(f"no such folder: {data}; give the folder of labeled photographs with --data")
+    if GENERATION in names:
+        if len(names) > 1:
+            raise UsageError(f"{GENERATION} runs alone: plantain bench run {GENERATION} --model A --data FOLDER")
         return generation(who, base, data, out, limit, seed, quiet)
-    runs: list[Run] = []
-    if action == "compare":
-        return comparison(names)
-    if action != "run":
-        runs = [Run.open(folder) for name in names for folder in folders(Path(name))]
-    else:
-        if data is None or not data.is_dir():
-            raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-        setting = RunConfig(who.model, who.given, samples, passes, seed, style, limit, corrupt)
-        runs = [Run(setting.home(out, name), named(name), setting, data) for name in names]
-    if action == "calibrate":
-        return calibrate(runs, out, quiet)
-    if action == "report":
-        return report(runs, out, names)
-    for run in runs:
-        answerer = load(run.config.model, **run.config.options)
-        with progress(len(run.examples), run.benchmark.id, quiet=quiet) as bar:
-            scores = (run.rescore if action == "score" else run.run)(answerer, bar.step)
-        with_run(run, scores)
+    from plantain.eval.run import Run, RunConfig, named
+
+    config = RunConfig(who.model, who.given, samples, passes, seed, style, limit, corrupt)
+    for one in [Run(config.home(out, name), named(name), config, data) for name in names]:
+        _scored(one, "run", quiet)
     return 0
 
 
-def report(runs: list[Run], out: Path, names: tuple[str, ...]) -> int:
-    """The page with pictures, or the table alone."""
+def score(*runs: str, quiet: Quiet = False) -> int:
+    """Decodes and measures the kept answers of runs anew, without asking the model. A JSON line each.
+
+    Parameters
+    ----------
+    runs
+        Runs, or folders that hold them.
+    """
+    for one in _opened(runs):
+        _scored(one, "rescore", quiet)
+    return 0
+
+
+def _scored(one: Run, way: str, quiet: bool) -> None:
+    """Runs or scores one benchmark and says its figures."""
+    from plantain.pipeline.predictor import load
+
+    bars = progress(len(one.examples), one.benchmark.id, quiet=quiet)
+    with load(one.config.model, **one.config.options) as model, bars as bar:
+        scores = getattr(one, way)(model, bar.step)
+    with_run(one, scores)
+
+
+def _named(names: Sequence[str]) -> None:
+    if not names:
+        raise UsageError("name what to run or score, as in: plantain bench run nyu-excerpt/metric-depth --data FOLDER")
+
+
+def _opened(names: Sequence[str]) -> list[Run]:
+    """The runs that folders hold."""
+    from plantain.eval.run import Run
+
+    _named(names)
+    return [Run.open(folder) for name in names for folder in folders(Path(name))]
+
+
+def report(*runs: str, out: Out = Path("runs")) -> int:
+    """One HTML page of several runs, or the table alone.
+
+    Parameters
+    ----------
+    runs
+        Runs, or folders that hold them.
+    out
+        The page (.html, or .md for the table alone), or a folder for report.html.
+    """
+    found = _opened(runs)
     from plantain.eval.html_report import markdown, write
     from plantain.pipeline.predictor import load
 
     target = out if out.suffix in (".html", ".md") else out / "report.html"
     if target.suffix == ".md":
-        markdown(runs, target)
+        markdown(found, target)
     else:
-        write(runs, target, [load(run.config.model, **run.config.options) for run in runs])
-    emit({"report": str(target), "runs": list(names)})
+        write(found, target, [load(one.config.model, **one.config.options) for one in found])
+    emit({"report": str(target), "runs": list(runs)})
     return 0
 
 
-def calibrate(runs: list[Run], out: Path, quiet: bool) -> int:
-    """Fits and writes; a JSON line a benchmark: ECE before and after on the half that was not fitted."""
+def calibrate(*runs: str, out: Out = Path("runs"), quiet: Quiet = False) -> int:
+    """Fits the confidence of the runs' model on half of their pictures, a map a task. A JSON line a benchmark: ECE
+    before and after on the other half.
+
+    Parameters
+    ----------
+    runs
+        Runs of one model, or folders that hold them.
+    out
+        The file (.json), or a folder for calibration.json; lay it beside the weights.
+    """
     from dataclasses import asdict
 
     from plantain.eval.calibrate import fit, write
     from plantain.pipeline.predictor import load
 
-    models = {run.config.model: run.config.options for run in runs}
+    found = _opened(runs)
+    models = {run.config.model: run.config.options for run in found}
     if len(models) > 1:
         raise UsageError(f"calibrate takes the runs of one model, not of {', '.join(models)}")
     ((model, options),) = models.items()
     answerer = load(model, calibrated=False, **options)
-    with progress(sum(len(run.examples) for run in runs), "calibrate", quiet=quiet) as bar:
-        fits, told = fit(runs, answerer, step=bar.step)
+    with progress(sum(len(run.examples) for run in found), "calibrate", quiet=quiet) as bar:
+        fits, told = fit(found, answerer, step=bar.step)
     target = out if out.suffix == ".json" else out / "calibration.json"
     write(fits, told, target)
     for one in told:
@@ -143,18 +177,24 @@ def folders(place: Path) -> list[Path]:
     return found or [place]
 
 
-def comparison(names: tuple[str, ...]) -> int:
-    """A JSON line a benchmark; of several, p is also given adjusted for their number (Holm)."""
+def compare(*runs: str) -> int:
+    """The second run minus the first, picture by picture. A JSON line a benchmark; of several, p is also given adjusted
+    for their number (Holm).
+
+    Parameters
+    ----------
+    runs
+        Two runs, or two folders of runs, of which all that both hold are compared.
+    """
     from dataclasses import asdict
 
-    from plantain.eval.compare import compare, holm, pair_runs
+    from plantain.eval.compare import compare as paired
+    from plantain.eval.compare import holm, pair_runs
     from plantain.eval.run import Run
 
-    if len(names) != 2:
-        raise UsageError(
-            f"compare takes two runs, or two folders of runs, not {len(names)}: plantain bench compare A B"
-        )
-    found = [compare(Run.open(a), Run.open(b)) for a, b in pair_runs(Path(names[0]), Path(names[1]))]
+    if len(runs) != 2:
+        raise UsageError(f"compare takes two runs, or two folders of runs, not {len(runs)}: plantain bench compare A B")
+    found = [paired(Run.open(a), Run.open(b)) for a, b in pair_runs(Path(runs[0]), Path(runs[1]))]
     for one, adjusted in zip(found, holm([one.p for one in found]), strict=True):
         emit(asdict(one) | ({"p_holm": adjusted} if len(found) > 1 else {}))
     return 0

@@ -6,12 +6,13 @@ import hashlib
 import os
 import sys
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from pathlib import Path
 
-from plantain.cli import STDIN
+from plantain.cli.terminal import STDIN
 from plantain.errors import OutputError, UsageError
 from plantain.files import sweep
 
@@ -74,7 +75,7 @@ def is_there(path: Path) -> bool:
 
 def _from_stdin() -> Iterator[Found]:
     """A picture itself, or a list of files, one a line."""
-    content = _read_stdin()
+    content = _read_stdin().removeprefix(BOM_UTF8)
     if b"\0" in content or content.startswith(JPEG):
         yield Found(content, Path(), "stdin")
         return

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from plantain.cli import print_error
+from plantain.cli.terminal import print_error
 from plantain.errors import OutputError, PainterError, PlantainError, UsageError
 
 if TYPE_CHECKING:

@@ -1,16 +1,21 @@
-"""`plantain robustness`: how answers hold in bad weather."""
+"""`plantain bench robustness`: how answers hold under corruptions."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from plantain.cli.options import ModelArgs
 from plantain.cli.reporting import emit, progress
 from plantain.errors import UsageError
+
+if TYPE_CHECKING:
+    from plantain.eval.run import RunConfig
+    from plantain.pipeline.predictor import Predictor
 
 
 def robustness(
@@ -24,14 +29,14 @@ def robustness(
     seed: int = 0,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
 ) -> int:
-    """How answers hold in bad weather: figure, confidence, ECE and AUSE against severity, as one HTML page.
+    """How answers hold under corruptions: figure, confidence, ECE and AUSE against severity, as one HTML page.
 
     Parameters
     ----------
     names
-        Benchmarks (see `plantain benchmarks`).
+        Benchmarks (see `plantain bench list`).
     data
-        The folder of labelled photographs.
+        The folder of labeled photographs.
     out
         Folder of the runs and of robustness.html; a .md file for a page of markdown with plots beside it, the runs then
         lie in runs/robustness.
@@ -47,36 +52,52 @@ def robustness(
         No progress.
     """
     if not names:
-        raise UsageError("name a benchmark, as in: plantain robustness nyu-excerpt/metric-depth --data FOLDER")
+        raise UsageError("name a benchmark, as in: plantain bench robustness nyu-excerpt/metric-depth --data FOLDER")
     if data is None or not data.is_dir():
-        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-    from plantain.eval import robustness_report
-    from plantain.eval.robustness import Variants, chosen, ood_results, sweep, variants
-    from plantain.eval.run import RunConfig, named
+        raise UsageError(f"no such folder: {data}; give the folder of labeled photographs with --data")
+    from plantain.eval.run import RunConfig
     from plantain.pipeline.predictor import load
 
-    setting = RunConfig(who.model, who.given, limit=limit, seed=seed)
-    answerer = load(who.model, **who.given)
-    wanted = chosen(corruptions, answerer)
-    home = Path("runs/robustness") if out.suffix == ".md" else out
-    sweeps, doubted = [], []
-    others: list[Variants] = []
-    for name in names:
-        pictures = min(limit, len(named(name).read(data)))
-        with progress(pictures * (1 + len(wanted) * len(severities)), name, quiet=quiet) as bar:
-            sweeps.append(sweep(name, answerer, setting, data, home, wanted, severities, bar.step))
-        if answerer.paints:  # a specialist reads no words
-            others.append(variants(name, answerer, setting, data, home))
-        doubted += list(ood_results(name, answerer, setting, data))
-        print(sweeps[-1].told(), file=sys.stderr)
     command = (
-        f"plantain robustness {' '.join(names)} --model {who.model} --data DATA --limit {limit} --severities "
+        f"plantain bench robustness {' '.join(names)} --model {who.model} --data DATA --limit {limit} --severities "
         + " ".join(map(str, severities))
     )
-    if out.suffix == ".md":
-        target = robustness_report.markdown(sweeps, others, doubted, out, command)
-    else:
-        target = robustness_report.write(sweeps, others, doubted, out / "robustness.html", command)
+    config = RunConfig(who.model, who.given, limit=limit, seed=seed)
+    with load(who.model, **who.given) as model:
+        found = _swept(names, model, config, data, out, corruptions, severities, quiet)
+    sweeps = found[0]
+    target = _written(*found, out, command)
     emit({"report": str(target), "sweeps": [{"benchmark": s.benchmark, "clean": s.clean.figure, "kept": s.retained,
                                              "follows": s.follows()} for s in sweeps]})  # fmt: skip
     return 0
+
+
+def _swept(
+    names: Sequence[str], model: Predictor, config: RunConfig, data: Path, out: Path, corruptions: Sequence[str],
+    severities: Sequence[int], quiet: bool,
+) -> tuple[list[Any], list[Any], list[Any]]:  # fmt: skip
+    """Sweeps over corruptions, other wordings and seeds, and pictures not to be believed, of every benchmark."""
+    from plantain.eval.robustness import chosen, ood_results, sweep, variants
+    from plantain.eval.run import named
+
+    wanted = chosen(corruptions, model)
+    home = Path("runs/robustness") if out.suffix == ".md" else out
+    sweeps, others, doubted = list[Any](), list[Any](), list[Any]()
+    for name in names:
+        pictures = min(config.limit or 0, len(named(name).read(data)))
+        with progress(pictures * (1 + len(wanted) * len(severities)), name, quiet=quiet) as bar:
+            sweeps.append(sweep(name, model, config, data, home, wanted, severities, bar.step))
+        if model.paints:  # a specialist reads no words
+            others.append(variants(name, model, config, data, home))
+        doubted += list(ood_results(name, model, config, data))
+        print(sweeps[-1].told(), file=sys.stderr)
+    return sweeps, others, doubted
+
+
+def _written(sweeps: list[Any], others: list[Any], doubted: list[Any], out: Path, command: str) -> Path:
+    """The report: a page of HTML, or of markdown with plots beside it."""
+    from plantain.eval import robustness_report
+
+    if out.suffix == ".md":
+        return robustness_report.markdown(sweeps, others, doubted, out, command)
+    return robustness_report.write(sweeps, others, doubted, out / "robustness.html", command)

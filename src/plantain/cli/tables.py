@@ -30,16 +30,16 @@ def tasks(*, json: Json = False) -> int:
 
 
 def models(*, json: Json = False) -> int:
-    """Lists who can be asked: name, whether it can be loaded now, licence, and what it is."""
-    from plantain.extras import lacking, pip_command
-    from plantain.models import rows as known
+    """Lists who can be asked: name, what it answers, whether it is ready or what it lacks, license, and what it is."""
+    from plantain.models.registry import readiness
+    from plantain.models.registry import rows as known
 
     rows = [
         {
             "model": row.name,
             "kind": row.kind,
             "answers": " ".join(row.supported_tasks) or ("every task" if row.kind == "painter" else "as its spec says"),
-            "ready": pip_command(*missing) if (missing := lacking(row.extra)) else "yes",
+            "ready": readiness(row),
             "licence": row.licence,
             "about": row.summary,
         }

@@ -225,9 +225,14 @@ def _spread(
 
 
 def _better(
-    active: Int[np.ndarray, "a"], out: np.ndarray, place: np.ndarray, rgb: np.ndarray, cost: np.ndarray,
-    colors: Float[np.ndarray, "k 3"], across: int,
-) -> Bool[np.ndarray, "a"]:  # fmt: skip
+    active: Int[np.ndarray, "a"],
+    out: np.ndarray,
+    place: np.ndarray,
+    rgb: np.ndarray,
+    cost: np.ndarray,
+    colors: Float[np.ndarray, "k 3"],
+    across: int,
+) -> Bool[np.ndarray, "a"]:
     """One round of `_spread` for the active pixels, in place in `out` and `cost`; says which of them changed."""
     where, seen = place[active], rgb[active]
     least, own = cost[active], out[where]

@@ -74,20 +74,27 @@ _TONES = {
 }
 
 
+LINEAR_TO_CONES = np.array(
+    [
+        [0.4122214708, 0.2119034982, 0.0883024619],
+        [0.5363325363, 0.6806995451, 0.2817188376],
+        [0.0514459929, 0.1073969566, 0.6299787005],
+    ]
+)
+CONES_TO_LAB = np.array(
+    [
+        [0.2104542553, 1.9779984951, 0.0259040371],
+        [0.7936177850, -2.4285922050, 0.7827717662],
+        [-0.0040720468, 0.4505937099, -0.8086757660],
+    ]
+)
+
+
 def oklab(rgb: Shaped[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 3"]:
     """sRGB levels -> OKLab, a space where distance is about what people see. Source: B. Ottosson, 2020."""
     c = np.asarray(rgb, np.float64) / 255
     linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-    cones = linear @ np.array(
-        [[0.4122214708, 0.2119034982, 0.0883024619],
-         [0.5363325363, 0.6806995451, 0.2817188376],
-         [0.0514459929, 0.1073969566, 0.6299787005]]
-    )  # fmt: skip
-    return np.asarray(np.cbrt(cones) @ np.array(
-        [[0.2104542553, 1.9779984951, 0.0259040371],
-         [0.7936177850, -2.4285922050, 0.7827717662],
-         [-0.0040720468, 0.4505937099, -0.8086757660]]
-    ))  # fmt: skip
+    return np.asarray(np.cbrt(linear @ LINEAR_TO_CONES) @ CONES_TO_LAB)
 
 
 @cache

@@ -113,9 +113,11 @@ def _merged(parts: list[_Part]) -> list[_Part]:
 
 
 def _alike(
-    color: Float[np.ndarray, "3"], box: Int[np.ndarray, "4"], colors: Float[np.ndarray, "n 3"],
+    color: Float[np.ndarray, "3"],
+    box: Int[np.ndarray, "4"],
+    colors: Float[np.ndarray, "n 3"],
     boxes: Int[np.ndarray, "n 4"],
-) -> Bool[np.ndarray, "n"]:  # fmt: skip
+) -> Bool[np.ndarray, "n"]:
     """Which of many parts merge with one."""
     near = np.square(colors - color).sum(1) <= TAU**2
     joint = np.concatenate([np.minimum(boxes[:, :2], box[:2]), np.maximum(boxes[:, 2:], box[2:])], 1)

@@ -1,4 +1,4 @@
-"""The benchmarks: a row each, with every rule that its figure hangs on. `plantain benchmarks` lists them.
+"""The benchmarks: a row each, with every rule that its figure hangs on. `plantain bench list` lists them.
 
 A figure is comparable with another of the same id and version alone. The rows written here are those of the excerpt
 folder (`data/excerpts.py`): small test halves of published sets, so never the published benchmark itself; those of the

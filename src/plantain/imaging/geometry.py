@@ -45,7 +45,7 @@ class Placement:
 
 
 def placement(size: tuple[int, int], canvas: tuple[int, int]) -> Placement:
-    """The photo stretched over the whole canvas when their aspects are near, else centred on it at full length."""
+    """The photo stretched over the whole canvas when their aspects are near, else centered on it at full length."""
     (w, h), (cw, ch) = size, canvas
     off = (cw / ch) / (w / h)
     if 1 / STRETCH <= off <= STRETCH:

@@ -17,8 +17,10 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from plantain.errors import MissingExtra, PainterError, UnknownName, UsageError
+from plantain.extras import lacking, pip_command
 from plantain.models.base import Painter
 from plantain.models.specialists.base import Specialist
+from plantain.models.specialists.pretrained import hub_commit
 
 GROUP = "plantain.models"
 
@@ -200,6 +202,19 @@ def rows() -> dict[str, ModelSpec]:
         for p in entry_points(group=GROUP)
     }
     return theirs | MODELS
+
+
+def readiness(row: ModelSpec) -> str:
+    """Whether a model can be asked now, and if not what is missing: packages, options, or weights of a hub."""
+    if missing := lacking(row.extra):
+        return pip_command(*missing)
+    files = [f"--{name}" for name in row.needs if name in ("weights", "spec")]
+    if files:
+        return f"needs {' '.join(files)}"
+    if row.needs:
+        return f"in Python: {', '.join(f'{name}=...' for name in row.needs)}"
+    source = getattr(factory_of(row), "usual", None)
+    return f"downloads {source}" if source and hub_commit(source) == "main" else "yes"
 
 
 def load(name: str, **options: Any) -> Painter | Specialist:

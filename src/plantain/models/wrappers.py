@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from plantain.models.base import lazy
 from plantain.models.endpoints import Chat
 from plantain.models.identity import Identity, digest
 from plantain.models.specialists.base import Specialist
-from plantain.pipeline.predictor import Predictor, load
 from plantain.predictions.types import Alpha, Instances, Prediction
 from plantain.tasks import TASKS, Task
 
@@ -41,16 +40,29 @@ REWRITE = (
 NAMED = ("refer", "instances", "detect", "matte")
 
 
-class Wrapper(Specialist):
-    """What the three share: a spec, the models it names, and the protocol of a specialist."""
+class Predictor(Protocol):
+    """What a wrapper needs of the models it asks, which it gets from the pipeline's `load`."""
 
-    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None) -> None:
+    identity: Identity
+
+    def supports(self, task: str) -> bool: ...
+
+    def predict(self, photo: Any, task: Any) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+class Wrapper(Specialist):
+    """What the three share: a spec, the models it names, and the protocol of a specialist. `load` makes a model by its
+    name in the table; the pipeline hands it in."""
+
+    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
         super().__init__()
         if spec is None:
             raise UsageError(f"{self.name} wants a spec that says whom to ask; see the guide on evaluation")
         self.spec = dict(spec) if isinstance(spec, Mapping) else read_spec(Path(spec))
 
-        self.asked: list[Predictor] = []
+        self.load, self.asked = load, list[Predictor]()
 
     @lazy
     def identity(self) -> Identity:
@@ -63,7 +75,7 @@ class Wrapper(Specialist):
 
     def loaded(self, name: str) -> Predictor:
         """A model by its name in the table, with the options that the spec has for it."""
-        one = load(name, **self.spec.get("options", {}).get(name, {}))
+        one = self.load(name, **self.spec.get("options", {}).get(name, {}))
         self.asked.append(one)
         return one
 
@@ -90,8 +102,8 @@ class Gated(Wrapper):
 
     name = "gated"
 
-    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None) -> None:
-        super().__init__(spec)
+    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
+        super().__init__(spec, load=load)
         self.inner = self.loaded(self.needed("model"))
         self.judge = Chat(**self.spec["judge"]) if "judge" in self.spec else None
         self.min_score = float(self.spec.get("min_score", 0.5))
@@ -101,7 +113,7 @@ class Gated(Wrapper):
         if self.judge is None:
             seen = self.inner.predict(photo, task)
             return without(seen, [n for n, p in (seen.presence or {}).items() if p < self.min_score])
-        names = texts(task)
+        names = task.queries
         there = {name: yes(self.judge.ask(photo, PRESENT.format(name=name))) for name in names}
         if not any(there.values()):
             return nothing(task, names, photo.shape[:2])
@@ -114,8 +126,8 @@ class Rewriting(Wrapper):
 
     name = "rewriting"
 
-    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None) -> None:
-        super().__init__(spec)
+    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
+        super().__init__(spec, load=load)
         self.inner = self.loaded(self.needed("model"))
         self.writer = Chat(**self.needed("writer"))
         self.supported_tasks = {
@@ -123,7 +135,7 @@ class Rewriting(Wrapper):
         }
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
-        asked = texts(task)
+        asked = task.queries
         said = tuple(phrase(self.writer.ask(photo, REWRITE.format(text=text))) for text in asked)
         put = replace(task, text=said if len(said) > 1 else said[0])
         seen: Any = self.inner.predict(photo, put)
@@ -138,8 +150,8 @@ class Routed(Wrapper):
 
     name = "routed"
 
-    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None) -> None:
-        super().__init__(spec)
+    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
+        super().__init__(spec, load=load)
         self.inner = [self.loaded(name) for name in self.needed("ask")]
         self.min_confidence = float(self.spec.get("min_confidence", 2.0))
         self.supported_tasks = {name: "the surest" for name in TASKS if any(one.supports(name) for one in self.inner)}
@@ -152,7 +164,7 @@ class Routed(Wrapper):
             try:
                 seen = one.predict(photo, task)
             except (UsageError, PainterError) as error:  # it does not know these words: the next may
-                refused.append(f"{one.name}: {error}")
+                refused.append(f"{one.identity.name}: {error}")
                 continue
             sure = stated(seen)
             if sure > surest:
@@ -169,13 +181,6 @@ def stated(seen: Prediction) -> float:
     if isinstance(seen, Instances):
         return float(seen.scores.mean()) if len(seen.scores) else 0.0
     return float(seen.confidence.mean())
-
-
-def texts(task: Any) -> tuple[str, ...]:
-    """The names that a question asks for."""
-    if hasattr(task, "thing"):
-        return (task.thing,)
-    return (task.text,) if isinstance(task.text, str) else tuple(task.text)
 
 
 def yes(said: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from plantain._shapes import Bool, UInt8
 from plantain.errors import PainterError, PainterGone, PlantainError, UsageError
 from plantain.imaging.photo import read_photo
-from plantain.models import Capabilities, Identity, Painter, Specialist
+from plantain.models import Capabilities, Identity, Painter, Specialist, rows
 from plantain.models import load as load_model
 from plantain.models.base import accepted
 from plantain.models.painting import Painting, Request
@@ -275,6 +275,8 @@ def load(model: str = "embedded", *, calibrated: bool = True, **options: Any) ->
     """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`; `plantain models` lists all.
 
     `calibrated` False: confidence as the decoder states it, not set right by the model's calibration."""
+    if (row := rows().get(model)) is not None and row.kind == "wrapper":
+        options = options | {"load": load}  # a wrapper asks other models of the table
     return wrap(load_model(model, **options), calibrated=calibrated)
 
 

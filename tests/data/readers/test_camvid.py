@@ -7,7 +7,7 @@ import pytest
 from set_trees import HIGH, WIDE, halves, knows_its_splits, photo, put, refuses
 
 from plantain.data.readers import read
-from plantain.data.readers.camvid import CLASSES, MERGED, read_colours, split_of
+from plantain.data.readers.camvid import CLASSES, MERGED, read_colors, split_of
 from plantain.errors import PhotoError
 from plantain.vocabularies import CAMVID_11
 
@@ -91,7 +91,7 @@ def test_32_classes_become_11(root):
 
 def test_every_class_but_void_is_merged_into_one(root):
     merged = [name for names in MERGED.values() for name in names]
-    assert sorted(merged) == sorted(set(read_colours(root / "label_colors.txt")) - {"Void"})
+    assert sorted(merged) == sorted(set(read_colors(root / "label_colors.txt")) - {"Void"})
 
 
 def test_another_colour_file(root):

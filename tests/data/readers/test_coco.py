@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from set_trees import BOX, HIGH, WIDE, image, knows_its_splits, photo, put, rectangle, refuses, run_lengths
 
 from plantain.data.readers import read
-from plantain.errors import PhotoError
+from plantain.errors import PhotoError, TruthError
 from plantain.eval.adapters import DetectionAdapter
 from plantain.eval.metrics.detection import Detection, Found, Truths
 from plantain.eval.metrics.keypoints import KeypointAP, People, Poses
@@ -169,7 +171,7 @@ def test_captions_by_their_ids(root):
 # ---- panoptic
 
 
-def coloured(numbers):
+def colored(numbers):
     return np.stack([numbers % 256, numbers // 256 % 256, numbers // 65536], -1).astype(np.uint8)
 
 
@@ -189,7 +191,7 @@ def parted(tmp_path):
     ]
     pages = [{"image_id": 139, "file_name": "000000000139.png", "segments_info": segments}]
     photo(tmp_path / "val2017/000000000139.jpg")
-    put(tmp_path / "annotations/panoptic_val2017/000000000139.png", coloured(ids))
+    put(tmp_path / "annotations/panoptic_val2017/000000000139.png", colored(ids))
     book = {"images": IMAGES[1:], "annotations": pages, "categories": categories}
     put(tmp_path / "annotations/panoptic_val2017.json", book)
     return tmp_path
@@ -222,6 +224,53 @@ def test_the_official_scorer_finds_its_segments(parted):
     truth = Segments(whole.segments, kinds, crowds)
     scores = metric.reduce([metric.measure(Segments(whole.segments, kinds), truth)])
     assert scores["pq"] == 1 and np.isnan(scores["pq:dog"])
+
+
+def panoptic(parted, change):
+    """The example after `change` of the annotation file's content."""
+    path = parted / "annotations/panoptic_val2017.json"
+    content = json.loads(path.read_text())
+    change(content)
+    put(path, content)
+    return read("coco-panoptic", parted, "val")[0]
+
+
+def test_segments_of_an_unknown_class_are_named(parted):
+    def change(content):
+        content["annotations"][0]["segments_info"][1]["category_id"] = 7
+
+    example = panoptic(parted, change)
+    for name in ("panoptic", "labels", "instances", "crowds"):
+        with pytest.raises(TruthError, match=r"panoptic_val2017\.json: segment 3226956 has the category_id 7"):
+            example.truth(name)
+
+
+@pytest.mark.parametrize(("number", "words"), [(257, "segment 257, which segments_info does not list"),
+                                               (None, "no pixel of segment 5")])  # fmt: skip
+def test_a_png_and_a_list_that_differ_are_refused(number, words, parted):
+    """As panopticapi's evaluation refuses them."""
+
+    def change(content):
+        page = content["annotations"][0]
+        page["segments_info"] = [row for row in page["segments_info"] if row["id"] != number]
+        if number is None:
+            page["segments_info"].append({"id": 5, "category_id": 1, "iscrowd": 0})
+
+    example = panoptic(parted, change)
+    for name in ("panoptic", "instances"):
+        with pytest.raises(TruthError, match=rf"000000000139\.png has {words}"):
+            example.truth(name)
+
+
+def test_a_photo_without_segments_is_named(parted):
+    with pytest.raises(PhotoError, match=r"panoptic_val2017\.json: the list of annotations has no 139"):
+        panoptic(parted, lambda content: content["annotations"].clear())
+
+
+def test_a_panoptic_png_of_one_channel_is_refused(parted):
+    put(parted / "annotations/panoptic_val2017/000000000139.png", np.zeros((HIGH, WIDE), np.uint8))
+    with pytest.raises(TruthError, match="has one channel"):
+        read("coco-panoptic", parted, "val")[0].truth("panoptic")
 
 
 def test_a_panoptic_png_that_is_missing(parted):

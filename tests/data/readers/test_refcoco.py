@@ -11,7 +11,7 @@ from set_trees import BOX, image, knows_its_splits, photo, put, rectangle, refus
 
 from plantain.data.readers import read
 from plantain.data.readers.refer import read_pickle
-from plantain.errors import PhotoError
+from plantain.errors import PhotoError, TruthError
 
 PHOTOS = "images/mscoco/images/train2014"
 FOLDERS = {
@@ -136,3 +136,20 @@ def test_a_broken_pickle(broken, tmp_path):
     (tmp_path / "a.p").write_bytes(broken)
     with pytest.raises(PhotoError, match="not the published file"):
         read_pickle(tmp_path / "a.p")
+
+
+def test_an_object_without_a_mask_is_named(root):
+    import json
+
+    path = root / "refcoco/instances.json"
+    book = json.loads(path.read_text())
+    book["annotations"][0]["segmentation"] = [[1, 1, 5, 4]]
+    put(path, book)
+    examples = {example.id: example for example in read("refcoco", root, "testA")}
+    with pytest.raises(TruthError, match=r"refcoco/instances\.json: annotation id 40 of COCO_train2014.*no mask"):
+        examples["3"].truth("mask")
+    assert examples["20"].truth("mask").masks.any()
+    book["annotations"] = book["annotations"][1:]
+    put(path, book)
+    with pytest.raises(PhotoError, match=r"instances\.json: the list of annotations has no 40"):
+        read("refcoco", root, "testA")

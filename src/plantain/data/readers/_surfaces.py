@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Bool, Float, Shaped, UInt8
-from plantain.data.readers.base import certain, read_lines
+from plantain.data.readers.base import full_confidence, read_lines
 from plantain.errors import MissingExtra, PhotoError
 from plantain.predictions.types import Depth, Normals
 
@@ -50,7 +50,7 @@ def depth_of(metres: Shaped[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"] |
     valid = np.isfinite(values) & (values > 0)
     if known is not None:
         valid &= known
-    return Depth(values=np.where(valid, values, np.float32(0)), valid=valid, confidence=certain(*valid.shape))
+    return Depth(values=np.where(valid, values, np.float32(0)), valid=valid, confidence=full_confidence(*valid.shape))
 
 
 def normals_of(vectors: Float[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"] | None = None) -> Normals:
@@ -60,7 +60,7 @@ def normals_of(vectors: Float[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w
     if known is not None:
         valid &= known
     unit = np.where(valid, 1 / np.where(valid, length, 1), 0)[..., None] * np.where(valid[..., None], vectors, 0)
-    return Normals(xyz=unit.astype(np.float32), valid=valid, confidence=certain(*valid.shape))
+    return Normals(xyz=unit.astype(np.float32), valid=valid, confidence=full_confidence(*valid.shape))
 
 
 def towards_viewer(

@@ -131,14 +131,14 @@ def natural(text: str) -> list[str | int]:
     return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", text))]
 
 
-def certain(height: int, width: int) -> Float[np.ndarray, "h w"]:
+def full_confidence(height: int, width: int) -> Float[np.ndarray, "h w"]:
     """The confidence of a truth."""
     return np.ones((height, width), np.float32)
 
 
 def mask_alpha(mask: Bool[np.ndarray, "h w"], name: str) -> Alpha:
     """One thing's mask as a kind."""
-    return Alpha(alpha=mask[None].astype(np.float32), names=(name,), confidence=certain(*mask.shape))
+    return Alpha(alpha=mask[None].astype(np.float32), names=(name,), confidence=full_confidence(*mask.shape))
 
 
 def instances_of(
@@ -157,7 +157,7 @@ def instances_of(
         labels=np.array(labels, np.int64),
         classes=tuple(classes),
         scores=np.ones(len(labels), np.float32),
-        confidence=certain(*size[::-1]),
+        confidence=full_confidence(*size[::-1]),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from plantain._shapes import Bool
 from plantain.data.base import Example
-from plantain.data.readers.base import Layout, certain, in_order, need, step_in
+from plantain.data.readers.base import Layout, full_confidence, in_order, need, step_in
 from plantain.errors import MissingExtra, PhotoError
 from plantain.predictions.types import Alpha
 
@@ -60,11 +60,11 @@ def boundaries(path: Path) -> Bool[np.ndarray, "a h w"]:
 def shared_edges(path: Path) -> Alpha:
     """The share of annotators who drew a boundary at each pixel."""
     share = boundaries(path).mean(0, dtype=np.float32)
-    return Alpha(alpha=share[None], names=("edges",), confidence=certain(*share.shape))
+    return Alpha(alpha=share[None], names=("edges",), confidence=full_confidence(*share.shape))
 
 
 def edges_apart(path: Path) -> Alpha:
     """One plane of 0 and 1 an annotator."""
     drawn = boundaries(path)
     names = tuple(f"annotator {number}" for number in range(1, len(drawn) + 1))
-    return Alpha(alpha=drawn.astype(np.float32), names=names, confidence=certain(*drawn.shape[1:]))
+    return Alpha(alpha=drawn.astype(np.float32), names=names, confidence=full_confidence(*drawn.shape[1:]))

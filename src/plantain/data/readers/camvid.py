@@ -16,7 +16,7 @@ import numpy as np
 from plantain._shapes import Int, Shaped
 from plantain.data.base import Example
 from plantain.data.excerpts import labels, png
-from plantain.data.readers.base import Layout, certain, in_order, need, read_lines
+from plantain.data.readers.base import Layout, full_confidence, in_order, need, read_lines
 from plantain.errors import PhotoError
 from plantain.predictions.types import Labels
 
@@ -25,7 +25,7 @@ LAYOUT = Layout(
     """\
 camvid/
   701_StillsRaw_full/0001TP_006690.png
-  LabeledApproved_full/0001TP_006690_L.png      colours, a class each
+  LabeledApproved_full/0001TP_006690_L.png      colors, a class each
   label_colors.txt                              "64 128 64  Animal" a line
 """,
     needed=("701_StillsRaw_full/*.png", "LabeledApproved_full/*_L.png", "label_colors.txt"),
@@ -76,21 +76,21 @@ def split_of(stem: str) -> str:
 def read_camvid(root: Path, split: str) -> list[Example]:
     """Photos with "labels" (11 classes) and "labels32" (all but Void); -1 = void."""
     LAYOUT.check(root, split)
-    colours = read_colours(root / "label_colors.txt")
-    names = tuple(name for name in colours if name != VOID)
+    colors = read_colors(root / "label_colors.txt")
+    names = tuple(name for name in colors if name != VOID)
     eleven = {name: place for place, merged in enumerate(MERGED.values()) for name in merged}
     own = {name: place for place, name in enumerate(names)}
     examples = []
     for photo in (root / "701_StillsRaw_full").glob("*.png"):
         if split_of(photo.stem) == split:
             path = need(root / "LabeledApproved_full" / f"{photo.stem}_L.png", LAYOUT)
-            truths = {"labels": partial(coloured, path, colours, eleven, CLASSES),
-                      "labels32": partial(coloured, path, colours, own, names)}  # fmt: skip
+            truths = {"labels": partial(colored, path, colors, eleven, CLASSES),
+                      "labels32": partial(colored, path, colors, own, names)}  # fmt: skip
             examples.append(Example("camvid", photo.stem, photo, split, truths))
     return in_order(examples, LAYOUT)
 
 
-def read_colours(path: Path) -> dict[str, tuple[int, int, int]]:
+def read_colors(path: Path) -> dict[str, tuple[int, int, int]]:
     """Class -> red, green, blue, in the order of the file: three numbers and a name a line."""
     rows = [line.split() for line in read_lines(path)]
     if not all(len(row) == 4 and all(part.isdecimal() for part in row[:3]) for row in rows):
@@ -98,20 +98,20 @@ def read_colours(path: Path) -> dict[str, tuple[int, int, int]]:
     return {name: (int(red), int(green), int(blue)) for red, green, blue, name in rows}
 
 
-def coloured(
-    path: Path, colours: dict[str, tuple[int, int, int]], place: dict[str, int], classes: tuple[str, ...]
+def colored(
+    path: Path, colors: dict[str, tuple[int, int, int]], place: dict[str, int], classes: tuple[str, ...]
 ) -> Labels:
-    """Labels from a colour PNG; colours of no class, and classes that have no `place`, are -1."""
+    """Labels from a color PNG; colors of no class, and classes that have no `place`, are -1."""
     code = _codes(png(path)[..., :3])
     height, width = code.shape
     ids = np.full((height, width), -1, np.int16)
-    for name, colour in colours.items():
-        ids[code == _codes(np.array(colour))] = place.get(name, -1)
-    return Labels(ids=ids, classes=classes, confidence=certain(height, width))
+    for name, color in colors.items():
+        ids[code == _codes(np.array(color))] = place.get(name, -1)
+    return Labels(ids=ids, classes=classes, confidence=full_confidence(height, width))
 
 
 def _codes(rgb: Shaped[np.ndarray, "*hw 3"]) -> Int[np.ndarray, "*hw"]:
-    """Each colour as one number."""
+    """Each color as one number."""
     return np.asarray(rgb.astype(np.int32) @ np.array([65536, 256, 1], np.int32))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from plantain._shapes import Int
 from plantain.data.base import Example
 from plantain.data.excerpts import png
-from plantain.data.readers.base import certain, field, in_order, instances_of, read_json, stacked
+from plantain.data.readers.base import field, full_confidence, in_order, instances_of, read_json, stacked
 from plantain.data.readers.coco import Id, Record, coco_layout, identified, identifier, photo_of
 from plantain.errors import TruthError
 from plantain.predictions.types import Instances, Panoptic
@@ -140,5 +140,5 @@ def panoptic_of(path: Path, rows: Sequence[Record], names: Mapping[Id, str], fil
         segments=numbers,
         segment_labels=labels,
         segment_scores=np.ones(len(rows), np.float32),
-        confidence=certain(*stored.shape),
+        confidence=full_confidence(*stored.shape),
     )

@@ -16,7 +16,7 @@ import numpy as np
 from plantain._shapes import Bool
 from plantain.data.base import Example
 from plantain.data.excerpts import depth, png
-from plantain.data.readers.base import Layout, certain, in_order, read_json, read_lines
+from plantain.data.readers.base import Layout, full_confidence, in_order, read_json, read_lines
 from plantain.data.readers.coco import (
     Annotations,
     Record,
@@ -116,7 +116,7 @@ def read_npy_depth(path: Path) -> Depth:
     if metres.ndim != 2:
         raise TruthError(f"{path} has the shape {metres.shape}; depth has two sides, height and width")
     valid = np.isfinite(metres) & (metres > 0)
-    return Depth(values=np.where(valid, metres, 0), valid=valid, confidence=certain(*metres.shape))
+    return Depth(values=np.where(valid, metres, 0), valid=valid, confidence=full_confidence(*metres.shape))
 
 
 DEPTHS: dict[str, Callable[[Path], Depth]] = {  # later ones replace earlier ones
@@ -135,7 +135,7 @@ def read_masks(paths: Mapping[str, Path]) -> Alpha:
         raise TruthError(
             f"the masks {', '.join(map(str, paths.values()))} have unlike sizes; give all the photo's size"
         )
-    return Alpha(alpha=np.array(planes, np.float32), names=tuple(paths), confidence=certain(*planes[0].shape))
+    return Alpha(alpha=np.array(planes, np.float32), names=tuple(paths), confidence=full_confidence(*planes[0].shape))
 
 
 def _read_mask(path: Path) -> Bool[np.ndarray, "h w"]:
@@ -154,13 +154,13 @@ def read_labels(path: Path, legend: Path) -> Labels:
     classes = tuple(read_lines(legend))
     raw = png(path)
     if raw.ndim != 2:
-        raise TruthError(f"{path} is a colour picture; a label PNG has one channel, the class numbers")
+        raise TruthError(f"{path} is a color picture; a label PNG has one channel, the class numbers")
     ids = np.where(raw == NONE, -1, raw.astype(np.int32))
     if ids.max(initial=-1) >= len(classes):
         raise TruthError(
             f"{path} has the class {ids.max()}, but {legend} names {len(classes)} only, 0 to {len(classes) - 1}"
         )
-    return Labels(ids=ids.astype(np.int16), classes=classes, confidence=certain(*ids.shape))
+    return Labels(ids=ids.astype(np.int16), classes=classes, confidence=full_confidence(*ids.shape))
 
 
 def _annotations(path: Path) -> tuple[Annotations, dict[str, Record]]:

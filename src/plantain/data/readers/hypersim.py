@@ -62,7 +62,7 @@ def _example(root: Path, row: dict[str, str], split: str) -> Example:
 
 
 def planar(distance: Float[np.ndarray, "h w"], focal_px: float) -> Float[np.ndarray, "h w"]:
-    """Depth (z) of points whose distance from the camera's centre is known, seen by a camera without distortion.
+    """Depth (z) of points whose distance from the camera's center is known, seen by a camera without distortion.
 
     A pixel x, y away from the middle of the picture sees along (x, y, f): z = distance * f / sqrt(x^2 + y^2 + f^2).
     Source: github.com/apple/ml-hypersim, issue 9; used by Marigold and Depth Anything V2.

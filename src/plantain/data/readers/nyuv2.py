@@ -14,7 +14,7 @@ import numpy as np
 from plantain._shapes import Int, Shaped
 from plantain.data.base import Example
 from plantain.data.readers._surfaces import depth_of, extra, keep, kept, mat, reading
-from plantain.data.readers.base import Layout, certain, in_order
+from plantain.data.readers.base import Layout, full_confidence, in_order
 from plantain.predictions.types import Depth, Labels
 
 LAYOUT = Layout(
@@ -30,14 +30,14 @@ class13Mapping.mat           optional, for truth "labels13"
 )
 SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
 Table = tuple[np.ndarray, tuple[str, ...]]  # stored number -> index of classes, -1 for none; and the classes
-FOCAL_PX = 518.8579  # of the colour camera, Silberman's toolbox, camera_params.m
+FOCAL_PX = 518.8579  # of the color camera, Silberman's toolbox, camera_params.m
 
 
 def read_nyuv2(root: Path, split: str = "test", *, filled: bool = False, cache: Path | None = None) -> list[Example]:
     """Photographs with depth in metres and, where the class mappings lie beside, "labels" (40) and "labels13".
 
     `filled` = False: what the Kinect measured (`rawDepths`), which the usual 654-picture figures are scored on; True:
-    holes filled by colourisation (`depths`). The photos lie inside the .mat file; they are written once, as PNG, into a
+    holes filled by colorization (`depths`). The photos lie inside the .mat file; they are written once, as PNG, into a
     folder in `cache` or else in the system's temporary folder, never into `root`. Ids are the 1-based numbers of the
     .mat file ("0001"). Raises PhotoError where a file is missing, MissingExtra without h5py or scipy.
     """
@@ -83,7 +83,7 @@ def _depth(labelled: Path, place: int, name: str) -> Depth:
 
 def _labels(labelled: Path, place: int, table: Int[np.ndarray, "n"], classes: tuple[str, ...]) -> Labels:
     ids = table[_layer(labelled, "labels", place)]
-    return Labels(ids=ids.astype(np.int16), classes=classes, confidence=certain(*ids.shape))
+    return Labels(ids=ids.astype(np.int16), classes=classes, confidence=full_confidence(*ids.shape))
 
 
 def _maps(root: Path) -> dict[str, Table]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.models.specialists.outputs import Seen
-from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture, texts_of
+from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture
 from plantain.models.specialists.sam3 import joined
 from plantain.predictions.boxes import nms
 
@@ -36,7 +36,7 @@ class GroundingDINO(Pretrained):
         return AutoProcessor.from_pretrained(self.source), network
 
     def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
-        texts = texts_of(task)
+        texts = task.queries
         return joined([self.found(photo, text) for text in texts], texts, photo.shape[:2])
 
     def found(self, photo: UInt8[np.ndarray, "h w 3"], text: str) -> dict[str, np.ndarray]:

@@ -80,8 +80,8 @@ class Classes:
     def answer(self, task: Any) -> Prediction:
         belief = sure(self.ids >= 0, self.confidence, 1.0)
         if task.name == "refer":
-            masks = np.stack([np.isin(self.ids, known(name, self.names)) for name in said(task)])
-            return Alpha(alpha=masks.astype(np.float32), names=said(task), confidence=belief)
+            masks = np.stack([np.isin(self.ids, known(name, self.names)) for name in task.queries])
+            return Alpha(alpha=masks.astype(np.float32), names=task.queries, confidence=belief)
         ids = np.full(self.ids.shape, -1, np.int32)
         found = {i: known(name, self.names, strict=False) for i, name in enumerate(task.classes)}
         if not any(found.values()):
@@ -101,11 +101,11 @@ class Soft:
     name: str
 
     def answer(self, task: Any) -> Prediction:
-        for text in said(task):
+        for text in task.queries:
             known(text, (self.name,))
         alpha = self.alpha.astype(np.float32).clip(0, 1)
         belief = np.abs(2 * alpha - 1) if task.name == "refer" else np.ones_like(alpha)
-        return Alpha(alpha=alpha[None], names=said(task), confidence=belief)
+        return Alpha(alpha=alpha[None], names=task.queries, confidence=belief)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +132,7 @@ class Things:
 
     def answer(self, task: Any) -> Prediction:
         if task.name == "refer":
-            return self._mask(said(task))
+            return self._mask(task.queries)
         keep = np.isin(self.labels, known(task.thing, self.names))
         if task.name == "instances" and self.masks is None:
             raise UsageError("this detector gives boxes without masks; ask it to detect")
@@ -183,11 +183,6 @@ def sure(valid: np.ndarray, given: np.ndarray | None, elsewhere: float = 0.0) ->
     """The confidence that a network states, else 1; `elsewhere` where it has no answer."""
     stated = np.ones(valid.shape, np.float32) if given is None else given.astype(np.float32).clip(0, 1)
     return np.where(valid, stated, np.float32(elsewhere))
-
-
-def said(task: Any) -> tuple[str, ...]:
-    """The texts of a question about one thing or several."""
-    return (task.text,) if isinstance(task.text, str) else tuple(task.text)
 
 
 def known(name: str, vocabulary: Sequence[str], strict: bool = True) -> list[int]:

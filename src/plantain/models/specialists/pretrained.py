@@ -84,10 +84,3 @@ def picture(photo: UInt8[np.ndarray, "h w 3"]) -> Image.Image:
 def arrays(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Tensors of a result as arrays."""
     return {k: v.detach().cpu().numpy() for k, v in found.items() if hasattr(v, "detach")}
-
-
-def texts_of(task: Any) -> tuple[str, ...]:
-    """The names that a question asks for, whatever its sort."""
-    if task.name == "refer":
-        return (task.text,) if isinstance(task.text, str) else tuple(task.text)
-    return tuple(task.classes) if hasattr(task, "classes") else (task.thing,)

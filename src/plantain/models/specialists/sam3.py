@@ -12,7 +12,7 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.models.specialists.outputs import Seen, Things
-from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture, texts_of
+from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture
 
 
 class SAM3(Pretrained):
@@ -28,7 +28,7 @@ class SAM3(Pretrained):
         return Sam3Processor.from_pretrained(self.source), self.ready(Sam3Model.from_pretrained(self.source))
 
     def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
-        texts = texts_of(task)
+        texts = task.queries
         return joined([self.found(photo, text) for text in texts], texts, photo.shape[:2])
 
     def found(self, photo: UInt8[np.ndarray, "h w 3"], text: str) -> dict[str, np.ndarray]:

@@ -98,7 +98,7 @@ class UNet(Specialist):
         if task.name == "keypoints":
             return spots(sigmoid(said["joints"]))
         if task.name in ("refer", "matte"):
-            text = task.text if isinstance(task.text, str) else task.text[0]
+            text = task.queries[0]
             name = "main object" if "object" in text else "person"
             return Soft(sigmoid(said[name][0]), name)
         return vocabulary(said, task.classes)
