@@ -23,7 +23,7 @@ class EdgeDetection(Task):
 
     name: ClassVar[str] = "edges"
     title: ClassVar[str] = "edges"
-    kind: ClassVar[type[Alpha]] = Alpha
+    kind: ClassVar[type[Edges]] = Edges
     default_code: ClassVar[str] = "edges"
     codes: ClassVar[Mapping[str, str]] = {"edges": "edges/1"}
     code_descriptions: ClassVar[Mapping[str, str]] = {"edges": "gray, as bright as the edge is strong"}
