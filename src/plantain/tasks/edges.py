@@ -10,7 +10,6 @@ import numpy as np
 
 from plantain._shapes import Shaped, UInt8
 from plantain.errors import TruthError
-from plantain.predictions.types import Alpha
 from plantain.predictions.types import Edges as EdgeAnswer
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
@@ -23,7 +22,7 @@ class EdgeDetection(Task):
 
     name: ClassVar[str] = "edges"
     title: ClassVar[str] = "edges"
-    kind: ClassVar[type[Edges]] = Edges
+    kind: ClassVar[type[EdgeAnswer]] = EdgeAnswer
     default_code: ClassVar[str] = "edges"
     codes: ClassVar[Mapping[str, str]] = {"edges": "edges/1"}
     code_descriptions: ClassVar[Mapping[str, str]] = {"edges": "gray, as bright as the edge is strong"}
@@ -50,7 +49,7 @@ class EdgeDetection(Task):
             raise TruthError(f"edges are one plane of strengths, got {len(stack)}")
         return gray(stack[0])
 
-    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Alpha:
+    def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> EdgeAnswer:
         place, distance = decode_utils.project(decode_utils.levels(rgb), BLACK, WHITE)
         return EdgeAnswer(
             alpha=place[None], names=("edges",), colors=(WHITE,), confidence=decode_utils.confidence_at(distance)
