@@ -45,8 +45,8 @@ def test_a_painters_calibration_reaches_its_answers():
 
 def test_files(tmp_path):
     assert read(tmp_path / "none.json") == {}
-    calibrate.write({"refer": HALF, "matte": HALF}, [CalibrationReport("refer", "a", 9, 0.3, 0.1), CalibrationReport("matte", "b", 9, 0.1, 0.2)],
-                    tmp_path / "c.json")  # fmt: skip
+    reports = [CalibrationReport("refer", "a", 9, 0.3, 0.1), CalibrationReport("matte", "b", 9, 0.1, 0.2)]
+    calibrate.write({"refer": HALF, "matte": HALF}, reports, tmp_path / "c.json")
     assert read(tmp_path / "c.json") == {"refer": HALF}  # the other made it worse
     assert json.loads((tmp_path / "c.json").read_text())["refer"]["ece"] == {"a": [0.3, 0.1, 9]}
     (tmp_path / "bad.json").write_text('{"refer": 3}')
