@@ -220,7 +220,7 @@ def test_folders_patterns_and_lists(say, monkeypatch):
     code, records, _ = say("in/**/b.png", "metric depth", "-o", "out2")
     assert [r["arrays"] for r in records] == ["out2/b.metric-depth.npz", "out2/deep/er/b.metric-depth.npz"]
 
-    monkeypatch.setattr(sys, "stdin", io.StringIO("in/b.png\n\nin/deep/a.jpg\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeffin/b.png\n\nin/deep/a.jpg\n"))
     code, records, _ = say("-", "metric depth", "-o", "out3")
     assert [r["image"] for r in records] == ["in/b.png", "in/deep/a.jpg"]
 

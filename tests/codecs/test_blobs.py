@@ -187,7 +187,7 @@ def test_memory_is_bounded_by_a_number_of_things() -> None:
 # ---- the paper's
 
 
-def test_a_neighbour_joins_by_the_seeds_color_not_by_its_own_neighbours() -> None:
+def test_a_neighbor_joins_by_the_seeds_color_not_by_its_own_neighbors() -> None:
     ramp = np.zeros((40, 120, 3), np.uint8)
     ramp[10:30, 10:110, 1] = 100 + np.arange(100) // 2  # steps of one level, 49 in all
     found = blobs.decode_paper(ramp)
@@ -204,7 +204,7 @@ def test_a_pixel_belongs_to_the_background_below_tau() -> None:
     assert len(blobs.decode_paper(painted).scores) == 1
 
 
-def test_sixteen_neighbours_reach_over_a_gap_of_one() -> None:
+def test_sixteen_neighbors_reach_over_a_gap_of_one() -> None:
     stripes = np.zeros((31, 31, 3), np.uint8)
     stripes[8:23:2, 8:23] = (200, 0, 0)
     # knight's moves join the rows of a comb; erosion then takes all of it, so it is dropped as a halo
@@ -227,7 +227,7 @@ def test_parts_merge_while_the_joint_box_is_at_most_five_times_both(gap: int, co
     assert len(blobs.decode_paper(painted).scores) == count
 
 
-def test_flood_fill_is_labelling_where_colors_are_flat() -> None:
+def test_flood_fill_is_labeling_where_colors_are_flat() -> None:
     masks = discs(seed=4)
     painted = blobs.encode(masks, palette.pick(len(masks)))
     found = blobs.decode_paper(painted)

@@ -146,7 +146,7 @@ def test_confidence_falls_with_the_distance_to_the_curve() -> None:
     assert confidence[0] == pytest.approx([1, np.exp(-1), 0], abs=1e-3)
 
 
-def test_a_mixture_takes_a_neighbours_depth() -> None:
+def test_a_mixture_takes_a_neighbors_depth() -> None:
     # half red (0.8 m) and half cyan (5.3 m) is gray, which lies nowhere near the walk
     painted = np.zeros((5, 9, 3), np.uint8)
     painted[:, :4], painted[:, 4], painted[:, 5:] = (255, 0, 0), (128, 128, 128), (0, 255, 255)

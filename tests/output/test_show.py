@@ -94,13 +94,13 @@ def test_near_is_yellow_and_far_is_blue():
         assert far[2] > 100 > far[0]
 
 
-def test_normals_have_the_usual_colours():
+def test_normals_have_the_usual_colors():
     to_camera, up = halves("normals")
     np.testing.assert_allclose(to_camera, [127.5, 127.5, 255], atol=2)
     np.testing.assert_allclose(up, [127.5, 255, 127.5], atol=2)
 
 
-def test_labels_keep_the_colours_of_their_legend():
+def test_labels_keep_the_colors_of_their_legend():
     red, blue = halves("labels")
     assert red[0] > red[2] + 100
     assert blue[2] > blue[0] + 100
@@ -160,7 +160,7 @@ def test_points_and_bones_are_where_they_belong():
     assert not picture[100, :].any()
 
 
-def test_low_confidence_is_said_in_another_colour():
+def test_low_confidence_is_said_in_another_color():
     def amber(picture):
         return bool((np.abs(np.asarray(picture).astype(int) - panels.WARN).max(-1) < 40).any())
 

@@ -10,8 +10,8 @@ import pytest
 from plantain import tasks
 from plantain.errors import PainterError
 from plantain.eval import calibrate
-from plantain.eval.adapters import Belief
-from plantain.eval.calibrate import Told, taken, worth
+from plantain.eval.calibrate import CalibrationReport, taken, worth
+from plantain.eval.row import CalibrationSamples
 from plantain.models.painters.function import Function
 from plantain.pipeline.predictor import PainterPredictor
 from plantain.predictions.calibration import Fit, calibrated, isotonic, read
@@ -38,15 +38,15 @@ def test_pixels_things_points_and_presence():
 def test_a_painters_calibration_reaches_its_answers():
     painter = Function(lambda photo, prompt, seed: np.full((*photo.shape[:2], 3), 255, np.uint8))
     before = PainterPredictor(painter).predict(np.zeros((8, 8, 3), np.uint8), tasks.ReferringSegmentation("x"))
-    painter.calibration = {"refer": HALF}
-    after = PainterPredictor(painter).predict(np.zeros((8, 8, 3), np.uint8), tasks.ReferringSegmentation("x"))
+    fits = {"refer": HALF}
+    after = PainterPredictor(painter, fits).predict(np.zeros((8, 8, 3), np.uint8), tasks.ReferringSegmentation("x"))
     assert after.confidence == pytest.approx(before.confidence / 2) and before.confidence.max() > 0.9
 
 
 def test_files(tmp_path):
     assert read(tmp_path / "none.json") == {}
-    calibrate.write({"refer": HALF, "matte": HALF}, [Told("refer", "a", 9, 0.3, 0.1), Told("matte", "b", 9, 0.1, 0.2)],
-                    tmp_path / "c.json")  # fmt: skip
+    reports = [CalibrationReport("refer", "a", 9, 0.3, 0.1), CalibrationReport("matte", "b", 9, 0.1, 0.2)]
+    calibrate.write({"refer": HALF, "matte": HALF}, reports, tmp_path / "c.json")
     assert read(tmp_path / "c.json") == {"refer": HALF}  # the other made it worse
     assert json.loads((tmp_path / "c.json").read_text())["refer"]["ece"] == {"a": [0.3, 0.1, 9]}
     (tmp_path / "bad.json").write_text('{"refer": 3}')
@@ -55,15 +55,15 @@ def test_files(tmp_path):
 
 
 def test_every_benchmark_has_the_same_weight():
-    few = Belief(np.array([0.1, 0.2]), np.array([0.0, 1.0]), np.zeros(2))
+    few = CalibrationSamples(np.array([0.1, 0.2]), np.array([0.0, 1.0]), np.zeros(2))
     assert taken(few, 6).confidence.tolist() == [0.1, 0.1, 0.1, 0.2, 0.2, 0.2]
-    many = Belief(np.arange(100) / 100, np.zeros(100), np.zeros(100))
+    many = CalibrationSamples(np.arange(100) / 100, np.zeros(100), np.zeros(100))
     assert taken(many, 4).confidence.tolist() == [0, 0.25, 0.5, 0.75]
 
 
 def test_worth_is_a_mean_over_benchmarks():
-    assert worth("x", [Told("x", "a", 1, 0.1, 0.2), Told("x", "b", 1, 0.5, 0.1)])
-    assert not worth("x", [Told("x", "a", 1, 0.1, 0.2), Told("y", "b", 1, 0.5, 0.1)])
+    assert worth("x", [CalibrationReport("x", "a", 1, 0.1, 0.2), CalibrationReport("x", "b", 1, 0.5, 0.1)])
+    assert not worth("x", [CalibrationReport("x", "a", 1, 0.1, 0.2), CalibrationReport("y", "b", 1, 0.5, 0.1)])
 
 
 def test_equal_confidences_get_one_answer():

@@ -35,7 +35,7 @@ def test_confidence_is_a_bell_of_forty_levels() -> None:
     assert decode_utils.confidence_at(away, 20.0)[1] == pytest.approx(np.exp(-1))
 
 
-def test_agreement_is_the_share_of_four_neighbours() -> None:
+def test_agreement_is_the_share_of_four_neighbors() -> None:
     assert decode_utils.agreement(np.array([[0, 0], [0, 1]])).tolist() == [[1, 0.75], [0.75, 0.5]]
     lone = np.zeros((3, 3), int)
     lone[1, 1] = 7

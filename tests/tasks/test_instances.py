@@ -90,7 +90,7 @@ def test_refusals() -> None:
         InstanceSegmentation("cup").encode(no_masks)
 
 
-def test_a_colored_background_refuses_the_favourite_that_cannot_have_one() -> None:
-    favourites = {"instances": "centers"}
-    assert InstanceSegmentation("cup").resolve(favourites).code == "centers"
-    assert InstanceSegmentation("cup", (9, 9, 9)).resolve(favourites).code == "blobs"
+def test_a_colored_background_refuses_the_favorite_that_cannot_have_one() -> None:
+    favorites = {"instances": "centers"}
+    assert InstanceSegmentation("cup").resolve(favorites).code == "centers"
+    assert InstanceSegmentation("cup", (9, 9, 9)).resolve(favorites).code == "blobs"

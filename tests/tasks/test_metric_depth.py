@@ -94,7 +94,7 @@ def test_wrong_questions_are_refused() -> None:
         MetricDepth(code="log-grey")
 
 
-def test_resolve_prefers_own_code_then_favourite_then_default() -> None:
+def test_resolve_prefers_own_code_then_favorite_then_default() -> None:
     assert MetricDepth(code="plasma").resolve({"metric-depth": "log-gray"}).code == "plasma"
     assert MetricDepth().resolve({"metric-depth": "log-gray"}).code == "log-gray"
     assert MetricDepth().resolve({"metric-depth": "no such code"}).code == "cube"

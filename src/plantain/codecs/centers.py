@@ -19,7 +19,7 @@ from plantain.codecs.cells import bytes_of
 from plantain.codecs.flat import Denoised, denoise, flat_regions, ranges
 from plantain.codecs.things import Found, by_score, encode, least_area, pixel_boxes
 
-AVERAGED = (1.5, 8.0)  # see `denoise`: neighbouring centers differ by a few levels only
+AVERAGED = (1.5, 8.0)  # see `denoise`: neighboring centers differ by a few levels only
 NEVER = 1e3  # see `Calm.mingled`: a small thing within a large one meets it at every pixel
 EXACT = 1.0  # levels: votes of two things may mix to those of a third
 FLAT = 6.0  # levels that votes vary by without noise

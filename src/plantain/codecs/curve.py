@@ -116,7 +116,7 @@ def decode_depth(
     """Metres (or 0..1), where they are valid, and confidence 0..1.
 
     Pixels off the curve (mixtures of two depths, which decode to a depth outside both in 28 % of cases) take the value
-    of a neighbour that is on it. The far end of an open curve means "no answer": invalid, infinity.
+    of a neighbor that is on it. The far end of an open curve means "no answer": invalid, infinity.
     """
     values, distance = curve.decode(rgb)
     if len(curve.points) > 2:
@@ -167,8 +167,8 @@ def _donors(bad: Int[np.ndarray, "n"], distance: Float[np.ndarray, "h w"], reach
 def fits(rgb: Shaped[np.ndarray, "h w 3"]) -> dict[str, float]:
     """How well each metric curve explains a painting, best first: mean confidence times smoothness.
 
-    The two orders of the cube walk have the same colors, so what tells them apart is that neighbouring pixels of a
-    scene mostly lie at neighbouring depths.
+    The two orders of the cube walk have the same colors, so what tells them apart is that neighboring pixels of a
+    scene mostly lie at neighboring depths.
     """
     found = {}
     for name, curve in CURVES.items():

@@ -3,8 +3,8 @@
 1. noise: the picture is averaged as much as its noise asks for, and borders are where it still changes;
 2. drift: what is not border is grouped by color over the whole picture, finely; groups that pass into each other
    without a step become one again;
-3. blur: a border pixel takes the group of one of its neighbours, the one of the nearest color, so that mixtures are no
-   regions (halos); specks go to their neighbours too.
+3. blur: a border pixel takes the group of one of its neighbors, the one of the nearest color, so that mixtures are no
+   regions (halos); specks go to their neighbors too.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def denoise(picture: UInt8[np.ndarray, "h w 3"], averaged: tuple[float, float]) 
 
 
 def _noise_of(picture: UInt8[np.ndarray, "h w 3"]) -> float:
-    """The sd of the noise, from the median difference of neighbours (0.954 sd for two normals).
+    """The sd of the noise, from the median difference of neighbors (0.954 sd for two normals).
 
     At 0 and 255 noise is clipped, and the median is 0.43 sd: hence the median without clipped pixels, but no more than
     all pixels allow, for where nearly all are clipped the others are borders."""
@@ -189,7 +189,7 @@ def _settled(
 
 
 def _grouped(denoised: Denoised, colors: Float[np.ndarray, "k 3"]) -> Int[np.ndarray, "h w"]:
-    """The group of each pixel: inside by its color, at borders one of its neighbours'."""
+    """The group of each pixel: inside by its color, at borders one of its neighbors'."""
     legend = np.round(colors).astype(np.uint8)
     ids, distance, _ = nearest(denoised.rgb, legend)
     sure = distance <= np.where(denoised.border, denoised.exact, 2 * denoised.width)
@@ -200,7 +200,7 @@ def _grouped(denoised: Denoised, colors: Float[np.ndarray, "k 3"]) -> Int[np.nda
 def _spread(
     groups: Int[np.ndarray, "h w"], open_: Bool[np.ndarray, "h w"], denoised: Denoised, colors: Float[np.ndarray, "k 3"]
 ) -> Int[np.ndarray, "h w"]:
-    """Gives each open pixel the group of a neighbour, of several the one with the nearest color.
+    """Gives each open pixel the group of a neighbor, of several the one with the nearest color.
 
     For as many rounds as a border is wide a pixel may change its mind; more, and colors would creep along borders that
     they look like. After that only pixels without a group get one. What no group reaches is background."""
@@ -284,7 +284,7 @@ def _meetings(
 def _without_specks(
     denoised: Denoised, groups: Int[np.ndarray, "h w"], colors: Float[np.ndarray, "k 3"]
 ) -> Int[np.ndarray, "h w"]:
-    """Regions that are too small to be things, or all but border (halos), go to their neighbours."""
+    """Regions that are too small to be things, or all but border (halos), go to their neighbors."""
     parts, group = regions(groups)
     area = np.bincount(parts.ravel(), minlength=len(group))
     inner = np.bincount(parts[~denoised.border], minlength=len(group))

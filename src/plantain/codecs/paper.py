@@ -1,7 +1,7 @@
 """The instance decoder of Vision Banana (arXiv 2604.20329 v3, appendix A), step by step: code blobs-vb/1, the baseline.
 
 Its five steps are named below. Where the text leaves a choice, ours: seeds in reading order; "16-connectivity" is the 8
-neighbours and the 8 knight's moves; merging starts again after each merge, with the merged color and box.
+neighbors and the 8 knight's moves; merging starts again after each merge, with the merged color and box.
 """
 
 from __future__ import annotations

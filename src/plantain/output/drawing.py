@@ -13,12 +13,12 @@ from PIL import Image, ImageDraw
 
 from plantain._shapes import Bool, Float, Shaped
 from plantain.output import panels
-from plantain.output.panels import Colour, Entry
+from plantain.output.panels import Color, Entry
 from plantain.output.skeleton import bones
 from plantain.predictions.resample import nearest
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
-EMPTY: Colour = (70, 73, 80)  # where there is no answer
+EMPTY: Color = (70, 73, 80)  # where there is no answer
 RAMP = np.array(  # 17 steps of plasma (Smith and van der Walt, CC0), near = yellow, far = blue
     [
         (240, 249, 33), (249, 221, 37), (253, 195, 40), (253, 171, 51), (248, 148, 65), (240, 127, 79),
@@ -34,9 +34,9 @@ class Sheet:
     """What every drawing needs: the photo at the overlay's size, and how much larger that is than the answer."""
 
     photo: Image.Image
-    known: bool  # False: there is no photo, only grey
+    known: bool  # False: there is no photo, only gray
     answer: tuple[int, int]  # (width, height) of the answer
-    colors: Mapping[str, Colour] = field(default_factory=dict)  # that names must have, whatever the answer's own
+    colors: Mapping[str, Color] = field(default_factory=dict)  # that names must have, whatever the answer's own
 
     @property
     def width(self) -> int:
@@ -60,7 +60,7 @@ class Sheet:
         return np.asarray(self.photo, np.float32)
 
     @property
-    def grey(self) -> Float[np.ndarray, "h w 1"]:
+    def gray(self) -> Float[np.ndarray, "h w 1"]:
         return np.asarray(self.photo.convert("L"), np.float32)[..., None]
 
     def grow(self, values: Shaped[np.ndarray, "h w *rest"]) -> Shaped[np.ndarray, "H W *rest"]:
@@ -72,7 +72,7 @@ class Sheet:
         return self.grow(values) if values.shape[0] > self.photo.height else values
 
     def smooth(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Float[np.ndarray, "H W 3"]:
-        """Colours resampled to the overlay's size: for what is drawn, never for what is measured."""
+        """Colors resampled to the overlay's size: for what is drawn, never for what is measured."""
         levels = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
         return np.asarray(Image.fromarray(levels).resize(self.photo.size, Image.Resampling.BILINEAR), np.float32)
 
@@ -84,13 +84,13 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else "<1 %"
 
 
-def vivid(index: int) -> Colour:
-    """Bright colours that stay far apart: hues by the golden ratio, three lightnesses."""
+def vivid(index: int) -> Color:
+    """Bright colors that stay far apart: hues by the golden ratio, three lightnesses."""
     red, green, blue = colorsys.hls_to_rgb((0.02 + index * 0.618034) % 1, (0.58, 0.68, 0.5)[index % 3], 0.9)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def colors_of(answer: Labels | Alpha) -> list[Colour]:
+def colors_of(answer: Labels | Alpha) -> list[Color]:
     """A color for each name: those of the painting, if it says them. Things that are told apart were painted in shades
     of one blue: they get bright ones."""
     names = answer.classes if isinstance(answer, Labels) else answer.names
@@ -100,8 +100,8 @@ def colors_of(answer: Labels | Alpha) -> list[Colour]:
     return [vivid(i) if color is None or name in things else color for i, (name, color) in pairs]
 
 
-def _ink_on(colour: Colour) -> Colour:
-    red, green, blue = colour
+def _ink_on(color: Color) -> Color:
+    red, green, blue = color
     return (16, 17, 20) if 0.3 * red + 0.59 * green + 0.11 * blue > 120 else (255, 255, 255)
 
 
@@ -126,18 +126,18 @@ def _draw_depth(depth: Depth, sheet: Sheet) -> Drawn:
     values, valid = sheet.shrink(depth.values), sheet.shrink(depth.valid & np.isfinite(depth.values))
     missing = [Entry("no answer", EMPTY, _percent(1 - float(valid.mean())))] if valid.mean() < 0.995 else []
     strips = [panels.legend(sheet.width, missing, sheet.text)] if missing else []
-    colours = np.broadcast_to(np.array(EMPTY, np.float32), (*valid.shape, 3))
+    colors = np.broadcast_to(np.array(EMPTY, np.float32), (*valid.shape, 3))
     if valid.any():
         scale = _scale(values[valid], depth.scale == "metric")
-        colours = np.where(valid[..., None], _ramp(scale.place(np.where(valid, values, scale.low))), colours)
+        colors = np.where(valid[..., None], _ramp(scale.place(np.where(valid, values, scale.low))), colors)
         strips.insert(0, _depth_bar(scale, depth.scale == "metric", sheet))
-    shade = 0.6 + 0.6 * sheet.grey / 255 if sheet.known else 1.0
-    return _picture(sheet.smooth(colours) * shade), strips
+    shade = 0.6 + 0.6 * sheet.gray / 255 if sheet.known else 1.0
+    return _picture(sheet.smooth(colors) * shade), strips
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Which values the two ends of the colour bar stand for."""
+    """Which values the two ends of the color bar stand for."""
 
     low: float
     high: float
@@ -162,7 +162,7 @@ def _depth_bar(scale: Scale, metric: bool, sheet: Sheet) -> Image.Image:
     if metric:
         values = panels.nice_ticks(scale.low, scale.high, scale.logarithmic)
         ticks = [(float(scale.place(value)), f"{value:g} m") for value in values]
-    return panels.colour_bar(sheet.width, _ramp(np.linspace(0, 1, 256)).astype(np.uint8), ticks, sheet.text)
+    return panels.color_bar(sheet.width, _ramp(np.linspace(0, 1, 256)).astype(np.uint8), ticks, sheet.text)
 
 
 def _ramp(place: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 3"]:
@@ -171,43 +171,43 @@ def _ramp(place: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 3"]:
 
 
 def _draw_normals(normals: Normals, sheet: Sheet) -> Drawn:
-    """The usual colours: x, y, z from -1..1 to red, green, blue from 0..255."""
+    """The usual colors: x, y, z from -1..1 to red, green, blue from 0..255."""
     xyz, valid = sheet.shrink(normals.xyz), sheet.shrink(normals.valid)
-    colours = np.where(valid[..., None], (xyz + 1) * 127.5, EMPTY)
-    shade = 0.8 + 0.25 * sheet.grey / 255 if sheet.known else 1.0
+    colors = np.where(valid[..., None], (xyz + 1) * 127.5, EMPTY)
+    shade = 0.8 + 0.25 * sheet.gray / 255 if sheet.known else 1.0
     entries = [Entry("right", (255, 128, 128)), Entry("left", (0, 128, 128)), Entry("up", (128, 255, 128))]
     entries += [Entry("down", (128, 0, 128)), Entry("to the camera", (128, 128, 255))]
     missing = 1 - float(valid.mean())
     if missing > 0.005:
         entries.append(Entry("no surface", EMPTY, _percent(missing)))
-    return _picture(sheet.smooth(colours) * shade), [panels.legend(sheet.width, entries, sheet.text)]
+    return _picture(sheet.smooth(colors) * shade), [panels.legend(sheet.width, entries, sheet.text)]
 
 
 # ---- classes and things ----
 
 
 def _draw_labels(labels: Labels, sheet: Sheet) -> Drawn:
-    """Class colours over the photo, with thin borders; things that are told apart get borders of their own."""
+    """Class colors over the photo, with thin borders; things that are told apart get borders of their own."""
     count = len(labels.classes)
-    colours = [sheet.colors.get(name, own) for name, own in zip(labels.classes, colors_of(labels), strict=True)]
+    colors = [sheet.colors.get(name, own) for name, own in zip(labels.classes, colors_of(labels), strict=True)]
     ids = sheet.grow(labels.ids)
-    tint = np.array([*colours, (0, 0, 0)], np.float32)[ids]
-    under = sheet.grey * 0.75 + sheet.pixels * 0.25
+    tint = np.array([*colors, (0, 0, 0)], np.float32)[ids]
+    under = sheet.gray * 0.75 + sheet.pixels * 0.25
     pixels = np.where((ids >= 0)[..., None], 0.42 * under + 0.58 * tint, under * 0.5)
     borders = ids.astype(np.int64)
     if isinstance(labels, Panoptic):
         borders = borders + (count + 1) * sheet.grow(labels.segments).astype(np.int64)
     pixels[_outlines(borders, max(1, sheet.line // 2))] *= 0.25
     pixels[_outlines(borders, max(1, sheet.line // 2))] += 185
-    entries, absent = _class_entries(labels, colours)
+    entries, absent = _class_entries(labels, colors)
     return _picture(pixels), [panels.legend(sheet.width, entries, sheet.text, absent)]
 
 
-def _class_entries(labels: Labels, colours: Sequence[Colour]) -> tuple[list[Entry], str]:
+def _class_entries(labels: Labels, colors: Sequence[Color]) -> tuple[list[Entry], str]:
     """Classes by area, then what is none of them; and in one line those that are nowhere."""
     shares = np.bincount(labels.ids.ravel() + 1, minlength=len(labels.classes) + 1) / max(labels.ids.size, 1)
     order = [int(i) for i in np.argsort(-shares[1:], kind="stable")]
-    entries = [Entry(labels.classes[i], colours[i], _counted(labels, i, shares[i + 1])) for i in order if shares[i + 1]]
+    entries = [Entry(labels.classes[i], colors[i], _counted(labels, i, shares[i + 1])) for i in order if shares[i + 1]]
     if shares[0] > 0.005:
         entries.append(Entry("none of these", EMPTY, _percent(float(shares[0]))))
     absent = [labels.classes[i] for i in order if not shares[i + 1]]
@@ -220,7 +220,7 @@ def _counted(labels: Labels, index: int, share: float) -> str:
 
 
 def _draw_instances(things: Instances, sheet: Sheet) -> Drawn:
-    """Every thing in a colour of its own, with its box and score; the surest are drawn on top."""
+    """Every thing in a color of its own, with its box and score; the surest are drawn on top."""
     order = [int(i) for i in np.argsort(things.scores, kind="stable")]
     pixels = sheet.pixels * 0.85
     for i in order if things.masks is not None else []:
@@ -275,22 +275,22 @@ def _draw_keypoints(points: Keypoints, sheet: Sheet) -> Drawn:
     seen = points.visible & np.isfinite(points.xy).all(axis=1)
     xy = points.xy * sheet.scale
     joints = bones(points.names)
-    colours = [_side(name) if joints else vivid(i) for i, name in enumerate(points.names)]
+    colors = [_side(name) if joints else vivid(i) for i, name in enumerate(points.names)]
     for a, b in joints:
         if seen[a] and seen[b]:
-            colour = colours[a] if colours[a] == colours[b] else MIDDLE
-            draw.line([tuple(xy[a]), tuple(xy[b])], fill=colour, width=sheet.line * 2)
+            color = colors[a] if colors[a] == colors[b] else MIDDLE
+            draw.line([tuple(xy[a]), tuple(xy[b])], fill=color, width=sheet.line * 2)
     radius = sheet.line * 2.6
     for i in np.flatnonzero(seen):
-        draw.circle(tuple(xy[i]), radius, fill=colours[i], outline=(255, 255, 255), width=max(1, sheet.line // 2))
+        draw.circle(tuple(xy[i]), radius, fill=colors[i], outline=(255, 255, 255), width=max(1, sheet.line // 2))
     entries = [Entry("left", LEFT), Entry("right", RIGHT), Entry("middle", MIDDLE)]
     if not joints:
-        entries = [Entry(points.names[i], colours[i], f"{points.scores[i]:.2f}") for i in np.flatnonzero(seen)]
+        entries = [Entry(points.names[i], colors[i], f"{points.scores[i]:.2f}") for i in np.flatnonzero(seen)]
     entries.append(Entry(f"{int(seen.sum())} of {len(points.names)} points seen"))
     return picture, [panels.legend(sheet.width, entries, sheet.text)]
 
 
-def _side(name: str) -> Colour:
+def _side(name: str) -> Color:
     words = name.lower().replace("_", " ").split()
     return LEFT if "left" in words else RIGHT if "right" in words else MIDDLE
 
@@ -301,19 +301,19 @@ def _side(name: str) -> Colour:
 def _draw_alpha(alpha: Alpha, sheet: Sheet) -> Drawn:
     """One thing: kept, the rest dark squares. Several: a tint each."""
     if len(alpha.names) == 1:
-        colours, picture = [(255, 255, 255)], _cut_out(sheet, alpha.alpha[0])
+        colors, picture = [(255, 255, 255)], _cut_out(sheet, alpha.alpha[0])
     else:
-        colours = [sheet.colors.get(name, own) for name, own in zip(alpha.names, colors_of(alpha), strict=True)]
-        picture = _tinted(sheet, alpha.alpha, colours)
-    entries = [_alpha_entry(alpha, i, None if len(colours) == 1 else colours[i]) for i in range(len(alpha.names))]
+        colors = [sheet.colors.get(name, own) for name, own in zip(alpha.names, colors_of(alpha), strict=True)]
+        picture = _tinted(sheet, alpha.alpha, colors)
+    entries = [_alpha_entry(alpha, i, None if len(colors) == 1 else colors[i]) for i in range(len(alpha.names))]
     return picture, [panels.legend(sheet.width, entries, sheet.text)]
 
 
-def _alpha_entry(alpha: Alpha, index: int, colour: Colour | None) -> Entry:
+def _alpha_entry(alpha: Alpha, index: int, color: Color | None) -> Entry:
     share = float(alpha.masks[index].mean())
     note = _percent(share) if share else "not found"
     present = (alpha.presence or {}).get(alpha.names[index])
-    return Entry(alpha.names[index], colour, note if present is None else f"{note}, present {_percent(present)}")
+    return Entry(alpha.names[index], color, note if present is None else f"{note}, present {_percent(present)}")
 
 
 def _cut_out(sheet: Sheet, alpha: Float[np.ndarray, "h w"]) -> Image.Image:
@@ -321,7 +321,7 @@ def _cut_out(sheet: Sheet, alpha: Float[np.ndarray, "h w"]) -> Image.Image:
     height, width = kept.shape[:2]
     side = max(8, sheet.text // 2 * 2)
     squares = (np.arange(height)[:, None] // side + np.arange(width) // side) % 2
-    board = (62 + 18 * squares)[..., None] + 0.2 * sheet.grey
+    board = (62 + 18 * squares)[..., None] + 0.2 * sheet.gray
     thing = sheet.pixels if sheet.known else np.full_like(sheet.pixels, 255)
     return _picture(kept * thing + (1 - kept) * board)
 
@@ -330,12 +330,12 @@ def _soft(sheet: Sheet, alpha: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "H
     return sheet.smooth(np.repeat(sheet.shrink(alpha)[..., None] * 255, 3, axis=-1))[..., :1] / 255
 
 
-def _tinted(sheet: Sheet, alpha: Float[np.ndarray, "n h w"], colours: Sequence[Colour]) -> Image.Image:
-    pixels = sheet.grey * 0.45 + sheet.pixels * 0.1
-    for plane, colour in zip(alpha, colours, strict=True):
+def _tinted(sheet: Sheet, alpha: Float[np.ndarray, "n h w"], colors: Sequence[Color]) -> Image.Image:
+    pixels = sheet.gray * 0.45 + sheet.pixels * 0.1
+    for plane, color in zip(alpha, colors, strict=True):
         kept = _soft(sheet, plane)
-        pixels = pixels * (1 - kept) + kept * (0.45 * sheet.pixels + 0.55 * np.array(colour, np.float32))
-        pixels[_outlines(sheet.grow(plane > 0.5), sheet.line)] = colour
+        pixels = pixels * (1 - kept) + kept * (0.45 * sheet.pixels + 0.55 * np.array(color, np.float32))
+        pixels[_outlines(sheet.grow(plane > 0.5), sheet.line)] = color
     return _picture(pixels)
 
 
@@ -344,7 +344,7 @@ def _draw_edges(alpha: Edges, sheet: Sheet) -> Drawn:
     strength = _soft(sheet, alpha.alpha.max(axis=0))
     pixels = (1 - strength) * (0.4 * sheet.pixels) + strength * np.array((255, 226, 120), np.float32)
     bar = np.stack([np.linspace(0, level, 256) for level in (255, 226, 120)], axis=-1).astype(np.uint8)
-    return _picture(pixels), [panels.colour_bar(sheet.width, bar, [(0.0, "no edge"), (1.0, "strong edge")], sheet.text)]
+    return _picture(pixels), [panels.color_bar(sheet.width, bar, [(0.0, "no edge"), (1.0, "strong edge")], sheet.text)]
 
 
 DRAWINGS: dict[type[Prediction], Callable[[Any, Sheet], Drawn]] = {

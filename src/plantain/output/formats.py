@@ -93,7 +93,7 @@ def write_ply(
     focal_px: float | None = None,
     fov_deg: float | None = None,
 ) -> Path:
-    """A coloured point cloud, binary little-endian PLY, metres; without a photo the points are grey.
+    """A colored point cloud, binary little-endian PLY, metres; without a photo the points are gray.
 
     Raises UsageError without exactly one of `focal_px` and `fov_deg` (horizontal), or where depth is relative."""
     xyz, valid = points(depth, focal_of(depth.size[0], focal_px, fov_deg))
@@ -345,7 +345,7 @@ def _write_json(content: Any, path: Path) -> Path:
 
 
 def panoptic_png(prediction: Prediction) -> tuple[Image.Image, list[dict[str, Any]]]:
-    """COCO panoptic format: a PNG whose colour is the segment's id, R + 256 G + 65536 B (0 = none), and
+    """COCO panoptic format: a PNG whose color is the segment's id, R + 256 G + 65536 B (0 = none), and
     `segments_info`. Instances that overlap: the surer one is on top. Whole classes have ids above 10,000."""
     if isinstance(prediction, Instances):
         ids, labels, scores = _stacked(prediction)

@@ -1,4 +1,4 @@
-"""The strips under a picture: headings, legends, colour bars; and text in any alphabet. Pillow only."""
+"""The strips under a picture: headings, legends, color bars; and text in any alphabet. Pillow only."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from plantain._shapes import UInt8
 
-Colour = tuple[int, int, int]
-PAPER: Colour = (22, 24, 29)
-INK: Colour = (236, 237, 240)
-SOFT: Colour = (160, 164, 173)
-WARN: Colour = (255, 190, 80)
+Color = tuple[int, int, int]
+PAPER: Color = (22, 24, 29)
+INK: Color = (236, 237, 240)
+SOFT: Color = (160, 164, 173)
+WARN: Color = (255, 190, 80)
 LEAST_WIDTH = 360  # pixels: narrower pictures get margins, so that their legend can be read
 MOST_ROWS = 12
 SYSTEM_FONTS = (  # for letters that Pillow's own font lacks, wherever one of these is installed
@@ -108,10 +108,10 @@ def length(text: str, size: int) -> float:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a legend; `colour` None has no swatch."""
+    """One line of a legend; `color` None has no swatch."""
 
     name: str
-    colour: Colour | None = None
+    color: Color | None = None
     note: str = ""
 
 
@@ -154,10 +154,10 @@ def _entry_length(entry: Entry, size: int) -> float:
 
 def _draw_entry(draw: ImageDraw.ImageDraw, at: tuple[float, float], width: float, entry: Entry, size: int) -> None:
     x, y = at
-    if entry.colour is not None:
+    if entry.color is not None:
         half = size * 0.42
         box = (x, y - half, x + 2 * half, y + half)
-        draw.rounded_rectangle(box, radius=size * 0.15, fill=entry.colour, outline=SOFT, width=1)
+        draw.rounded_rectangle(box, radius=size * 0.15, fill=entry.color, outline=SOFT, width=1)
         x, width = x + 1.3 * size, width - 1.3 * size
     note = length(entry.note, size) + 0.6 * size if entry.note else 0.0
     x += write(draw, (x, y), entry.name, size, width=max(width - note, 2 * size))
@@ -165,14 +165,14 @@ def _draw_entry(draw: ImageDraw.ImageDraw, at: tuple[float, float], width: float
         write(draw, (x + 0.6 * size, y), entry.note, size, fill=SOFT)
 
 
-def colour_bar(
-    width: int, colours: UInt8[np.ndarray, "n 3"], ticks: Sequence[tuple[float, str]], size: int
+def color_bar(
+    width: int, colors: UInt8[np.ndarray, "n 3"], ticks: Sequence[tuple[float, str]], size: int
 ) -> Image.Image:
-    """A bar of the colours from left to right with ticks at shares 0..1 of its length."""
+    """A bar of the colors from left to right with ticks at shares 0..1 of its length."""
     pad, high = round(size * 0.7), round(size * 0.9)
     strip = Image.new("RGB", (width, high + round(size * 2.2)), PAPER)
     long = width - 2 * pad
-    bar = Image.fromarray(colours[None]).resize((long, high), Image.Resampling.BILINEAR)
+    bar = Image.fromarray(colors[None]).resize((long, high), Image.Resampling.BILINEAR)
     strip.paste(bar, (pad, round(size * 0.2)))
     draw, top, free = ImageDraw.Draw(strip), round(size * 0.2) + high, -math.inf
     for share, text in ticks:

@@ -1,4 +1,4 @@
-"""Pictures for people: the answer laid over the photo, with a heading and a legend or a colour bar."""
+"""Pictures for people: the answer laid over the photo, with a heading and a legend or a color bar."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNSURE = 0.5  # mean confidence below which the heading warns
 
 
 def overlay(prediction: Prediction, photo: Any = None, like: Prediction | None = None) -> Image.Image:
-    """The answer over the photo (a path, an array or a PIL image), with a heading and a legend or colour bar.
+    """The answer over the photo (a path, an array or a PIL image), with a heading and a legend or color bar.
 
     The longer side is 560..1600 pixels whatever the photo's size; without a photo the answer stands alone. Names have
     the colors that they have in `like`, so that a truth can be compared with an answer."""
@@ -34,14 +34,14 @@ def png_bytes(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def named_colors(answer: Prediction) -> dict[str, panels.Colour]:
+def named_colors(answer: Prediction) -> dict[str, panels.Color]:
     """The color of each name of an answer, if it has names with colors."""
     if isinstance(answer, Labels):
         return dict(zip(answer.classes, colors_of(answer), strict=True))
     return dict(zip(answer.names, colors_of(answer), strict=True)) if isinstance(answer, Alpha) else {}
 
 
-def _sheet(prediction: Prediction, photo: Any, colors: Mapping[str, panels.Colour]) -> Sheet:
+def _sheet(prediction: Prediction, photo: Any, colors: Mapping[str, panels.Color]) -> Sheet:
     width, height = prediction.size
     longer = max(width, height)
     scale = min(max(1.0, LEAST_SIDE / longer), MOST_SIDE / longer)

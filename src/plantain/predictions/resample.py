@@ -1,6 +1,6 @@
 """Back from the canvas: an answer decoded there becomes one on the photo's grid.
 
-A painting is never resized before it is decoded (28 % of the mixtures of two cube-walk colours decode to a depth
+A painting is never resized before it is decoded (28 % of the mixtures of two cube-walk colors decode to a depth
 outside both); it is the *decoded* arrays that are brought back to the photo's grid: labels by their nearest pixel, soft
 values smoothly, depth without mixing across the photo's edges, normals brought back to unit length.
 """
@@ -139,7 +139,7 @@ class Grid:
         return np.asarray(np.where(length > 0.3, soft / np.maximum(length, 1e-6), near), np.float32)
 
     def depth(self, values: np.ndarray, valid: np.ndarray, photo: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Smooth where depth is smooth; at jumps the side that the photo's colour says, never a mixture of the two."""
+        """Smooth where depth is smooth; at jumps the side that the photo's color says, never a mixture of the two."""
         ok = self.nearest(valid)
         if self.same:
             return np.asarray(values, np.float32), ok
@@ -156,16 +156,16 @@ class Grid:
         return np.where(ok, out, np.float32(np.inf)).astype(np.float32), ok
 
     def _sided(self, values: np.ndarray, valid: np.ndarray, photo: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """For photo pixels at depth jumps: of the 3 x 3 canvas pixels around, the one whose colour is most alike."""
+        """For photo pixels at depth jumps: of the 3 x 3 canvas pixels around, the one whose color is most alike."""
         guide = place(photo, self.where).astype(np.float32)
         ys, xs = np.nonzero(at)
-        colour = photo[ys, xs].astype(np.float32)
+        color = photo[ys, xs].astype(np.float32)
         best, out = np.full(len(ys), np.inf, np.float32), np.zeros(len(ys), np.float32)
         ch, cw = values.shape
         for dy in (0, -1, 1):
             for dx in (0, -1, 1):
                 y, x = (self.ys[ys] + dy).clip(0, ch - 1), (self.xs[xs] + dx).clip(0, cw - 1)
-                cost = ((guide[y, x] - colour) ** 2).sum(1) + 150.0 * (dy * dy + dx * dx)
+                cost = ((guide[y, x] - color) ** 2).sum(1) + 150.0 * (dy * dy + dx * dx)
                 cost = np.where(valid[y, x], cost, np.inf)
                 better = cost < best
                 best, out = np.where(better, cost, best), np.where(better, values[y, x], out)

@@ -68,7 +68,7 @@ class Prediction:
         return save(self, Path(folder), photo=photo)
 
     def show(self, photo: Any = None) -> Any:
-        """A picture (PIL image) of the answer over the photo, with its legend or colour bar."""
+        """A picture (PIL image) of the answer over the photo, with its legend or color bar."""
         from plantain.output.show import overlay
 
         return overlay(self, photo=photo)

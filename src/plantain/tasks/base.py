@@ -21,7 +21,7 @@ STYLES = ("imperative", "caption", "json", "terse")
 
 @dataclass(frozen=True)
 class Task:
-    """A question. `code` None means: the painter's favourite, else `default_code`."""
+    """A question. `code` None means: the painter's favorite, else `default_code`."""
 
     code: str | None = field(default=None, kw_only=True)
 
@@ -37,14 +37,12 @@ class Task:
         if self.code is not None and self.code not in self.codes:
             raise UnknownName(f"{self.name} code", self.code, self.codes)
 
-    def resolve(self, favourites: Mapping[str, str]) -> Self:
-        """The same question with its code settled: its own, else the painter's favourite, else the default."""
+    def resolve(self, favorites: Mapping[str, str]) -> Self:
+        """The same question with its code settled: its own, else the painter's favorite, else the default."""
         if self.code is not None:
             return self
-        favourite = favourites.get(self.name, self.default_code)
-        return replace(
-            self, code=favourite if favourite in self.codes and self.supports(favourite) else self.default_code
-        )
+        favorite = favorites.get(self.name, self.default_code)
+        return replace(self, code=favorite if favorite in self.codes and self.supports(favorite) else self.default_code)
 
     def supports(self, code: str) -> bool:
         """Whether this code can paint the question as it was asked, chosen colors and all."""

@@ -55,7 +55,7 @@ def confidence_at(distance: Float[np.ndarray, "*shape"], tolerance: float = TOLE
 
 
 def agreement(ids: Int[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """The share (0..1) of the four neighbours that say the same; outside the picture counts as the same."""
+    """The share (0..1) of the four neighbors that say the same; outside the picture counts as the same."""
     same = np.full(ids.shape, 4, np.int8)
     for axis in (0, 1):
         first = [slice(None)] * 2

@@ -39,7 +39,7 @@ my-set/                             or my-set/<split>/
   images/kitchen.jpg                photos; the answers to one bear its name
   depth/kitchen.png                 16 bits, millimetres, 0 = unknown; kitchen.kitti.png: metres x 256
   depth/kitchen.npy                 metres
-  masks/kitchen.png                 above 0 = the main object; or masks/<thing>/kitchen.png, a folder a thing
+  masks/kitchen.png                 above 0, or opaque in a cut-out = the main object; or masks/<thing>/kitchen.png
   labels/kitchen.png                class numbers, 255 = none of them
   classes.txt                       for labels/: a class a line, the first is 0
   annotations.json                  COCO: instances, keypoints
