@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -40,6 +40,7 @@ REWRITE = (
 NAMED = ("refer", "instances", "detect", "matte")
 
 
+@runtime_checkable
 class Predictor(Protocol):
     """What a wrapper needs of the models it asks, which it gets from the pipeline's `load`."""
 
