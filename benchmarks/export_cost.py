@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from plantain.eval.benchmarks import EXCERPTS
-from plantain.eval.run import Run, Setting
+from plantain.eval.run import Run, RunConfig
 from plantain.eval.scores import rows_of
 from plantain.models.painters.embedded import MEAN, SPREAD, Embedded
 from plantain.pipeline.predictor import PainterPredictor, Predictor
@@ -78,7 +78,8 @@ class Torch(Embedded):
 
 def figure(run: Run, predictor: Predictor) -> float:
     """The primary figure of a row's pictures, asked now and kept nowhere."""
-    rows = rows_of([run.line(example, predictor) for example in run.examples], "score")
+    answered = run.answers(map(run.sample, run.examples), predictor)
+    rows = rows_of(list(map(run.result, answered)), "score")
     return run.benchmark.metric.reduce(rows)[run.benchmark.primary]
 
 
@@ -95,7 +96,7 @@ def main() -> None:
     painters = (Torch(given.run, given.preset, given.wheel), Embedded(given.onnx) if given.onnx else Embedded())
     lines = ["| row | n | torch float32 | ONNX int8 | cost |", "|-|-|-|-|-|"]
     for name in ROWS:
-        run = Run(Path("unused"), EXCERPTS[name], Setting(limit=given.limit), given.data)
+        run = Run(Path("unused"), EXCERPTS[name], RunConfig(limit=given.limit), given.data)
         before, after = (figure(run, PainterPredictor(painter)) for painter in painters)
         lines.append(f"| {name} | {len(run.examples)} | {before:.4f} | {after:.4f} | {after - before:+.4f} |")
     print("\n".join(lines))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from plantain.eval.benchmarks import EXCERPTS
 from plantain.eval.ceiling import ceiling
-from plantain.eval.run import chosen
+from plantain.eval.run import select_examples
 from plantain.models.painters.embedded import SMOOTH
 
 NOISE = (0, 4, 8, 16, 32)
@@ -33,7 +33,7 @@ def main() -> None:
     for name, row in EXCERPTS.items():
         if given.only and not any(name.startswith(start) for start in given.only):
             continue
-        examples = chosen(row, given.data, given.limit)
+        examples = select_examples(row, given.data, given.limit)
         values = [ceiling(row, examples, n, SMOOTH, draws=2)["scores"][row.primary][0] for n in NOISE]
         signed = values if row.better == "higher" else [-v for v in values]
         ordered = all(a >= b for a, b in itertools.pairwise(signed))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from plantain.errors import UnknownName, UsageError
 from plantain.eval.corruptions import LEVELS, PAINTED, CorruptedPainter, Corruption, ramp, smeared
-from plantain.eval.robustness import OOD_PICTURES, Cell, Sweep, chosen, order
+from plantain.eval.robustness import OOD_PICTURES, Cell, Sweep, order, select_corruptions
 from plantain.models.painters.function import Function
 from plantain.models.painting import Painting, Request
 
@@ -137,6 +137,6 @@ def test_ranks_share_ties():
 
 
 def test_what_can_befall_a_specialist():
-    assert "painting-jpeg" not in chosen([], None)
+    assert "painting-jpeg" not in select_corruptions([], None)
     with pytest.raises(UnknownName, match="painting-jpeg"):
-        chosen(["painting-jpeg"], None)
+        select_corruptions(["painting-jpeg"], None)

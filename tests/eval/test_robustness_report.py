@@ -48,18 +48,18 @@ def test_sparsification_is_drawn_from_kept_rows():
 
 
 def test_the_page_stands_alone(tmp_path):
-    page = robustness_report.write(
-        [SWEEP], OTHERS, OOD, tmp_path / "out" / "robustness.html", "plantain robustness x"
+    page = robustness_report.robustness_report(
+        [SWEEP], OTHERS, OOD, tmp_path / "out" / "robustness.html", "plantain bench robustness x"
     ).read_text()
     assert page.count("<svg") == 4 and "http" not in page and "<script" not in page
-    for said in ("made/depth", "fog:5", "static", "0.970", "plantain robustness x"):
+    for said in ("made/depth", "fog:5", "static", "0.970", "plantain bench robustness x"):
         assert said in page
 
 
 def test_the_markdown_and_its_pictures(tmp_path):
     (tmp_path / "pictures").mkdir()
     text = robustness_report.markdown(
-        [SWEEP], OTHERS, OOD, tmp_path / "robustness.md", "plantain robustness x"
+        [SWEEP], OTHERS, OOD, tmp_path / "robustness.md", "plantain bench robustness x"
     ).read_text()
     shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
     assert len(shown) == 4
@@ -82,7 +82,9 @@ def test_the_markdown_and_its_pictures(tmp_path):
         ),
         (["bench", "run", "nyu-excerpt/normals", "--data", ".", "--corrupt", "fog:9"], "a severity is 1 to 5, not 9"),
         (["bench", "run", "generation/kept", "nyu-excerpt/normals", "--data", "."], "generation/kept runs alone"),
-        (["bench", "calibrate"], "name what to run or score"),
+        (["bench", "calibrate"], "name a run"),
+        (["bench", "run"], "name a benchmark"),
+        (["bench", "compare", "a"], "compare takes two runs"),
     ],
 )
 def test_wrong_words_are_one_line(words, says, capsys):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,20 +17,24 @@ import pytest
 from PIL import Image
 
 from plantain.cli import main
-from plantain.errors import PainterError, UnknownName, UsageError
+from plantain.errors import OutputError, PainterError, PainterGone, UnknownName, UsageError
 from plantain.eval import run as running
+from plantain.eval.adapters import EdgesAdapter
 from plantain.eval.answers import CachedSpecialist, read_kept
 from plantain.eval.benchmarks import BENCHMARKS, EXCERPTS
 from plantain.eval.ceiling import ceiling
 from plantain.eval.compare import compare
-from plantain.eval.html_report import markdown, write
+from plantain.eval.html_report import html_report, markdown
 from plantain.eval.run import Run, RunConfig
-from plantain.models import Identity, Specialist
+from plantain.eval.scores import score
+from plantain.models import Identity, Painter, Specialist
 from plantain.models.painters.function import Function
+from plantain.models.painting import Painting, Request
+from plantain.pipeline.jobs import PredictOptions
 from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
 from plantain.predictions.calibration import Fit
 from plantain.predictions.npz import to_npz
-from plantain.predictions.types import Depth, Panoptic
+from plantain.predictions.types import Alpha, Depth, Panoptic
 from plantain.tasks import MetricDepth
 
 NAME = "kitti-excerpt/metric-depth"
@@ -49,6 +55,9 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+CODES = {"metric-depth": "log-gray"}
+
+
 class Guess:
     """A painter that paints every street alike and counts how often it is asked; it fails on some."""
 
@@ -66,17 +75,18 @@ class Guess:
 
 
 def predictor(guess: Guess) -> PainterPredictor:
-    return PainterPredictor(Function(guess, codes={"metric-depth": "log-gray"}))
+    return PainterPredictor(Function(guess, codes=CODES))
 
 
 @pytest.fixture(autouse=True)
 def made_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The row is run on pictures that these tests make."""
+    """The row is run on pictures that these tests make; a hundred draws of the bootstrap are enough for them."""
+    monkeypatch.setattr(running, "score", partial(score, draws=100))
     monkeypatch.setitem(BENCHMARKS, NAME, replace(BENCHMARKS[NAME], n=None, split=""))
 
 
-def begin(data: Path, folder: Path, **setting: Any) -> Run:
-    return Run(folder, BENCHMARKS[NAME], RunConfig(model="function", **setting), data)
+def begin(data: Path, folder: Path, **config: Any) -> Run:
+    return Run(folder, BENCHMARKS[NAME], RunConfig("function", **config), data)
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_bytes(data: Path, tmp_path: Path) -> None:
@@ -103,8 +113,9 @@ def test_scoring_again_asks_nobody(data: Path, tmp_path: Path) -> None:
     assert Run.open(tmp_path / "run").rescore(predictor(guess)) == first
     assert guess.asked == 6
     shutil.rmtree(tmp_path / "run" / "paintings")
-    lost = Run.open(tmp_path / "run").rescore(predictor(guess))
-    assert guess.asked == 6 and lost["failed"] == 6 and "not kept" in lost["failures"][0]["error"]
+    with pytest.raises(UsageError, match="the answer to picture s0 is not kept in"):
+        Run.open(tmp_path / "run").rescore(predictor(guess))
+    assert guess.asked == 6 and Run.open(tmp_path / "run").scores() == first
 
 
 def test_a_failed_picture_counts_as_worst_and_is_named(data: Path, tmp_path: Path) -> None:
@@ -145,7 +156,7 @@ def test_intervals_hold_the_figure_and_do_not_move(data: Path, tmp_path: Path) -
 def test_another_setting_or_split_is_refused(data: Path, tmp_path: Path) -> None:
     begin(data, tmp_path / "run").run(predictor(Guess()))
     with pytest.raises(UsageError, match="another setting"):
-        begin(data, tmp_path / "run", seed=3).run(predictor(Guess()))
+        begin(data, tmp_path / "run", predict=PredictOptions(seed=3)).run(predictor(Guess()))
     with pytest.raises(UsageError, match="no run in"):
         Run.open(tmp_path)
     (data / "kitti/index.json").write_text((data / "kitti/index.json").read_text().replace('"s5"', '"s4"'))
@@ -235,7 +246,7 @@ def test_a_report_stands_alone_and_asks_nobody(data: Path, tmp_path: Path) -> No
     guess = Guess(failing=1)
     run = begin(data, tmp_path / "run")
     run.run(predictor(guess))
-    page = write([run], tmp_path / "out" / "report.html", [predictor(guess)], cases=2).read_text()
+    page = html_report([run], tmp_path / "out" / "report.html", [predictor(guess)], cases=2).read_text()
     assert guess.asked == 6 and page.count("data:image/webp;base64,") == 2 * 2 * 5
     for said in ("plantain bench run kitti-excerpt/metric-depth", "no paint left", "0.833", "Reliability", "LiDAR"):
         assert said in page
@@ -257,7 +268,7 @@ FLOORS = {
 def test_every_benchmark_on_the_excerpts(name: str, excerpts: Path) -> None:
     """The truth painted without noise, on three pictures, by every row's rules; and the worst answer scores worse."""
     row = BENCHMARKS[name]
-    examples = running.chosen(row, excerpts, 3)
+    examples = running.select_examples(row, excerpts, 3)
     value = ceiling(row, examples, draws=2)["scores"][row.primary][0]
     assert value > FLOORS.get(name, 0.97) if row.better == "higher" else value < 1.0
     asked = [(e, row.adapter.ask(e, np.random.default_rng(0))) for e in examples]
@@ -267,7 +278,7 @@ def test_every_benchmark_on_the_excerpts(name: str, excerpts: Path) -> None:
 
 def test_unknown_names() -> None:
     with pytest.raises(UnknownName, match="did you mean 'nyu-excerpt/normals'"):
-        running.named("nyu-excerpt/normal")
+        running.find_benchmark("nyu-excerpt/normal")
 
 
 def test_another_split_is_refused(data: Path, tmp_path: Path) -> None:
@@ -289,29 +300,73 @@ def test_a_truth_that_cannot_be_scored_is_named(data: Path, tmp_path: Path) -> N
     run.examples[2].truths["depth"] = lambda: Depth(  # type: ignore[index]
         values=np.zeros((4, 6), np.float32), valid=np.zeros((4, 6), bool), confidence=np.ones((4, 6), np.float32)
     )
-    with pytest.raises(UsageError, match=r"picture s2 of kitti-excerpt/metric-depth: no pixel of this truth is valid"):
-        run.run(predictor(Guess()))
-    assert [line["id"] for line in run.lines()] == ["s0", "s1"]  # what was answered stays
+    scores = run.run(predictor(Guess()))
+    assert (scores["n"], scores["failed"], scores["no_truth"]) == (5, 0, 1)  # no answer is to blame
+    assert scores["failures"][0]["id"] == "s2" and "no pixel of this truth is valid" in scores["failures"][0]["error"]
 
 
 def test_a_folder_stands_for_the_runs_below_it(data: Path, tmp_path: Path) -> None:
-    from plantain.cli.bench import folders
+    from plantain.cli.bench import run_folders
 
     for name in ("b", "a"):
         begin(data, tmp_path / "runs" / "model" / name).run(predictor(Guess()))
     home = tmp_path / "runs"
-    assert folders(home) == [home / "model" / "a", home / "model" / "b"]
-    assert folders(home / "model" / "b") == [home / "model" / "b"] and folders(tmp_path / "no") == [tmp_path / "no"]
+    assert run_folders(home) == [home / "model" / "a", home / "model" / "b"]
+    assert run_folders(home / "model" / "b") == [home / "model" / "b"] and run_folders(tmp_path / "no") == [
+        tmp_path / "no"
+    ]
 
 
 def test_other_weights_are_refused(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "trunk.onnx").write_bytes(b"one")
-    painter = Function(Guess(), codes={"metric-depth": "log-gray"})
-    painter.weights = tmp_path / "weights"  # type: ignore[attr-defined]
-    begin(data, tmp_path / "run").run(PainterPredictor(painter))
-    (tmp_path / "weights" / "calibration.json").write_text("{}")  # changes no painting
-    begin(data, tmp_path / "run").run(PainterPredictor(painter))
-    (tmp_path / "weights" / "trunk.onnx").write_bytes(b"two")
-    with pytest.raises(UsageError, match="holds a run by other weights of function"):
-        begin(data, tmp_path / "run").run(PainterPredictor(painter))
+    old, new = (PainterPredictor(Function(Guess(), codes=CODES, revision=name)) for name in ("one", "two"))
+    begin(data, tmp_path / "run").run(old)
+    for again in (begin(data, tmp_path / "run").run, Run.open(tmp_path / "run").rescore):
+        with pytest.raises(UsageError, match="holds a run by other weights of function"):
+            again(new)
+
+
+class Gone(Painter):
+    """A painter whose process ends after two paintings."""
+
+    identity, codes = Identity("function"), CODES
+
+    def __init__(self) -> None:
+        self.guess = Guess()
+
+    def canvas(self, width: int, height: int) -> tuple[int, int]:
+        return width, height
+
+    def paint(self, requests: Sequence[Request]) -> list[Painting]:
+        if self.guess.asked == 2:
+            raise PainterGone("out of memory")
+        return [Painting(self.guess(r.photo, r.prompt, r.seed)) for r in requests]
+
+
+def test_a_painter_that_ends_ends_the_run_and_no_picture_counts_as_failed(data: Path, tmp_path: Path) -> None:
+    run = begin(data, tmp_path / "run")
+    with pytest.raises(PainterGone, match="out of memory"):
+        run.run(PainterPredictor(Gone()))
+    assert [(line["id"], line["state"]) for line in run.lines()] == [("s0", "ok"), ("s1", "ok")]
+
+
+def test_a_full_disk_ends_the_run_and_no_picture_counts_as_failed(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Painting, path: Path) -> Path:
+        raise OutputError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr(Painting, "save", full)
+    run = begin(data, tmp_path / "run")
+    with pytest.raises(OutputError, match="No space left"):
+        run.run(predictor(Guess()))
+    assert run.lines() == []
+
+
+def test_a_task_that_a_specialist_does_not_answer_is_one_error(data: Path, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", BENCHMARKS["kitti-excerpt/metric-depth"], RunConfig("ruler"), data)
+    run.benchmark = replace(run.benchmark, adapter=EdgesAdapter())
+    run.examples[0].truths["annotators"] = lambda: Alpha(  # type: ignore[index]
+        alpha=np.zeros((1, 40, 64), np.float32), names=("a",), confidence=np.ones((40, 64), np.float32)
+    )
+    with pytest.raises(UsageError, match="ruler answers metric-depth, not edges"):
+        run.run(SpecialistPredictor(Ruler()))

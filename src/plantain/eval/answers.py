@@ -1,6 +1,6 @@
-"""Answers that are kept, so that nobody is asked twice: paintings of painters as PNG, answers of specialists as arrays.
+"""Answers that are kept, so that no model is asked twice: paintings as PNG, answers of specialists as arrays.
 
-A run's folder holds them under the hash of what was asked. `replay=True` asks nobody: what is not kept is an error.
+A run's folder holds them under a hash of what was asked. `replay=True` asks no model: what is not kept is an error.
 """
 
 from __future__ import annotations
@@ -11,45 +11,41 @@ from typing import Any
 
 import numpy as np
 
+from plantain._shapes import UInt8
 from plantain.errors import PainterError, TruthError
-from plantain.imaging.photo import read_photo
 from plantain.models.painters.cached import Cached
-from plantain.pipeline.predictor import PainterPredictor
+from plantain.pipeline.predictor import PainterPredictor, Predictor, SpecialistPredictor
 from plantain.predictions.npz import from_npz, to_npz
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
 
 
-class CachedSpecialist:
+class CachedSpecialist(SpecialistPredictor):
     """A specialist whose answers are kept in `folder`, with the confidence that the network states."""
 
-    def __init__(self, expert: Any, folder: Path, replay: bool) -> None:
-        self.expert, self.folder, self.replay, self.name = expert, folder, replay, expert.name
+    def __init__(self, predictor: SpecialistPredictor, folder: Path, replay: bool) -> None:
+        super().__init__(predictor.specialist, predictor.calibration)
+        self.folder, self.replay = folder, replay
 
-    def predict(self, photo: Any, task: Task, **options: Any) -> Prediction:
-        """The kept answer, or the specialist's, which is then kept."""
-        pixels = read_photo(photo)
-        path = self._path(pixels, task)
+    def stated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
+        """The kept answer, or the specialist's, which is then kept. PainterError for a damaged or a lost one."""
+        asked = repr((self.name, task.prompt(), photo.shape)).encode()
+        name = hashlib.sha256(asked + photo.tobytes()).hexdigest()
+        path = self.folder / name[:2] / f"{name[2:]}.npz"
         if path.exists():
-            answer = read_kept(path)
-        elif self.replay:
-            raise PainterError("this answer is not kept in the run's folder; run the benchmark again")
-        else:
-            answer = self.expert.stated(pixels, task)
-            to_npz(answer, path, exact=True)
-        set_right: Prediction = self.expert.calibrated(answer)
-        return set_right
-
-    def _path(self, pixels: np.ndarray, task: Task) -> Path:
-        digest = hashlib.sha256(repr((self.name, task.prompt(), pixels.shape)).encode() + pixels.tobytes()).hexdigest()
-        return self.folder / digest[:2] / f"{digest[2:]}.npz"
+            return read_kept(path)
+        if self.replay:
+            raise PainterError(f"this answer is not kept in {self.folder}; run it again")
+        answer = super().stated(photo, task)
+        to_npz(answer, path, exact=True)
+        return answer
 
 
-def keep(answerer: Any, folder: Path, replay: bool = False) -> Any:
-    """A Predictor or specialist whose answers are kept below `folder`."""
-    if isinstance(answerer, PainterPredictor):
-        return PainterPredictor(Cached(answerer, folder / "paintings", replay=replay))
-    return CachedSpecialist(answerer, folder / "answers", replay)
+def with_cache(model: Any, folder: Path, replay: bool = False) -> Predictor:
+    """The model with its answers kept below `folder`."""
+    if isinstance(model, PainterPredictor):
+        return PainterPredictor(Cached(model, folder / "paintings", replay=replay))
+    return CachedSpecialist(model, folder / "answers", replay)
 
 
 def read_kept(path: Path) -> Prediction:

@@ -7,16 +7,17 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
 
-from plantain.errors import PlantainError, UsageError
+from plantain.errors import UsageError
 from plantain.eval.adapters import PresenceAdapter
 from plantain.eval.row import CALIBRATION, CalibrationSamples
 from plantain.eval.run import Run
 from plantain.files import writing
+from plantain.pipeline.predictor import Predictor
 from plantain.predictions.calibration import PRESENCE, Fit, isotonic, temperature
 
 WAYS: Mapping[str, Callable[..., Fit]] = {"isotonic": isotonic, "temperature": temperature}
@@ -35,14 +36,14 @@ class CalibrationReport:
 
 
 def fit(
-    runs: Sequence[Run], answerer: Any, way: Literal["isotonic", "temperature"] = "isotonic",
+    runs: Sequence[Run], model: Predictor, way: Literal["isotonic", "temperature"] = "isotonic",
     step: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Fit], list[CalibrationReport]]:  # fmt: skip
-    """Fits by task, each benchmark with the same weight, and what they are worth. `answerer` states its confidence as
+    """Fits by task, each benchmark with the same weight, and what they are worth. `model` states its confidence as
     it is."""
     halves: dict[str, list[tuple[Run, CalibrationSamples, CalibrationSamples, int]]] = {}
     for run in runs:
-        mine, others, n = split(run, answerer, step)
+        mine, others, n = split(run, model, step)
         halves.setdefault(task_of(run), []).append((run, mine, others, n))
     fits, told = {}, []
     for task, parts in halves.items():
@@ -57,34 +58,35 @@ def fit(
     return fits, told
 
 
-def split(run: Run, answerer: Any, step: Callable[[], None]) -> tuple[CalibrationSamples, CalibrationSamples, int]:
+def split(run: Run, model: Predictor, step: Callable[[], None]) -> tuple[CalibrationSamples, CalibrationSamples, int]:
     """The beliefs of the half that is fitted and of the other, and how many pictures that has; by the picture's id."""
     halves: list[list[CalibrationSamples]] = [[], []]
-    for name, belief in beliefs(run, answerer, step):
+    for name, belief in calibration_samples(run, model, step):
         halves[crc32(name.encode()) % 2].append(belief)
     return joined(halves[0]), joined(halves[1]), len(halves[1])
 
 
-def beliefs(run: Run, answerer: Any, step: Callable[[], None]) -> Iterator[tuple[str, CalibrationSamples]]:
+def calibration_samples(
+    run: Run, model: Predictor, step: Callable[[], None]
+) -> Iterator[tuple[str, CalibrationSamples]]:
     """What was said and what was so, picture by picture; those that failed have nothing to say."""
-    kept = run.kept(answerer, replay=True)
-    for example in run.examples:
+    run.require_fresh()
+    run.require_same_weights(model)
+    samples = (run.sample(example) for example in run.examples)
+    for answered in run.answers(samples, run.with_kept_answers(model, replay=True)):
         step()
-        asked = run.asked(example)
-        try:
-            answers = [kept.predict(run.photo(example), task, **run.config.asking) for task in asked]
-        except PlantainError:
-            continue
-        if answers:
-            truth = run.benchmark.adapter.truth(example, asked)
-            yield example.id, run.benchmark.calibration_samples(answers, truth, asked)
+        sample = answered.sample
+        if sample.asked and answered.error is None:
+            values = run.benchmark.calibration_samples(answered.predictions, sample.truth, sample.asked)
+            yield sample.example.id, values
 
 
 def task_of(run: Run) -> str:
     """What the run calibrates: its question's task, or presence."""
     if isinstance(run.benchmark.adapter, PresenceAdapter):
         return PRESENCE
-    return next(asked[0].name for example in run.examples if (asked := run.asked(example)))
+    samples = map(run.sample, run.examples)
+    return next(sample.asked[0].name for sample in samples if sample.asked)
 
 
 def joined(parts: Sequence[CalibrationSamples]) -> CalibrationSamples:

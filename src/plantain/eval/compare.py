@@ -44,6 +44,8 @@ def compare(first: Run, second: Run, draws: int = DRAWS) -> Comparison:
     if (row.id, row.version) != (second.benchmark.id, second.benchmark.version):
         raise UsageError(f"{row.id} version {row.version} and {second.benchmark.id} version {second.benchmark.version} "
                          "are unlike rows; compare runs of one benchmark")  # fmt: skip
+    for run in (first, second):
+        run.require_fresh()
     ours, theirs = ({line["id"]: line for line in run.lines() if "rows" in line} for run in (first, second))
     common = [example.id for example in first.examples if example.id in ours and example.id in theirs]
     if not common:

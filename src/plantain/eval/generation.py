@@ -8,7 +8,7 @@ any other: paintings are kept, a line a photo, scores with intervals; with a bas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,19 +18,21 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
+from plantain import __version__
 from plantain._shapes import Float, UInt8
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.excerpts import read
 from plantain.errors import UsageError
-from plantain.eval.answers import keep
+from plantain.eval.answers import with_cache
 from plantain.eval.compare import paired
+from plantain.eval.fingerprint import digest, file_digest
+from plantain.eval.folder import RunFolder
 from plantain.eval.metrics.base import Row, Scores
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
-from plantain.eval.run import Folder
 from plantain.eval.scores import SampleResult, bootstrap
 from plantain.imaging.photo import read_photo
-from plantain.models.painters.embedded import Embedded, Reader
+from plantain.models.painters.embedded import FOLDER, Embedded, Reader
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.predictor import PainterPredictor
 
@@ -42,7 +44,7 @@ DRAWS = 100  # Frechet distances are dear
 
 
 @dataclass(frozen=True)
-class Kept:
+class GenerationConfig:
     """What is asked of whom: photos, edits of each photo, seed."""
 
     model: str
@@ -52,10 +54,10 @@ class Kept:
     seed: int = 0
 
 
-class GenerationRun(Folder):
+class GenerationRun(RunFolder):
     """A run of generation/kept in a folder."""
 
-    def __init__(self, folder: Path, asked: Kept, data: Path) -> None:
+    def __init__(self, folder: Path, asked: GenerationConfig, data: Path) -> None:
         self.asked = asked
         self.examples = read(data, "captions", "dev_test")[: asked.limit]
         record = {"benchmark": NAME, "version": VERSION, "n": len(self.examples), "setting": asdict(asked)}
@@ -66,43 +68,66 @@ class GenerationRun(Folder):
         """The vision encoder whose features are compared: that of the seedling, whoever paints."""
         return Embedded().reader
 
-    def run(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    def run(self, model: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every photo that has no line yet; gives and writes the scores."""
-        if not isinstance(answerer, PainterPredictor):
+        if not isinstance(model, PainterPredictor):
             raise UsageError(f"{self.asked.model} makes no pictures; generation/kept is for painters")
-        self.begin(answerer)
-        kept = keep(answerer, self.folder)
-        self.fill(self.examples, lambda example: self.line(example, kept, answerer.painter), step)
+        self.start(model)
+        kept: Any = with_cache(model, self.folder)
+        known = {line["id"]: line.get("hashes") for line in self.lines()}
+
+        def missing() -> Iterator[SampleResult]:
+            for example in self.examples:
+                hashes = self.hashes(example)
+                if known.get(example.id) == hashes:
+                    step()
+                else:
+                    yield self.line(example, kept, model.painter) | {"hashes": hashes}
+
+        self.append(missing(), step)
         return self.score()
 
-    def line(self, example: Example, answerer: PainterPredictor, painter: Any) -> dict[str, Any]:
+    def hashes(self, example: Example) -> dict[str, str]:
+        """What a line hangs on beside the painter: the photo, its captions, and the encoder of features."""
+        return {
+            "photo": file_digest(example.photo),
+            "question": digest(example.facts["captions"]),
+            "rules": digest((VERSION, __version__, self.encoder_digest)),
+        }
+
+    @cached_property
+    def encoder_digest(self) -> str:
+        """A hash of the encoder's weights."""
+        return file_digest(FOLDER / "reader.onnx")
+
+    def line(self, example: Example, model: PainterPredictor, painter: Any) -> dict[str, Any]:
         """Repairs, denoising and one picture from words, of one photo."""
-        true = self.canvas(example, answerer)
+        true = self.canvas(example, model)
         rng = np.random.default_rng((self.asked.seed, crc32(example.id.encode())))
         kinds = [str(kind) for kind in rng.permutation(sorted(EDITS))[: self.asked.edits]]
         words = str(example.facts["captions"][0])
-        made = answerer.generate(words, size=(true.shape[1], true.shape[0]), seed=self.asked.seed).rgb
+        made = model.generate(words, size=(true.shape[1], true.shape[0]), seed=self.asked.seed).rgb
         return {
             "id": example.id,
-            "edits": {kind: self.repaired(true, kind, rng, answerer) for kind in kinds},
+            "edits": {kind: self.repaired(true, kind, rng, model) for kind in kinds},
             "denoising": self.denoised(true, words, painter),
             "made": self.read(made)[0, -384:].round(4).tolist(),
             "real": self.read(true)[0, -384:].round(4).tolist(),
         }
 
-    def canvas(self, example: Example, answerer: PainterPredictor) -> UInt8[np.ndarray, "h w 3"]:
+    def canvas(self, example: Example, model: PainterPredictor) -> UInt8[np.ndarray, "h w 3"]:
         """The photo at the painter's own size, so that nothing but the painting is compared."""
         photo = read_photo(example.photo)
-        size = answerer.painter.canvas(photo.shape[1], photo.shape[0])
+        size = model.painter.canvas(photo.shape[1], photo.shape[0])
         return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
 
     def repaired(
-        self, true: np.ndarray, kind: str, rng: np.random.Generator, answerer: PainterPredictor
+        self, true: np.ndarray, kind: str, rng: np.random.Generator, model: PainterPredictor
     ) -> dict[str, float]:
         """Distances of the repair from the photo that was spoilt."""
         spoilt = EDITS[kind].spoil(true, rng)
         request = Request(EDITS[kind].prompts[0], (spoilt,), (true.shape[1], true.shape[0]), self.asked.seed, "edit")
-        (made,) = answerer.paint([request])
+        (made,) = model.paint([request])
         if not isinstance(made, Painting):
             raise made
         distance = feature_distance(self.read(made.rgb)[1:], self.read(true)[1:])

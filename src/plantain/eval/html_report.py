@@ -21,11 +21,12 @@ from plantain.data.base import Example
 from plantain.eval.ceiling import ceiling
 from plantain.eval.charts import reliability, sparsification
 from plantain.eval.error_maps import error_map
-from plantain.eval.run import Run
+from plantain.eval.run import Run, RunConfig
 from plantain.eval.scores import rows_of
 from plantain.files import writing
 from plantain.output.show import overlay
-from plantain.pipeline.predictor import PainterPredictor
+from plantain.pipeline.jobs import Job
+from plantain.pipeline.predictor import PainterPredictor, Predictor
 from plantain.predictions.types import Prediction
 
 CEILING = 24  # pictures of which the ceiling is taken
@@ -58,9 +59,11 @@ class Case:
     truth: Any
 
 
-def write(runs: Sequence[Run], target: Path, answerers: Sequence[Any], cases: int = 3) -> Path:
-    """Writes the page of runs that are scored; `answerers` are whom they asked, and are not asked again."""
-    parts = [part(run, answerer, cases) for run, answerer in zip(runs, answerers, strict=True)]
+def html_report(runs: Sequence[Run], target: Path, models: Sequence[Predictor], cases: int = 3) -> Path:
+    """Writes the page of runs that are scored; `models` are whom they asked, and are not asked again."""
+    for run, model in zip(runs, models, strict=True):
+        run.require_fresh(model)
+    parts = [part(run, model, cases) for run, model in zip(runs, models, strict=True)]
     title = "Plantain: how well it sees"
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>
@@ -82,7 +85,7 @@ def overview(runs: Sequence[Run]) -> str:
         ece = scores["confidence"].get("ece", float("nan"))
         figure, interval = f"{row.primary} ({row.better} is better)", f"{low:.3f} - {high:.3f}"
         numbers = (f"{value:.3f}", interval, str(scores["n"]), str(scores["failed"]), f"{ece:.3f}")
-        cells = (row.id, run.who, figure, *numbers, row.baseline, row.protocol)
+        cells = (row.id, run.model_name, figure, *numbers, row.baseline, row.protocol)
         body.append(
             [f"<a href='#{html.escape(anchor(run))}'>{html.escape(cells[0])}</a>", *map(html.escape, cells[1:])]
         )
@@ -91,6 +94,8 @@ def overview(runs: Sequence[Run]) -> str:
 
 def markdown(runs: Sequence[Run], target: Path) -> Path:
     """The table of all runs as a page of markdown."""
+    for run in runs:
+        run.require_fresh()
     names = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "trivial", "rules")
     made = "Made by `plantain bench run ... --data DATA` and `plantain bench report ... -o FILE.md`."
     told = (
@@ -104,7 +109,7 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
         sure = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
         figure, interval = f"{row.primary}, {row.better} is better", f"{low:.3f} - {high:.3f}"
         numbers = (f"{value:.3f}", interval, scores["n"], scores["failed"])
-        cells = (row.id, run.who, figure, *numbers, *sure, row.baseline, row.protocol)
+        cells = (row.id, run.model_name, figure, *numbers, *sure, row.baseline, row.protocol)
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     with writing(target) as path:
         path.write_text("\n".join(lines) + "\n")
@@ -113,7 +118,7 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
 
 def anchor(run: Run) -> str:
     befallen = "" if run.config.corrupt is None else f"-{run.config.corrupt}"
-    return f"{run.who}-{run.benchmark.id.replace('/', '-')}{befallen}"
+    return f"{run.model_name}-{run.benchmark.id.replace('/', '-')}{befallen}"
 
 
 def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
@@ -126,7 +131,7 @@ def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[
     return f"<table>{''.join(lines)}</table>"
 
 
-def part(run: Run, answerer: Any, cases: int) -> str:
+def part(run: Run, model: Predictor, cases: int) -> str:
     """One run's section."""
     scores = run.scores()
     every = [(name, f"{v[0]:.4f}", f"{v[1]:.4f} - {v[2]:.4f}") for name, v in scores["scores"].items()]
@@ -135,25 +140,25 @@ def part(run: Run, answerer: Any, cases: int) -> str:
     failures = "".join(
         f"<li><code>{html.escape(f['id'])}</code> {html.escape(f['error'])}</li>" for f in scores["failures"]
     )
-    picked = ranked(run, run.kept(answerer, replay=True), cases)
+    picked = ranked(run, run.with_kept_answers(model, replay=True), cases)
     rows = [
         f"<p class='note'>{html.escape(label)}</p>" + "".join(map(shown, group)) for label, group in picked if group
     ]
-    name = html.escape(f"{run.benchmark.id} · {run.who}")
+    name = html.escape(f"{run.benchmark.id} · {run.model_name}")
     figures = table(("figure", "value", "95 %"), every, (1, 2))
     return f"""<h2 id="{html.escape(anchor(run))}">{name}</h2>
 <p>{html.escape(run.benchmark.protocol)}. Again: <code>{html.escape(command(run))}</code></p>
-<p class='note'>{html.escape(limits(run, answerer))}</p>
+<p class='note'>{html.escape(limits(run, model))}</p>
 <div class="two"><div class="wide">{figures}</div>{reliability(run.lines())}{sparsification(run.lines())}</div>
 {"".join(rows)}{f"<p>Failed:</p><ul>{failures}</ul>" if failures else ""}"""
 
 
-def limits(run: Run, answerer: Any) -> str:
+def limits(run: Run, model: Predictor) -> str:
     """What no painting could pass, of a painter; and what others have published."""
     row, said = run.benchmark, []
-    if isinstance(answerer, PainterPredictor):
+    if isinstance(model, PainterPredictor):
         examples = run.examples[:: max(1, len(run.examples) // CEILING)][:CEILING]
-        codes = answerer.painter.codes
+        codes = model.painter.codes
         value = ceiling(row, examples, codes=codes, draws=2)["scores"][row.primary][0]
         said.append(f"Ceiling of the colour code (the truth painted and read, {len(examples)} pictures): {value:.3f}.")
     said += [f"Published, not run here: {r.model} {r.value:g} ({r.source})." for r in row.reference]
@@ -162,16 +167,14 @@ def limits(run: Run, answerer: Any) -> str:
 
 def command(run: Run) -> str:
     """What makes the run again."""
-    setting = run.config
-    extra = [f"--{name} {name.upper()}" for name in ("weights", "spec") if name in setting.options]
-    extra += [f"--{name} {value}" for name, value in (("limit", setting.limit),) if value is not None]
-    usual_ones = (("samples", 1), ("passes", 1), ("seed", 0), ("style", "imperative"), ("corrupt", None))
-    extra += [f"--{name} {getattr(setting, name)}" for name, usual in usual_ones
-              if getattr(setting, name) != usual]  # fmt: skip
-    return " ".join(["plantain bench run", run.benchmark.id, f"--model {setting.model} --data DATA", *extra])
+    config, usual = run.config, RunConfig().to_json()
+    extra = [f"--{name} {name.upper()}" for name in ("weights", "spec") if name in config.options]
+    said = {name: value for name, value in config.to_json().items() if name not in ("model", "options", "sampling")}
+    extra += [f"--{name} {value}" for name, value in said.items() if value != usual[name]]
+    return " ".join(["plantain bench run", run.benchmark.id, f"--model {config.model} --data DATA", *extra])
 
 
-def ranked(run: Run, kept: Any, count: int) -> list[tuple[str, list[Case]]]:
+def ranked(run: Run, kept: Predictor, count: int) -> list[tuple[str, list[Case]]]:
     """The worst and the best pictures of those that were answered, by the primary figure."""
     primary, sign = run.benchmark.primary, 1 if run.benchmark.better == "higher" else -1
     lines = [line for line in run.lines() if line["state"] == "ok"]
@@ -185,11 +188,11 @@ def ranked(run: Run, kept: Any, count: int) -> list[tuple[str, list[Case]]]:
     ]
 
 
-def case(run: Run, example: Example, figure: float, kept: Any) -> Case:
+def case(run: Run, example: Example, figure: float, kept: Predictor) -> Case:
     """The kept answer to the first question about a picture, beside its truth."""
-    asked = run.asked(example)
+    asked = run.sample(example).asked
     photo = run.photo(example)
-    answer = kept.predict(photo, asked[0], **run.config.asking)
+    answer = kept.answer(Job(example.id, photo, asked[0], run.config.predict))
     return Case(example, photo, figure, answer, run.benchmark.adapter.oracle_target(example, asked))
 
 

@@ -20,9 +20,11 @@ from plantain.errors import UnknownName
 from plantain.eval.corruptions import LEVELS, PAINTED, Corruption
 from plantain.eval.metrics.presence import ranked
 from plantain.eval.row import CALIBRATION
-from plantain.eval.run import Run, RunConfig, named
+from plantain.eval.run import Run, RunConfig, find_benchmark
 from plantain.eval.scores import rows_of
-from plantain.pipeline.predictor import PainterPredictor
+from plantain.pipeline.jobs import Job
+from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.stream import stream
 
 
 class Cell(NamedTuple):
@@ -93,9 +95,9 @@ def order(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(count) - (count - 1) / 2)[place]
 
 
-def chosen(names: Sequence[str], model: Any) -> list[str]:
+def select_corruptions(names: Sequence[str], model: Predictor) -> list[str]:
     """The corruptions that are wanted; all that can befall the model where none is named."""
-    every = [*LEVELS, *(PAINTED if isinstance(model, PainterPredictor) else ())]
+    every = [*LEVELS, *(PAINTED if model.paints else ())]
     for name in names:
         if name not in every:
             raise UnknownName("corruption", name, every)
@@ -103,18 +105,18 @@ def chosen(names: Sequence[str], model: Any) -> list[str]:
 
 
 def sweep(
-    benchmark: str, answerer: Any, setting: RunConfig, data: Path, out: Path, corruptions: Sequence[str],
+    benchmark: str, model: Predictor, config: RunConfig, data: Path, out: Path, corruptions: Sequence[str],
     severities: Sequence[int], step: Callable[[], None] = lambda: None,
 ) -> Sweep:  # fmt: skip
     """Runs what is not run yet. `step` is called after every picture."""
     cells = []
     for what in (None, *(Corruption(c, s) for c in corruptions for s in severities)):
-        one = replace(setting, corrupt=None if what is None else f"{what.name}:{what.severity}")
-        run = Run(one.home(out, benchmark), named(benchmark), one, data)
-        run.run(answerer, step)
+        one = replace(config, corrupt=None if what is None else f"{what.name}:{what.severity}")
+        run = Run(one.folder(out, benchmark), find_benchmark(benchmark), one, data)
+        run.run(model, step)
         cells.append(cell(run, what))
-    row = named(benchmark)
-    return Sweep(benchmark, row.primary, row.better, setting.model, len(run.examples), tuple(cells))
+    row = find_benchmark(benchmark)
+    return Sweep(benchmark, row.primary, row.better, config.model, len(run.examples), tuple(cells))
 
 
 def cell(run: Run, what: Corruption | None) -> Cell:
@@ -129,7 +131,7 @@ def cell(run: Run, what: Corruption | None) -> Cell:
     return Cell(name, severity, figure, low, high, ece, ause, means[0], means[1])
 
 
-# ---- other words, other colours
+# ---- other words, other colors
 
 STYLES, SEEDS = ("imperative", "caption", "json", "terse"), (0, 1, 2)
 
@@ -152,24 +154,24 @@ class Variants:
         return float(np.std(self.seeds, ddof=1))
 
 
-def variants(benchmark: str, answerer: Any, setting: RunConfig, data: Path, out: Path) -> Variants:
+def variants(benchmark: str, model: Predictor, config: RunConfig, data: Path, out: Path) -> Variants:
     """Runs what is not run yet."""
 
     def figure(**other: Any) -> float:
-        one = replace(setting, corrupt=None, **other)
-        run = Run(one.home(out, benchmark), named(benchmark), one, data)
-        scores = run.run(answerer)
+        one = replace(config, corrupt=None, predict=replace(config.predict, **other))
+        run = Run(one.folder(out, benchmark), find_benchmark(benchmark), one, data)
+        scores = run.run(model)
         return float(scores["scores"][scores["primary"]][0])
 
     styles = tuple(figure(style=style) for style in STYLES)
-    return Variants(benchmark, styles, tuple(figure(seed=setting.seed + seed) for seed in SEEDS))
+    return Variants(benchmark, styles, tuple(figure(seed=config.predict.seed + seed) for seed in SEEDS))
 
 
 # ---- pictures that are not to be believed
 
 
 def blank(photo: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
-    """One colour."""
+    """One color."""
     return np.full_like(photo, rng.integers(30, 226, 3))
 
 
@@ -179,7 +181,7 @@ def static(photo: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8
 
 
 def scrambled(photo: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
-    """The photo in 8 x 8 pieces, shuffled: right colours, no scene."""
+    """The photo in 8 x 8 pieces, shuffled: right colors, no scene."""
     height, width = (side // 8 * 8 for side in photo.shape[:2])
     parts = photo[:height, :width].reshape(8, height // 8, 8, width // 8, 3).transpose(0, 2, 1, 3, 4)
     mixed = parts.reshape(64, height // 8, width // 8, 3)[rng.permutation(64)].reshape(parts.shape)
@@ -214,16 +216,21 @@ class OODResult:
     auc: float
 
 
-def ood_results(benchmark: str, answerer: Any, setting: RunConfig, data: Path) -> Iterator[OODResult]:
+def ood_results(benchmark: str, model: Predictor, config: RunConfig, data: Path) -> Iterator[OODResult]:
     """Asks the benchmark's questions about its photos, and about the same many pictures that show nothing."""
-    run = Run(Path("unused"), named(benchmark), replace(setting, corrupt=None), data)
+    run = Run(Path("unused"), find_benchmark(benchmark), replace(config, corrupt=None), data)
     stated: dict[str, list[float]] = {name: [] for name in ("", *OOD_PICTURES)}
-    for example in run.examples:
-        asked = run.asked(example)
-        photo, rng = run.photo(example), np.random.default_rng((setting.seed, len(stated[""])))
-        for name, values in stated.items() if asked else ():
-            shown = OOD_PICTURES[name](photo, rng) if name else photo
-            values.append(float(answerer.predict(shown, asked[0], **setting.asking).confidence.mean()))
+
+    def jobs() -> Iterator[Job]:
+        samples = (sample for example in run.examples if (sample := run.sample(example)).asked)
+        for number, sample in enumerate(samples):
+            photo, rng = run.photo(sample.example), np.random.default_rng((config.predict.seed, number))
+            for name in stated:
+                shown = OOD_PICTURES[name](photo, rng) if name else photo
+                yield Job(name, shown, sample.asked[0], config.predict)
+
+    for outcome in stream(jobs(), model):
+        stated[outcome.job.id].append(float(outcome.unwrap().confidence.mean()))
     real = np.array(stated.pop(""))
     for name, values in stated.items():
         fake = np.array(values)

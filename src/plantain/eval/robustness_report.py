@@ -68,7 +68,7 @@ def varied(one: Variants) -> list[str]:
     return [one.benchmark, *(f"{value:.3f}" for value in told)]
 
 
-def write(
+def robustness_report(
     sweeps: Sequence[Sweep], variants: Sequence[Variants], ood_results: Sequence[OODResult], target: Path, command: str
 ) -> Path:
     """One HTML page that needs nothing beside it."""

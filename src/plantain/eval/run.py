@@ -1,23 +1,18 @@
 """A run: one benchmark, one model, one folder. Every answer is kept, every picture is a line, everything else follows.
 
-    run.json     what was asked of whom, by which rules, on which pictures
-    paintings/   or answers/: what came back, under the hash of what was asked
-    rows.jsonl   a line a picture: its state, and the sufficient statistics of its answer
-    scores.json  the figures with intervals, made from rows.jsonl alone
-
-A run that is stopped goes on with the pictures that have no line; `score` reads the kept answers again, by today's
-decoders and metrics, and asks no model.
+A run that is stopped goes on with the pictures that have no line. A line holds a hash of everything that it hangs on:
+where a photo, a label, a question, the rules or the calibration of confidence have changed, the picture is answered or
+scored afresh. `rescore` reads the kept answers again, by today's decoders and metrics, and asks no model.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -26,30 +21,53 @@ import numpy as np
 
 from plantain import __version__
 from plantain.data.base import Example
-from plantain.errors import PhotoError, PlantainError, TruthError, UnknownName, UsageError
-from plantain.eval.answers import keep
+from plantain.errors import OutputError, PainterError, PainterGone, PlantainError, UnknownName, UsageError
+from plantain.eval.answers import with_cache
 from plantain.eval.benchmarks import BENCHMARKS
 from plantain.eval.corruptions import CorruptedPainter, Corruption
+from plantain.eval.fingerprint import digest, file_digest
+from plantain.eval.folder import RunFolder, read_record
 from plantain.eval.row import Benchmark
 from plantain.eval.scores import SampleResult, score
-from plantain.files import writing
 from plantain.imaging.photo import read_photo
-from plantain.pipeline.predictor import PainterPredictor
+from plantain.models.identity import DECODING
+from plantain.pipeline.jobs import Job, Outcome, PredictOptions
+from plantain.pipeline.predictor import PainterPredictor, Predictor
+from plantain.pipeline.stream import stream
+from plantain.predictions.types import Prediction
 from plantain.tasks import Task
+
+CHANGED = {  # what a line hangs on -> how it is called, and the verb that sets it right
+    "photo": ("the photo", "run"),
+    "question": ("the question", "run"),
+    "truth": ("the label", "score"),
+    "rules": ("the scoring", "score"),
+    "calibration": ("the calibration of confidence", "score"),
+}
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Who is asked, and how. `limit`: so many pictures, drawn by a fixed seed; `corrupt`: "fog:3", see corruptions."""
+    """Which model is asked, and how. `limit`: so many pictures, drawn by a fixed seed; `corrupt`: "fog:3", see
+    corruptions."""
 
     model: str = "embedded"
     options: Mapping[str, Any] = field(default_factory=dict)
-    samples: int = 1
-    passes: int = 1
-    seed: int = 0
-    style: str = "imperative"
+    predict: PredictOptions = field(default_factory=PredictOptions)
     limit: int | None = None
     corrupt: str | None = None
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> RunConfig:
+        """The inverse of `to_json`."""
+        own = {field.name for field in fields(cls)} - {"predict"}
+        given = PredictOptions.of({key: value for key, value in record.items() if key not in own})
+        return cls(predict=given, **{key: value for key, value in record.items() if key in own})
+
+    def to_json(self) -> dict[str, Any]:
+        """All options side by side, as run.json holds them."""
+        record = asdict(self)
+        return record | record.pop("predict")
 
     def __post_init__(self) -> None:
         if self.corrupt is not None:
@@ -57,94 +75,66 @@ class RunConfig:
 
     @property
     def corruption(self) -> Corruption | None:
-        """What befalls the photo or the painter."""
+        """What happens to the photo or the painter."""
         return None if self.corrupt is None else Corruption.parse(self.corrupt)
 
-    def home(self, out: Path, benchmark: str) -> Path:
+    def folder(self, out: Path, benchmark: str) -> Path:
         """Where the run of a benchmark lies under a folder of runs."""
         other = [] if self.corrupt is None else [self.corrupt.replace(":", "-")]
-        other += [self.style] if self.style != "imperative" else []
-        other += [f"seed-{self.seed}"] if self.seed else []
+        other += [self.predict.style] if self.predict.style != "imperative" else []
+        other += [f"seed-{self.predict.seed}"] if self.predict.seed else []
         return out / self.model / "+".join([benchmark.replace("/", "-"), *other])
 
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A picture with what is asked about it, its truth as the metric takes it, and hashes of what its line hangs on.
+
+    `error`: why its truth cannot be read; then nothing is asked."""
+
+    example: Example
+    asked: Sequence[Task]
+    truth: Any
+    hashes: Mapping[str, str]
+    error: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A sample with what became of each of its questions."""
+
+    sample: Sample
+    outcomes: Sequence[Outcome] = ()
+
     @property
-    def asking(self) -> dict[str, Any]:
-        """The options of `predict`."""
-        return {name: getattr(self, name) for name in ("samples", "passes", "seed", "style")}
+    def predictions(self) -> list[Prediction]:
+        """The answers. Raises the first error among them."""
+        return [outcome.unwrap() for outcome in self.outcomes]
+
+    @property
+    def error(self) -> PlantainError | None:
+        """The first error."""
+        return next((outcome.error for outcome in self.outcomes if outcome.error), None)
+
+    @property
+    def seconds(self) -> float:
+        return sum(outcome.seconds for outcome in self.outcomes)
 
 
-class Folder:
-    """A folder with run.json, what is asked of whom, and rows.jsonl, a line a picture."""
-
-    def __init__(self, folder: Path, record: Mapping[str, Any], data: Path) -> None:
-        self.folder, self.record, self.data = folder, dict(record), data
-
-    def begin(self, answerer: Any) -> None:
-        """Writes run.json, or checks that the one that is there says the same."""
-        if (self.folder / "run.json").exists():
-            stored = read_record(self.folder)
-            self._agree(stored)
-            if stored.get("model") != weights_hash(answerer):
-                raise UsageError(
-                    f"{self.folder} holds a run by other weights of {answerer.name}; choose another folder"
-                )
-            return
-        about = {"data": str(self.data), "model": weights_hash(answerer), "plantain": __version__,
-                 "numpy": np.__version__, "python": platform.python_version(), "machine": platform.machine(),
-                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}  # fmt: skip
-        self.write("run.json", self.record | about)
-
-    def _agree(self, stored: Mapping[str, Any]) -> None:
-        for key, mine in self.record.items():
-            if stored.get(key) != mine:
-                raise UsageError(f"{self.folder} holds a run with another {key} ({stored.get(key)!r}, not {mine!r}); "
-                                 "choose another folder")  # fmt: skip
-
-    def lines(self) -> list[SampleResult]:
-        """The lines of rows.jsonl; what a killed run left of a line is cut off."""
-        path = self.folder / "rows.jsonl"
-        if not path.exists():
-            return []
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            os.truncate(path, len(whole))
-        return [json.loads(line) for line in whole.splitlines()]
-
-    def fill(
-        self,
-        examples: Sequence[Example],
-        line: Callable[[Example], SampleResult],
-        step: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Writes the lines that are not there yet, each safe on disk before the next."""
-        done = {one["id"] for one in self.lines()}
-        with (self.folder / "rows.jsonl").open("ab") as file:
-            for example in examples:
-                if example.id not in done:
-                    file.write(json.dumps(line(example)).encode() + b"\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                step()
-
-    def write(self, name: str, record: Mapping[str, Any]) -> None:
-        with writing(self.folder / name) as path:
-            path.write_text(json.dumps(record, indent=1) + "\n")
-
-
-class Run(Folder):
+class Run(RunFolder):
     """A run's folder. UsageError where it belongs to another benchmark, version or setting."""
 
-    def __init__(self, folder: Path, benchmark: Benchmark, setting: RunConfig, data: Path) -> None:
-        self.benchmark, self.config = benchmark, setting
-        self.examples = chosen(benchmark, data, setting.limit)
+    def __init__(self, folder: Path, benchmark: Benchmark, config: RunConfig, data: Path) -> None:
+        self.benchmark, self.config = benchmark, config
+        self.examples = select_examples(benchmark, data, config.limit)
+        self._fresh = False  # whether every line is known to hang on what is there now
         record = {
             "benchmark": benchmark.id,
             "version": benchmark.version,
             "split": split_hash(self.examples),
             "n": len(self.examples),
             "protocol": benchmark.protocol,
-            "setting": asdict(setting),
+            "setting": config.to_json(),
         }
         super().__init__(folder, record, data)
 
@@ -152,122 +142,219 @@ class Run(Folder):
     def open(cls, folder: Path) -> Run:
         """The run that lies in a folder. UsageError where there is none, or its benchmark has another version now."""
         stored = read_record(folder)
-        benchmark = named(stored["benchmark"])
+        benchmark = find_benchmark(stored["benchmark"])
         if stored["version"] != benchmark.version:
             raise UsageError(f"{folder} was run by version {stored['version']} of {benchmark.id}, which is at version "
                              f"{benchmark.version} now; run it again")  # fmt: skip
-        run = cls(folder, benchmark, RunConfig(**stored["setting"]), Path(stored["data"]))
-        run._agree(stored)
+        run = cls(folder, benchmark, RunConfig.from_json(stored["setting"]), Path(stored["data"]))
+        run.require_same_setting(stored)
         return run
 
-    def _worst(self, example: Example, asked: Sequence[Task]) -> dict[str, Mapping[str, Any]]:
-        """The rows of the worst answer. UsageError where the truth itself cannot be scored: no answer is to blame."""
-        try:
-            return self.benchmark.worst(self.benchmark.adapter.truth(example, asked))
-        except UsageError as error:
-            raise UsageError(f"picture {example.id} of {self.benchmark.id}: {error}") from error
-
     @property
-    def who(self) -> str:
-        """The name of who answered; before anybody did, that of the table."""
+    def model_name(self) -> str:
+        """The name of the model that answered; before any did, that of the table."""
         if not (self.folder / "run.json").exists():
             return self.config.model
         return str(read_record(self.folder).get("model", {}).get("name", self.config.model))
 
-    def run(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """Asks about every picture that has no line yet; gives and writes the scores."""
-        self.begin(answerer)
-        kept = self.kept(answerer)
-        self.fill(self.examples, lambda example: self.line(example, kept), step)
+    # ---- asking and scoring
+
+    def run(self, model: Predictor, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Asks about every picture that has no line that still holds; gives and writes the scores."""
+        self.start(model)
+        known = {line["id"]: line.get("hashes") for line in self.lines()}
+
+        def missing() -> Iterator[Sample]:
+            for example in self.examples:
+                sample = self.sample(example, model)
+                if known.get(example.id) == sample.hashes:
+                    step()
+                else:
+                    yield sample
+
+        self.append(map(self.result, self.answers(missing(), self.with_kept_answers(model))), step)
+        self._fresh = True
         return self.score()
 
-    def rescore(self, answerer: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """Decodes and measures the kept answers anew; asks nobody."""
-        kept, lines = self.kept(answerer, replay=True), []
-        for example in self.examples:
-            lines.append(self.line(example, kept))
+    def rescore(self, model: Predictor, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Decodes and measures the kept answers of all lines anew; asks no model.
+
+        UsageError where a photo, a question or the weights have changed, or an answer is lost: run it again."""
+        self.require_same_weights(model)
+        before = {line["id"]: line for line in self.lines()}
+        samples = (self.sample(example, model) for example in self.examples if example.id in before)
+        lines = []
+        for answered in self.answers(samples, self.with_kept_answers(model, replay=True)):
+            was = before[answered.sample.example.id]
+            if "hashes" in was:
+                self._require_unchanged(answered.sample, was, "photo", "question")
+            line = self.result(answered) | ({"seconds": was["seconds"]} if "seconds" in was else {})
+            if isinstance(answered.error, PainterError):  # nobody was asked: what was kept is all there is
+                if was["state"] != "failed":
+                    raise UsageError(f"the answer to picture {was['id']} is not kept in {self.folder} any more; "
+                                     "remove that folder and run the benchmark again")  # fmt: skip
+                line["error"] = was["error"]
+            lines.append(line)
             step()
-        with writing(self.folder / "rows.jsonl") as path:
-            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        self.replace_lines(lines)
+        self._fresh = True
         return self.score()
 
-    def kept(self, answerer: Any, replay: bool = False) -> Any:
-        """Who answers, with what was answered before, and what befalls the paintings after that."""
-        kept, change = keep(answerer, self.folder, replay), self.config.corruption
+    def require_fresh(self, model: Predictor | None = None) -> None:
+        """UsageError where a line hangs on something that has changed since; with a model, on its weights too."""
+        if model is not None:
+            self.require_same_weights(model)
+        if self._fresh:
+            return
+        known = {line["id"]: line for line in self.lines()}
+        keys = CHANGED if model is not None else [key for key in CHANGED if key != "calibration"]
+        for example in self.examples:
+            if example.id in known:
+                self._require_unchanged(self.sample(example, model), known[example.id], *keys)
+        self._fresh = True
+
+    def _require_unchanged(self, sample: Sample, line: SampleResult, *keys: str) -> None:
+        stored = line.get("hashes", {})
+        for key in keys:
+            if stored.get(key) != sample.hashes[key]:
+                what, verb = CHANGED[key]
+                again = self.benchmark.id if verb == "run" else self.folder
+                raise UsageError(f"{what} of picture {line['id']} has changed since {self.folder} was scored; "
+                                 f"do it again: plantain bench {verb} {again}")  # fmt: skip
+
+    # ---- one picture
+
+    def sample(self, example: Example, model: Predictor | None = None) -> Sample:
+        """What is asked about a picture (legends are drawn from the seed and the picture's id), and its truth."""
+        adapter, rng = (
+            self.benchmark.adapter,
+            np.random.default_rng((self.config.predict.seed, crc32(example.id.encode()))),
+        )
+        asked: Sequence[Task] = ()
+        truth, error = None, ""
+        try:
+            asked = adapter.ask(example, rng)
+            truth = adapter.truth(example, asked) if asked else None
+        except PlantainError as broken:
+            asked, error = (), str(broken)
+        hashes = {
+            "photo": digest((file_digest(example.photo), self._fog_depth(example) if self.config.corrupt else None)),
+            "question": digest([task.prompt("json") for task in asked]),
+            "truth": digest((truth, error)),
+            "rules": digest((adapter, self.benchmark.metric, __version__, DECODING)),
+            "calibration": digest(dict(model.calibration) if model else {}),
+        }
+        return Sample(example, asked, truth, hashes, error)
+
+    def with_kept_answers(self, model: Predictor, replay: bool = False) -> Predictor:
+        """The model, with what it answered before, and what happens to its paintings after that."""
+        kept, change = with_cache(model, self.folder, replay), self.config.corruption
         if change is None or not change.of_painter:
             return kept
         if not isinstance(kept, PainterPredictor):
-            raise UsageError(f"{change.name} befalls painters; {self.config.model} is a specialist")
+            raise UsageError(f"{change.name} happens to painters; {self.config.model} is a specialist")
         return PainterPredictor(CorruptedPainter(kept.painter, change))
 
     def photo(self, example: Example) -> np.ndarray:
-        """The photo as it is shown, spoilt where the setting says so; the same every time."""
+        """The photo as it is shown, corrupted where the setting says so; the same every time."""
         pixels, change = read_photo(example.photo), self.config.corruption
         if change is None:
             return pixels
+        rng = np.random.default_rng((self.config.predict.seed, crc32(example.id.encode()), 7))
+        return change(pixels, rng, self._fog_depth(example))
+
+    def _fog_depth(self, example: Example) -> np.ndarray | None:
+        """The scene's depth, where nearly all of it is known."""
         known: Any = example.truth("depth") if "depth" in example.truths else None
-        dense = known is not None and known.valid.mean() > 0.8
-        depth = np.where(known.valid, known.values, np.median(known.values[known.valid])) if dense else None
-        return change(pixels, np.random.default_rng((self.config.seed, crc32(example.id.encode()), 7)), depth)
+        if known is None or known.valid.mean() <= 0.8:
+            return None
+        return np.where(known.valid, known.values, np.median(known.values[known.valid]))
 
-    def asked(self, example: Example) -> list[Task]:
-        """What is asked about a picture; legends are drawn from the seed and the picture's id."""
-        rng = np.random.default_rng((self.config.seed, crc32(example.id.encode())))
-        return self.benchmark.adapter.ask(example, rng)
+    def answers(self, samples: Iterable[Sample], model: Predictor) -> Iterator[Answered]:
+        """What the model says about each picture, in order: pictures are read, asked about and decoded side by side.
 
-    def line(self, example: Example, answerer: Any) -> SampleResult:
-        """What became of one picture. A failure counts as the worst answer, and is named; a picture whose truth cannot
-        be read is named too, and does not count."""
-        start = time.perf_counter()
+        Raises what ends a run, so that the other pictures do not count as failed: UsageError for a task that the model
+        does not answer, OutputError for a full disk, PainterGone."""
+        waiting: deque[Sample] = deque()
+
+        def jobs() -> Iterator[Job]:
+            for sample in samples:
+                waiting.append(sample)
+                shown = cache(partial(self.photo, sample.example))
+                for number, task in enumerate(sample.asked):
+                    model.resolve_task(task)
+                    yield Job(f"{sample.example.id}/{number}", shown, task, self.config.predict)
+
+        outcomes: list[Outcome] = []
+        for outcome in stream(jobs(), model):
+            if isinstance(outcome.error, OutputError | PainterGone):
+                raise outcome.error
+            while not waiting[0].asked:
+                yield Answered(waiting.popleft())
+            outcomes.append(outcome)
+            if len(outcomes) == len(waiting[0].asked):
+                yield Answered(waiting.popleft(), outcomes)
+                outcomes = []
+        yield from map(Answered, waiting)
+
+    def result(self, answered: Answered) -> SampleResult:
+        """The line of a picture. A failure counts as the worst answer, and is named; so is a truth that cannot be
+        scored, which counts neither way: no answer is to blame."""
+        sample, error, rows = answered.sample, answered.error, None
+        line: dict[str, Any] = {"id": sample.example.id, "state": "ok", "hashes": dict(sample.hashes)}
+        if sample.error:
+            return line | {"state": "no truth", "error": sample.error}
+        if not sample.asked:
+            return line | {"state": "nothing to ask"}
         try:
-            asked = self.asked(example)
-            truth = self.benchmark.adapter.truth(example, asked) if asked else None
-        except (TruthError, PhotoError) as error:
-            return {"id": example.id, "state": "no truth", "error": str(error)}
-        if not asked:
-            return {"id": example.id, "state": "nothing to ask"}
-        try:
-            pixels = self.photo(example)
-            answers = [answerer.predict(pixels, task, **self.config.asking) for task in asked]
-            rows = self.benchmark.measure(answers, truth, asked)
-            told: dict[str, Any] = {"state": "ok"}
-        except PlantainError as error:
-            rows = self._worst(example, asked)
-            told = {"state": "failed", "error": str(error)}
-        seconds = round(time.perf_counter() - start, 3)
-        return {"id": example.id, **told, "seconds": seconds, "rows": {name: plain(row) for name, row in rows.items()}}
+            if error is None:
+                rows = self.benchmark.measure(answered.predictions, sample.truth, sample.asked)
+        except PlantainError as failure:
+            error = failure
+        if rows is None:
+            line |= {"state": "failed", "error": str(error)}
+            try:
+                rows = self.benchmark.worst(sample.truth)
+            except UsageError as unscorable:
+                return line | {"state": "no truth", "error": str(unscorable)}
+        rows = {name: {key: np.asarray(value).tolist() for key, value in row.items()} for name, row in rows.items()}
+        return line | {"seconds": round(answered.seconds, 3), "rows": rows}
+
+    # ---- scores
+
+    def ordered_lines(self) -> list[SampleResult]:
+        """The lines in the order of the pictures."""
+        known = {line["id"]: line for line in self.lines()}
+        return [known[example.id] for example in self.examples if example.id in known]
 
     def score(self) -> dict[str, Any]:
         """The scores of the lines that are there, written to scores.json."""
-        wanted = {example.id: place for place, example in enumerate(self.examples)}
-        lines = sorted((line for line in self.lines() if line["id"] in wanted), key=lambda line: wanted[line["id"]])
-        scores = {key: self.record[key] for key in ("benchmark", "version", "split")} | score(self.benchmark, lines)
+        lines = self.ordered_lines()
+        about = {key: self.record[key] for key in ("benchmark", "version", "split")}
+        scores = about | score(self.benchmark, lines) | {"lines": lines_hash(lines)}
         self.write("scores.json", scores)
         return scores
 
     def scores(self) -> dict[str, Any]:
-        """What scores.json says; made first where it is missing."""
+        """What scores.json says; made first where it is missing, or other lines are there now."""
         path = self.folder / "scores.json"
-        kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else self.score()
-        return kept
+        kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        return kept if kept.get("lines") == lines_hash(self.ordered_lines()) else self.score()
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """run.json. UsageError where there is none."""
-    path = folder / "run.json"
-    if not path.is_file():
-        raise UsageError(f"no run in {folder}: run.json is missing; give a folder made by `plantain bench run`")
-    stored: dict[str, Any] = json.loads(path.read_text())
-    return stored
+def lines_hash(lines: Sequence[SampleResult]) -> str:
+    """A hash of lines, without the time that they took."""
+    return digest([{key: value for key, value in line.items() if key != "seconds"} for line in lines])
 
 
-def named(name: str) -> Benchmark:
+def find_benchmark(name: str) -> Benchmark:
+    """The row of a name; UnknownName."""
     if name not in BENCHMARKS:
         raise UnknownName("benchmark", name, BENCHMARKS)
     return BENCHMARKS[name]
 
 
-def chosen(benchmark: Benchmark, data: Path, limit: int | None) -> list[Example]:
+def select_examples(benchmark: Benchmark, data: Path, limit: int | None) -> list[Example]:
     """The benchmark's pictures, or `limit` of them, always the same."""
     examples = benchmark.read(data)
     check_split(benchmark, examples, data)
@@ -288,26 +375,3 @@ def check_split(benchmark: Benchmark, examples: Sequence[Example], data: Path) -
 def split_hash(examples: Sequence[Example]) -> str:
     """SHA-256 of the ids, in order."""
     return hashlib.sha256("\n".join(example.id for example in examples).encode()).hexdigest()
-
-
-def weights_hash(answerer: Any) -> dict[str, Any]:
-    """Name of who answers, and a hash of its files where it has a folder or a file of weights."""
-    place = getattr(answerer.model, "weights", None)
-    digest = hashlib.sha256()
-    for path in files_of(place):
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return {"name": answerer.name, "weights": digest.hexdigest() if place else None}
-
-
-def files_of(place: Any) -> Iterator[Path]:
-    """A file, or the files of a folder, in order; not what is told of them (calibration, licence)."""
-    if place is not None and Path(place).is_file():
-        yield Path(place)
-    elif place is not None:
-        told = (".json", ".md")
-        yield from sorted(p for p in Path(place).glob("*") if p.is_file() and p.suffix not in told)
-
-
-def plain(row: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """A row as JSON holds it."""
-    return {name: np.asarray(value).tolist() for name, value in row.items()}

@@ -13,7 +13,9 @@ from plantain.eval.metrics.base import Reduction, Row
 if TYPE_CHECKING:
     from plantain.eval.row import Benchmark
 
-SampleResult = dict[str, Any]  # id, state ("ok", "failed", "no truth", "nothing to ask"), seconds, rows by name, error
+SampleResult = dict[
+    str, Any
+]  # id, state ("ok", "failed", "no truth" or "nothing to ask"), hashes, seconds, rows by name, error
 DRAWS = 2000
 
 
@@ -50,12 +52,13 @@ def score(benchmark: Benchmark, lines: Sequence[SampleResult], draws: int = DRAW
     figures = benchmark.metric.reduce(rows)
     main = [name for name in figures if ":" not in name]
     intervals = bootstrap(benchmark.metric, rows, main, draws)
-    failed = [line for line in lines if line["state"] == "failed"]
+    failed, unscorable = ([line for line in lines if line["state"] == state] for state in ("failed", "no truth"))
     decoded = rows_of([line for line in lines if line["state"] == "ok"], "score")
     beliefs = {name: rows_of(lines, name) for name in ("calibration", "sparsification")}
     return {
         "n": len(rows),
         "failed": len(failed),
+        "no_truth": len(unscorable),
         "nothing_to_ask": sum(line["state"] == "nothing to ask" for line in lines),
         "primary": benchmark.primary,
         "scores": {name: [figures[name], *intervals[name]] for name in main},
@@ -64,5 +67,5 @@ def score(benchmark: Benchmark, lines: Sequence[SampleResult], draws: int = DRAW
         "confidence": (CALIBRATION.reduce(beliefs["calibration"]) | SPARSIFICATION.reduce(beliefs["sparsification"]))
         if beliefs["calibration"]
         else {},
-        "failures": [{"id": line["id"], "error": line["error"]} for line in lines if "error" in line],
+        "failures": [{"id": line["id"], "error": line["error"]} for line in failed + unscorable],
     }

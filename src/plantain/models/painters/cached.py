@@ -61,7 +61,8 @@ class Cached(Painter):
     def path(self, request: Request) -> Path:
         """Where the painting of this request lies: two letters of the hash are the folder."""
         asked = [request.prompt, list(request.size), request.seed, request.purpose, dict(request.sampling)]
-        name = digest([self.identity.to_json(), *asked, list(request.images), request.mask])
+        painter = self.identity.to_json() | {"decoding": None}  # a painting is what it is, however it is read
+        name = digest([painter, *asked, list(request.images), request.mask])
         return self.folder / name[:2] / f"{name[2:]}.png"
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from plantain.errors import UsageError
-from plantain.eval.generation import GenerationRun, Kept, against
+from plantain.eval.generation import GenerationConfig, GenerationRun, against
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.models.painters.function import Function
 from plantain.pipeline.predictor import PainterPredictor
@@ -96,23 +96,25 @@ def painter(shift=0):
 
 
 def test_a_run_is_kept_and_scored(data, tmp_path):
-    run = GenerationRun(tmp_path / "run", Kept("function", {}), data)
+    run = GenerationRun(tmp_path / "run", GenerationConfig("function", {}), data)
     scores = run.run(painter())
     assert scores["n"] == 5 and 0 < scores["scores"]["ssim"][0] < 1 and np.isnan(scores["scores"]["denoising"][0])
     low, high = scores["scores"]["psnr"][1:]
     assert low < scores["scores"]["psnr"][0] < high
     assert all(len(line["edits"]) == 2 for line in run.lines())
     before = (tmp_path / "run/scores.json").read_bytes()
-    asked_again = GenerationRun(tmp_path / "run", Kept("function", {}), data).run(painter(60))  # nobody is asked
+    asked_again = GenerationRun(tmp_path / "run", GenerationConfig("function", {}), data).run(
+        painter(60)
+    )  # nobody is asked
     assert asked_again["scores"]["psnr"] == scores["scores"]["psnr"]
     assert (tmp_path / "run/scores.json").read_bytes() == before
     with pytest.raises(UsageError, match="another setting"):
-        GenerationRun(tmp_path / "run", Kept("function", {}, seed=1), data).run(painter())
+        GenerationRun(tmp_path / "run", GenerationConfig("function", {}, seed=1), data).run(painter())
 
 
 def test_against_a_base(data, tmp_path):
-    good = GenerationRun(tmp_path / "a", Kept("function", {}), data)
-    worse = GenerationRun(tmp_path / "b", Kept("function", {}), data)
+    good = GenerationRun(tmp_path / "a", GenerationConfig("function", {}), data)
+    worse = GenerationRun(tmp_path / "b", GenerationConfig("function", {}), data)
     good.run(painter())
     worse.run(painter(60))
     gap = against(worse, good)
@@ -122,4 +124,4 @@ def test_against_a_base(data, tmp_path):
 
 def test_a_specialist_makes_nothing(data, tmp_path):
     with pytest.raises(UsageError, match="makes no pictures"):
-        GenerationRun(tmp_path / "run", Kept("meter", {}), data).run(object())
+        GenerationRun(tmp_path / "run", GenerationConfig("meter", {}), data).run(object())
