@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from plantain.cli.options import Who
+from plantain.cli.options import Data, PredictArgs, Quiet, data_folder
 from plantain.cli.reporting import emit, progress
 from plantain.cli.tables import Json, show
 from plantain.errors import UsageError
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from plantain.pipeline.predictor import Predictor
 
 GENERATION = "generation/kept"
-Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress.")]
-Data = Annotated[Path | None, Parameter(help="The folder of labelled photographs.")]
 bench = App(name="bench", help="Runs benchmarks, scores runs again, compares and reports.")
 bench.command("plantain.cli.robustness:robustness", help="A benchmark under corruptions: figures against severity.")
 
@@ -29,15 +27,10 @@ bench.command("plantain.cli.robustness:robustness", help="A benchmark under corr
 @bench.command
 def run(
     *names: str,
-    who: Who = Who(),
+    ask: PredictArgs = PredictArgs(),
     data: Data = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
     limit: int | None = None,
-    samples: int = 1,
-    passes: int = 1,
-    seed: int = 0,
-    tile: int | None = None,
-    style: str = "imperative",
     corrupt: str | None = None,
     base: str | None = None,
     quiet: Quiet = False,
@@ -55,16 +48,6 @@ def run(
         Folders OUT/MODEL/BENCHMARK are made (BENCHMARK+fog-3 with --corrupt).
     limit
         So many pictures of each benchmark, always the same.
-    samples
-        Seeds that are asked and merged.
-    passes
-        Legends that are asked and unmixed.
-    seed
-        The first seed; it also draws the legends.
-    tile
-        Side in pixels of overlapping tiles in which large photos are answered.
-    style
-        Wording of the prompts: imperative, caption, json or terse.
     corrupt
         What happens to the photos or the paintings, as NAME:SEVERITY (1 to 5): noise, blur, motion, jpeg, dark,
         contrast, fog, rain, snow, dirt, cast, painting-jpeg, aspect.
@@ -73,14 +56,13 @@ def run(
         the differences are given.
     """
     from plantain.eval.run import Run, RunConfig, find_benchmark
-    from plantain.pipeline.jobs import PredictOptions
 
     folder = data_folder(names, data, "plantain bench run nyu-excerpt/metric-depth --data FOLDER")
     if GENERATION in names:
         if len(names) > 1:
             raise UsageError(f"{GENERATION} runs alone: plantain bench run {GENERATION} --model A --data FOLDER")
-        return generation(who, base, folder, out, limit, seed, quiet)
-    config = RunConfig(who.model, who.given, PredictOptions(samples, passes, seed, tile, style), limit, corrupt)
+        return generation(ask, base, folder, out, limit, quiet)
+    config = RunConfig(ask.model, ask.given, ask.options(), ask.code, limit, corrupt)
     codes = []
     for one in [Run(config.folder(out, name), find_benchmark(name), config, folder) for name in names]:
         model = loaded(one)
@@ -198,15 +180,6 @@ def list_benchmarks(*, json: Json = False) -> int:
 # ---- what the verbs share
 
 
-def data_folder(names: Sequence[str], data: Path | None, example: str) -> Path:
-    """The folder of data. UsageError where nothing is named, or there is no such folder."""
-    if not names:
-        raise UsageError(f"name a benchmark, as in: {example}")
-    if data is None or not data.is_dir():
-        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
-    return data
-
-
 def loaded(run: Run) -> Predictor:
     """The model that a run asks."""
     from plantain.pipeline.predictor import load
@@ -231,26 +204,24 @@ def run_folders(place: Path) -> list[Path]:
     return found or [place]
 
 
-def generation(
-    who: Who, base: str | None, data: Path, out: Path, limit: int | None, seed: int, quiet: bool
-) -> int:  # fmt: skip
+def generation(ask: PredictArgs, base: str | None, data: Path, out: Path, limit: int | None, quiet: bool) -> int:
     """A JSON line: the figures, and with a base the differences."""
     from plantain.eval.generation import GenerationConfig, GenerationRun, against
     from plantain.pipeline.predictor import load
 
-    asked = [(who.model, who.given)]
+    asked = [(ask.model, ask.given)]
     if base is not None:
-        asked.append((who.model, who.given | {"weights": base}) if Path(base).is_dir() else (base, {}))
+        asked.append((ask.model, ask.given | {"weights": base}) if Path(base).is_dir() else (base, {}))
     runs = []
     for i, (name, options) in enumerate(asked):
         home = out / (name if not i else f"{name}-base") / "generation-kept"
-        one = GenerationRun(home, GenerationConfig(name, options, limit, seed=seed), data)
+        one = GenerationRun(home, GenerationConfig(name, options, limit, seed=ask.seed), data)
         with progress(len(one.examples), f"{GENERATION} {name}", quiet=quiet) as bar:
             scores = one.run(load(name, **options), bar.step)
         emit({"run": str(home), **scores})
         runs.append(one)
     if base is not None:
-        emit({"model": who.model, "base": base, "difference": against(runs[0], runs[1])})
+        emit({"model": ask.model, "base": base, "difference": against(runs[0], runs[1])})
     return 0
 
 

@@ -26,6 +26,8 @@ def _whole(_type: Any, tokens: Sequence[Any]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress.")]
+Data = Annotated[Path | None, Parameter(help="The folder of labelled photographs.")]
 
 
 @Parameter(name="*")
@@ -103,3 +105,12 @@ class Output:
     @property
     def camera(self) -> dict[str, float | None]:
         return {"focal_px": self.focal, "fov_deg": self.fov}
+
+
+def data_folder(names: Sequence[str], data: Path | None, example: str) -> Path:
+    """The folder of data. UsageError where nothing is named, or there is no such folder."""
+    if not names:
+        raise UsageError(f"name a benchmark, as in: {example}")
+    if data is None or not data.is_dir():
+        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
+    return data

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from plantain.cli.bench import Data, Quiet, data_folder
-from plantain.cli.options import Who
+from plantain.cli.options import Data, ModelArgs, Quiet, data_folder
 from plantain.cli.reporting import emit, progress
+
+if TYPE_CHECKING:
+    from plantain.eval.robustness import OODResult, Sweep, Variants
+    from plantain.eval.run import RunConfig
+    from plantain.pipeline.predictor import Predictor
 
 
 def robustness(
     *names: str,
-    who: Who = Who(),
+    who: ModelArgs = ModelArgs(),
     data: Data = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/robustness"),
     limit: int = 40,
@@ -43,9 +48,9 @@ def robustness(
         Draws legends and corruptions.
     """
     folder = data_folder(names, data, "plantain bench robustness nyu-excerpt/metric-depth --data FOLDER")
-    from plantain.eval import robustness_report
-    from plantain.eval.robustness import Variants, ood_results, select_corruptions, sweep, variants
-    from plantain.eval.run import RunConfig, find_benchmark
+    from plantain.eval.robustness import select_corruptions
+    from plantain.eval.robustness_report import robustness_report
+    from plantain.eval.run import RunConfig
     from plantain.pipeline.jobs import PredictOptions
     from plantain.pipeline.predictor import load
 
@@ -53,24 +58,39 @@ def robustness(
     model = load(who.model, **who.given)
     wanted = select_corruptions(corruptions, model)
     home = Path("runs/robustness") if out.suffix == ".md" else out
-    sweeps, doubted = [], []
-    others: list[Variants] = []
-    for name in names:
-        pictures = min(limit, len(find_benchmark(name).read(folder)))
-        with progress(pictures * (1 + len(wanted) * len(severities)), name, quiet=quiet) as bar:
-            sweeps.append(sweep(name, model, config, folder, home, wanted, severities, bar.step))
-        if model.paints:  # a specialist reads no words
-            others.append(variants(name, model, config, folder, home))
-        doubted += list(ood_results(name, model, config, folder))
-        print(sweeps[-1].told(), file=sys.stderr)
+    found = [measured(name, model, config, folder, home, wanted, severities, quiet) for name in names]
     command = (
         f"plantain bench robustness {' '.join(names)} --model {who.model} --data DATA --limit {limit} --severities "
         + " ".join(map(str, severities))
     )
-    if out.suffix == ".md":
-        target = robustness_report.markdown(sweeps, others, doubted, out, command)
-    else:
-        target = robustness_report.robustness_report(sweeps, others, doubted, out / "robustness.html", command)
-    emit({"report": str(target), "sweeps": [{"benchmark": s.benchmark, "clean": s.clean.figure, "kept": s.retained,
-                                             "follows": s.follows()} for s in sweeps]})  # fmt: skip
+    sweeps = [one for one, _, _ in found]
+    others = [one for _, some, _ in found for one in some]
+    ood = [one for *_, some in found for one in some]
+    target = robustness_report(sweeps, others, ood, out if out.suffix == ".md" else out / "robustness.html", command)
+    kept = [{"benchmark": s.benchmark, "clean": s.clean.figure, "kept": s.retained, "follows": s.follows()}
+            for s in sweeps]  # fmt: skip
+    emit({"report": str(target), "sweeps": kept})
     return 0
+
+
+def measured(
+    name: str,
+    model: Predictor,
+    config: RunConfig,
+    data: Path,
+    home: Path,
+    corruptions: Sequence[str],
+    severities: Sequence[int],
+    quiet: bool,
+) -> tuple[Sweep, list[Variants], list[OODResult]]:
+    """One benchmark under corruptions, in other words (of painters: a specialist reads none), and on pictures that show
+    nothing."""
+    from plantain.eval.robustness import ood_results, sweep, variants
+    from plantain.eval.run import find_benchmark
+
+    pictures = min(config.limit or 0, len(find_benchmark(name).read(data)))
+    with progress(pictures * (1 + len(corruptions) * len(severities)), name, quiet=quiet) as bar:
+        found = sweep(name, model, config, data, home, corruptions, severities, bar.step)
+    print(found.told(), file=sys.stderr)
+    others = [variants(name, model, config, data, home)] if model.paints else []
+    return found, others, list(ood_results(name, model, config, data))

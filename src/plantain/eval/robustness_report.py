@@ -59,8 +59,8 @@ def head(sweep: Sweep) -> list[str]:
     return ["corruption", *levels, "right at the last", "confidence", "ECE", "AUSE"]
 
 
-def cells(doubt: OODResult) -> list[str]:
-    return [doubt.benchmark, doubt.sort, *(f"{value:.3f}" for value in (doubt.real, doubt.fake, doubt.auc))]
+def cells(one: OODResult) -> list[str]:
+    return [one.benchmark, one.sort, *(f"{value:.3f}" for value in (one.real, one.fake, one.auc))]
 
 
 def varied(one: Variants) -> list[str]:
@@ -69,10 +69,12 @@ def varied(one: Variants) -> list[str]:
 
 
 def robustness_report(
-    sweeps: Sequence[Sweep], variants: Sequence[Variants], ood_results: Sequence[OODResult], target: Path, command: str
+    sweeps: Sequence[Sweep], variants: Sequence[Variants], ood: Sequence[OODResult], target: Path, command: str
 ) -> Path:
-    """One HTML page that needs nothing beside it."""
-    title = "Plantain: rainy days"
+    """One HTML page that needs nothing beside it; where `target` ends in .md, a page of markdown with plots beside it."""
+    if target.suffix == ".md":
+        return markdown(sweeps, variants, ood, target, command)
+    title = "Plantain: robustness"
     parts = []
     for sweep in sweeps:
         drawn = "".join(charts(sweep).values())
@@ -84,10 +86,10 @@ def robustness_report(
         )
     if variants:
         figures = table(VARIED, [varied(one) for one in variants], range(1, 10))
-        parts.append(f"<h2>Other words, other colours</h2><p>{WORDS}</p><div class='wide'>{figures}</div>")
-    if ood_results:
-        figures = table(OOD_HEAD, [cells(doubt) for doubt in ood_results], range(2, 5))
-        parts.append(f"<h2>Pictures not to be believed</h2><p>{NOTE}</p><div class='wide'>{figures}</div>")
+        parts.append(f"<h2>Other words, other colors</h2><p>{WORDS}</p><div class='wide'>{figures}</div>")
+    if ood:
+        figures = table(OOD_HEAD, [cells(one) for one in ood], range(2, 5))
+        parts.append(f"<h2>Pictures that show no scene</h2><p>{NOTE}</p><div class='wide'>{figures}</div>")
     page = (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><meta name="viewport" '
             f'content="width=device-width, initial-scale=1"><style>{STYLE}</style><h1>{title}</h1>'
             f"<p>Again: <code>{html.escape(command)}</code></p>{''.join(parts)}</html>")  # fmt: skip
@@ -97,10 +99,10 @@ def robustness_report(
 
 
 def markdown(
-    sweeps: Sequence[Sweep], variants: Sequence[Variants], ood_results: Sequence[OODResult], target: Path, command: str
+    sweeps: Sequence[Sweep], variants: Sequence[Variants], ood: Sequence[OODResult], target: Path, command: str
 ) -> Path:
     """The same as a page of markdown with the plots as SVG files in `pictures/` beside it."""
-    text = [f"# Rainy days\n\nMade by `{command}`.\n"]
+    text = [f"# Robustness\n\nMade by `{command}`.\n"]
     for sweep in sweeps:
         stem = sweep.benchmark.replace("/", "-")
         text.append(f"\n## {sweep.benchmark}, {sweep.model}, {sweep.n} pictures\n\n{sweep.told()}\n")
@@ -113,11 +115,11 @@ def markdown(
         text.append("\n| " + " | ".join(head(sweep)) + " |\n|-" + "|-:" * (len(head(sweep)) - 1) + "|\n")
         text += ["| " + " | ".join(row) + " |\n" for row in rows(sweep)]
     if variants:
-        text.append(f"\n## Other words, other colours\n\n{WORDS}\n\n| {' | '.join(VARIED)} |\n|-{'|-:' * 9}|\n")
+        text.append(f"\n## Other words, other colors\n\n{WORDS}\n\n| {' | '.join(VARIED)} |\n|-{'|-:' * 9}|\n")
         text += [f"| {' | '.join(varied(one))} |\n" for one in variants]
-    if ood_results:
-        text.append(f"\n## Pictures not to be believed\n\n{NOTE}\n\n| {' | '.join(OOD_HEAD)} |\n|-|-|-:|-:|-:|\n")
-        text += [f"| {' | '.join(cells(doubt))} |\n" for doubt in ood_results]
+    if ood:
+        text.append(f"\n## Pictures that show no scene\n\n{NOTE}\n\n| {' | '.join(OOD_HEAD)} |\n|-|-|-:|-:|-:|\n")
+        text += [f"| {' | '.join(cells(one))} |\n" for one in ood]
     with writing(target) as path:
         path.write_text("".join(text))
     return target

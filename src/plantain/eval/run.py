@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,13 @@ CHANGED = {  # what a line hangs on -> how it is called, and the verb that sets 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Which model is asked, and how. `limit`: so many pictures, drawn by a fixed seed; `corrupt`: "fog:3", see
+    """Which model is asked, and how. `code`: a color code, where the painter's favorite is not wanted; `limit`: so many pictures, drawn by a fixed seed; `corrupt`: "fog:3", see
     corruptions."""
 
     model: str = "embedded"
     options: Mapping[str, Any] = field(default_factory=dict)
     predict: PredictOptions = field(default_factory=PredictOptions)
+    code: str | None = None
     limit: int | None = None
     corrupt: str | None = None
 
@@ -81,6 +82,7 @@ class RunConfig:
     def folder(self, out: Path, benchmark: str) -> Path:
         """Where the run of a benchmark lies under a folder of runs."""
         other = [] if self.corrupt is None else [self.corrupt.replace(":", "-")]
+        other += [self.code] if self.code else []
         other += [self.predict.style] if self.predict.style != "imperative" else []
         other += [f"seed-{self.predict.seed}"] if self.predict.seed else []
         return out / self.model / "+".join([benchmark.replace("/", "-"), *other])
@@ -233,7 +235,7 @@ class Run(RunFolder):
         asked: Sequence[Task] = ()
         truth, error = None, ""
         try:
-            asked = adapter.ask(example, rng)
+            asked = [replace(task, code=self.config.code or task.code) for task in adapter.ask(example, rng)]
             truth = adapter.truth(example, asked) if asked else None
         except PlantainError as broken:
             asked, error = (), str(broken)

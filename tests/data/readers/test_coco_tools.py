@@ -199,24 +199,19 @@ def test_a_run_goes_on(folder, tmp_path_factory):
     from plantain.eval.adapters import DetectionAdapter
     from plantain.eval.metrics.detection import Detection
     from plantain.eval.row import Benchmark
-    from plantain.eval.run import Run, RunConfig
+    from plantain.eval.run import Answered, Run, RunConfig
+    from plantain.pipeline.jobs import Job, Outcome
     from plantain.predictions.types import Instances
 
-    class Everything:
-        """A model that answers the box of the good row."""
-
-        name, weights = "everything", None
-
-        def predict(self, photo, task, **options):
-            return Instances(boxes=np.array([[1, 1, 5, 4]], np.float32), labels=np.zeros(1, int), classes=("dog",),
-                             scores=np.ones(1, np.float32), confidence=np.ones((HIGH, WIDE), np.float32))  # fmt: skip
-
+    found = Instances(boxes=np.array([[1, 1, 5, 4]], np.float32), labels=np.zeros(1, int), classes=("dog",),
+                      scores=np.ones(1, np.float32), confidence=np.ones((HIGH, WIDE), np.float32))  # fmt: skip
     root = folder(GOOD | {"category_id": 8})
     benchmark = Benchmark("own/dogs", lambda data: read("folder", data, "all"), DetectionAdapter("dog"),
                           Detection(("dog",)), "ap", "boxes")  # fmt: skip
     run = Run(tmp_path_factory.mktemp("run"), benchmark, RunConfig(), root)
-    answerer = Everything()
-    lines = [run.line(example, answerer) for example in run.examples]
+    answered = [Answered(sample, [Outcome(Job("x", None, task), found) for task in sample.asked])
+                for sample in map(run.sample, run.examples)]  # fmt: skip
+    lines = list(map(run.result, answered))
     assert [line["state"] for line in lines] == ["no truth", "ok"]
     assert "annotation id 7 of a.jpg" in lines[0]["error"]
 

@@ -61,8 +61,9 @@ class Segmentation:
 
     def judge(self, pred: Int[np.ndarray, "h w"], truth: Int[np.ndarray, "y x"]) -> Judged:
         """Right: the pixel's class."""
-        right = (pred == truth)[truth >= 0]
-        return Judged(truth >= 0, right, 1.0 - right)
+        known = (truth >= 0) & (truth < len(self.classes))
+        right = (pred == truth)[known]
+        return Judged(known, right, 1.0 - right)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """miou, accuracy (of pixels), mean_accuracy (of classes), and iou:<class>."""
