@@ -54,7 +54,7 @@ def robustness(
     from plantain.pipeline.jobs import PredictOptions
     from plantain.pipeline.predictor import load
 
-    config = RunConfig(who.model, who.given, PredictOptions(seed=seed), limit)
+    config = RunConfig(who.model, who.given, PredictOptions(seed=seed), limit=limit)
     model = load(who.model, **who.given)
     wanted = select_corruptions(corruptions, model)
     home = Path("runs/robustness") if out.suffix == ".md" else out

@@ -71,7 +71,7 @@ def varied(one: Variants) -> list[str]:
 def robustness_report(
     sweeps: Sequence[Sweep], variants: Sequence[Variants], ood: Sequence[OODResult], target: Path, command: str
 ) -> Path:
-    """One HTML page that needs nothing beside it; where `target` ends in .md, a page of markdown with plots beside it."""
+    """One HTML page that needs nothing beside it; for a `target` .md, a page of markdown with plots beside it."""
     if target.suffix == ".md":
         return markdown(sweeps, variants, ood, target, command)
     title = "Plantain: robustness"

@@ -48,8 +48,8 @@ CHANGED = {  # what a line hangs on -> how it is called, and the verb that sets 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Which model is asked, and how. `code`: a color code, where the painter's favorite is not wanted; `limit`: so many pictures, drawn by a fixed seed; `corrupt`: "fog:3", see
-    corruptions."""
+    """Which model is asked, and how. `code`: a color code, where the painter's favorite is not wanted; `limit`: so many
+    pictures, drawn by a fixed seed; `corrupt`: "fog:3", see corruptions."""
 
     model: str = "embedded"
     options: Mapping[str, Any] = field(default_factory=dict)
