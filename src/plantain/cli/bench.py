@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-from plantain.cli.options import Data, PredictArgs, Quiet, data_folder
+from plantain.cli.options import Data, PredictArgs, Quiet, Whole, data_folder
 from plantain.cli.reporting import emit, progress
 from plantain.cli.tables import Json, show
 from plantain.errors import UsageError
@@ -20,17 +20,14 @@ if TYPE_CHECKING:
     from plantain.pipeline.predictor import Predictor
 
 GENERATION = "generation/kept"
-bench = App(name="bench", help="Runs benchmarks, scores runs again, compares and reports.")
-bench.command("plantain.cli.robustness:robustness", help="A benchmark under corruptions: figures against severity.")
 
 
-@bench.command
 def run(
     *names: str,
     ask: PredictArgs = PredictArgs(),
     data: Data = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
-    limit: int | None = None,
+    limit: Whole | None = None,
     corrupt: str | None = None,
     base: str | None = None,
     quiet: Quiet = False,
@@ -65,14 +62,13 @@ def run(
     config = RunConfig(ask.model, ask.given, ask.options(), ask.code, limit, corrupt)
     codes = []
     for one in [Run(config.folder(out, name), find_benchmark(name), config, folder) for name in names]:
-        model = loaded(one)
-        with progress(len(one.examples), one.benchmark.id, quiet=quiet) as bar:
+        bars = progress(len(one.examples), one.benchmark.id, quiet=quiet)
+        with loaded(one) as model, bars as bar:
             scores = one.run(model, bar.step)
         codes.append(report_scores(one, scores))
     return max(codes)
 
 
-@bench.command
 def score(*runs: Path, quiet: Quiet = False) -> int:
     """Decodes and measures the kept answers of runs anew, without asking the model. A JSON line a run.
 
@@ -83,14 +79,13 @@ def score(*runs: Path, quiet: Quiet = False) -> int:
     """
     codes = []
     for one in opened(runs, "plantain bench score runs/embedded"):
-        model = loaded(one)
-        with progress(len(one.examples), one.benchmark.id, quiet=quiet) as bar:
+        bars = progress(len(one.examples), one.benchmark.id, quiet=quiet)
+        with loaded(one) as model, bars as bar:
             scores = one.rescore(model, bar.step)
         codes.append(report_scores(one, scores))
     return max(codes)
 
 
-@bench.command
 def report(*runs: Path, out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs")) -> int:
     """Writes one page of several runs: figures, reliability, the worst and the best pictures.
 
@@ -113,7 +108,6 @@ def report(*runs: Path, out: Annotated[Path, Parameter(name=["--out", "-o"])] = 
     return 0
 
 
-@bench.command
 def compare(*runs: Path) -> int:
     """The second run minus the first, picture by picture; of two folders of runs, all that both hold.
 
@@ -136,7 +130,6 @@ def compare(*runs: Path) -> int:
     return 0
 
 
-@bench.command
 def calibrate(
     *runs: Path, out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"), quiet: Quiet = False
 ) -> int:
@@ -159,16 +152,16 @@ def calibrate(
     if len(models) > 1:
         raise UsageError(f"calibrate takes the runs of one model, not of {', '.join(models)}")
     ((name, options),) = models.items()
-    with progress(sum(len(one.examples) for one in found), "calibrate", quiet=quiet) as bar:
-        fits, reports = fit(found, load(name, calibrated=False, **options), step=bar.step)
+    bars = progress(sum(len(one.examples) for one in found), "calibrate", quiet=quiet)
+    with load(name, calibrated=False, **options) as model, bars as bar:
+        fits, reports = fit(found, model, step=bar.step)
     write(fits, reports, out if out.suffix == ".json" else out / "calibration.json")
     for one in reports:
         emit(asdict(one))
     return 0
 
 
-@bench.command(name="list")
-def list_benchmarks(*, json: Json = False) -> int:
+def benchmarks(*, json: Json = False) -> int:
     """Lists the benchmarks: name, version, primary figure, the baseline that looks at no photo, and the rules."""
     from plantain.eval.benchmarks import BENCHMARKS
 
@@ -216,8 +209,9 @@ def generation(ask: PredictArgs, base: str | None, data: Path, out: Path, limit:
     for i, (name, options) in enumerate(asked):
         home = out / (name if not i else f"{name}-base") / "generation-kept"
         one = GenerationRun(home, GenerationConfig(name, options, limit, seed=ask.seed), data)
-        with progress(len(one.examples), f"{GENERATION} {name}", quiet=quiet) as bar:
-            scores = one.run(load(name, **options), bar.step)
+        bars = progress(len(one.examples), f"{GENERATION} {name}", quiet=quiet)
+        with load(name, **options) as model, bars as bar:
+            scores = one.run(model, bar.step)
         emit({"run": str(home), **scores})
         runs.append(one)
     if base is not None:

@@ -27,7 +27,7 @@ def _whole(_type: Any, tokens: Sequence[Any]) -> int:
 
 Whole = Annotated[int, Parameter(converter=_whole)]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress.")]
-Data = Annotated[Path | None, Parameter(help="The folder of labelled photographs.")]
+Data = Annotated[Path | None, Parameter(help="The folder of labeled photographs.")]
 
 
 @Parameter(name="*")
@@ -112,5 +112,5 @@ def data_folder(names: Sequence[str], data: Path | None, example: str) -> Path:
     if not names:
         raise UsageError(f"name a benchmark, as in: {example}")
     if data is None or not data.is_dir():
-        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
+        raise UsageError(f"no such folder: {data}; give the folder of labeled photographs with --data")
     return data

@@ -55,10 +55,10 @@ def robustness(
     from plantain.pipeline.predictor import load
 
     config = RunConfig(who.model, who.given, PredictOptions(seed=seed), limit=limit)
-    model = load(who.model, **who.given)
-    wanted = select_corruptions(corruptions, model)
     home = Path("runs/robustness") if out.suffix == ".md" else out
-    found = [measured(name, model, config, folder, home, wanted, severities, quiet) for name in names]
+    with load(who.model, **who.given) as model:
+        wanted = select_corruptions(corruptions, model)
+        found = [measured(name, model, config, folder, home, wanted, severities, quiet) for name in names]
     command = (
         f"plantain bench robustness {' '.join(names)} --model {who.model} --data DATA --limit {limit} --severities "
         + " ".join(map(str, severities))
