@@ -18,6 +18,7 @@ from plantain.output.skeleton import bones
 from plantain.predictions.resample import nearest
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
+STEPS = 1024  # of the ramp that are worked out: more than a picture of 8 bits can show
 EMPTY: Color = (70, 73, 80)  # where there is no answer
 RAMP = np.array(  # 17 steps of plasma (Smith and van der Walt, CC0), near = yellow, far = blue
     [
@@ -129,7 +130,9 @@ def _draw_depth(depth: Depth, sheet: Sheet) -> Drawn:
     colors = np.broadcast_to(np.array(EMPTY, np.float32), (*valid.shape, 3))
     if valid.any():
         scale = _scale(values[valid], depth.scale == "metric")
-        colors = np.where(valid[..., None], _ramp(scale.place(np.where(valid, values, scale.low))), colors)
+        steps = scale.place(np.where(valid, values, scale.low)) * (STEPS - 1)
+        ramp = _ramp(np.linspace(0, 1, STEPS)).astype(np.float32)
+        colors = np.where(valid[..., None], ramp[steps.astype(np.int16)], colors)
         strips.insert(0, _depth_bar(scale, depth.scale == "metric", sheet))
     shade = 0.6 + 0.6 * sheet.gray / 255 if sheet.known else 1.0
     return _picture(sheet.smooth(colors) * shade), strips

@@ -50,7 +50,7 @@ def _sheet(prediction: Prediction, photo: Any, colors: Mapping[str, panels.Color
         return Sheet(Image.new("RGB", size, (128, 128, 128)), False, prediction.size, colors)
     from plantain.imaging.photo import read_photo
 
-    seen = Image.fromarray(read_photo(photo)).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    seen = Image.fromarray(read_photo(photo)).resize(size, Image.Resampling.LANCZOS, reducing_gap=1.1)
     return Sheet(seen, True, prediction.size, colors)
 
 
