@@ -47,7 +47,7 @@ def pages() -> dict[str, Page]:
     results = ("weights", "benchmarks")
     rainy = "nyu-excerpt/metric-depth nyu-excerpt/normals camvid-excerpt/classes people-excerpt/person"
     made = (
-        Page("demo.jpg", "python examples/demo.py --picture docs/generated/demo.jpg", ("weights", "samples", "sheet")),
+        Page("demo.jpg", "python examples/demo.py --picture docs/generated/demo.jpg", ("weights", "samples")),
         Page("benchmarks.md", "python benchmarks/rows.py -o docs/generated/benchmarks.md", ("benchmarks",)),
         Page("parity.md", "python benchmarks/parity.py -o docs/generated/parity.md", ("golden",)),
         Page("results.md", "python benchmarks/results.py DATA --write", results),
@@ -125,7 +125,6 @@ def codes() -> str:
 HASHES: dict[str, Callable[[], str]] = {
     "weights": lambda: files_hash(f"{SEEDLING}/*.onnx", f"{SEEDLING}/*.npz", f"{SEEDLING}/calibration.json"),
     "samples": lambda: files_hash("src/plantain/samples/*.jpg"),
-    "sheet": lambda: files_hash("examples/demo.py", "src/plantain/output/drawing.py", "src/plantain/output/panels.py"),
     "golden": lambda: files_hash("tests/golden/*.json"),
     "benchmarks": benchmark_rows,
     "codes": codes,
