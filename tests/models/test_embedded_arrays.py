@@ -93,8 +93,8 @@ def test_masks_count_the_tokens(counts):
 # ---- the painter, as far as it goes without its weights
 
 
-def test_it_is_a_painter_of_multiples_of_fourteen():
-    painter = Embedded("nowhere")
+def test_it_is_a_painter_of_multiples_of_fourteen(tmp_path):
+    painter = Embedded(tmp_path)
     assert isinstance(painter, Painter)
     for size in [(640, 480), (1, 1), (5000, 10), (10, 5000)]:
         width, height = painter.canvas(*size)
@@ -116,14 +116,14 @@ def photo(width, height):
         (Request("x", (), (98, 70), mask=np.zeros((98, 70), bool)), "mask is 70 x 98 pixels"),
     ],
 )
-def test_a_bad_request_is_an_error_in_its_place(request_, words):
-    answers = Embedded("nowhere").paint([request_, request_])
+def test_a_bad_request_is_an_error_in_its_place(request_, words, tmp_path):
+    answers = Embedded(tmp_path).paint([request_, request_])
     assert len(answers) == 2
     assert all(isinstance(answer, PainterError) and words in str(answer) for answer in answers)
 
 
 def test_without_weights_the_error_says_what_to_do(tmp_path):
-    with pytest.raises(PainterError, match=r"lacks trunk\.onnx; reinstall"):
+    with pytest.raises(PainterError, match=r"lacks trunk\.onnx; install Plantain again"):
         session(tmp_path / "trunk.onnx")
-    with pytest.raises(PainterError, match="reinstall"):
+    with pytest.raises(PainterError, match="install Plantain again"):
         Embedded(tmp_path).paint([Request("a cup", (), (98, 70))])

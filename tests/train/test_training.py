@@ -132,12 +132,19 @@ def test_which_finds_the_prompts_colours() -> None:
     assert which(target, weight, colours).tolist() == [[0, 1], [-1, -1]]
 
 
+def batch_of(target: torch.Tensor, squared: torch.Tensor, doubt: torch.Tensor) -> Batch:
+    """Blank canvases whose every pixel counts, without legends."""
+    b, _, h, w = target.shape
+    return Batch(
+        taps=torch.empty(0), tap_scale=torch.ones(1), has_photo=torch.ones(b), photo=target, t=torch.zeros(b),
+        prompt=Prompt(*(torch.zeros(b, 1, 1) for _ in range(5))), target=target, weight=torch.ones(b, h, w),
+        ids=torch.full((b, h // 2, w // 2), -1), scale=torch.ones(b), squared=squared, doubt=doubt, tasks=("a",) * b,
+    )  # fmt: skip
+
+
 def test_a_perfect_painting_has_no_painting_loss() -> None:
     rgb = torch.rand(2, 3, 8, 8)
-    prompt = Prompt(*(torch.zeros(2, 1, 1) for _ in range(5)))
-    taps = (torch.empty(0), torch.ones(1))
-    batch = Batch(*taps, torch.ones(2), rgb, torch.zeros(2), prompt, rgb, torch.ones(2, 8, 8),
-                  torch.full((2, 4, 4), -1), torch.ones(2), torch.tensor([True, False]), ("a", "b"))  # fmt: skip
+    batch = batch_of(rgb, squared=torch.tensor([True, False]), doubt=torch.zeros(2))
     assert losses(Painted(rgb, torch.zeros(2, 1, 4, 4)), batch).abs().max() == 0
     worse = losses(Painted(rgb + 0.1, torch.zeros(2, 1, 4, 4)), batch)
     assert worse.tolist() == pytest.approx([0.01, 0.1], rel=1e-4)
@@ -227,10 +234,7 @@ def test_blue_learns_the_painting_s_own_error_without_teaching_it() -> None:
     rgb = torch.full((1, 3, 14, 14), 0.5, requires_grad=True)
     target = torch.full((1, 3, 14, 14), 0.4)
     target[:, 2] = 0
-    batch = SimpleNamespace(
-        target=target, weight=torch.ones(1, 14, 14), squared=torch.tensor([False]), doubt=torch.tensor([0.14]),
-        t=torch.zeros(1), ids=torch.full((1, 7, 7), -1), scale=torch.ones(1),
-    )  # fmt: skip
+    batch = batch_of(target, squared=torch.tensor([False]), doubt=torch.tensor([0.14]))
     loss = losses(Painted(rgb, torch.zeros(1, 1, 7, 7)), batch)
     loss.sum().backward()
     path = 1.0  # weight of a blank canvas

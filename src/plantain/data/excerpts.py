@@ -167,7 +167,7 @@ def read_kitti(root: Path, split: str) -> Iterator[Example]:
 
 def _photos(root: Path, name: str, split: str) -> Iterator[tuple[dict[str, Any], Path]]:
     for row in _index(root / name, split)[1]:
-        yield row, root / name / row.get("file", f"images/{row['id']}.jpg")
+        yield row, root / name / row.get("photo", f"images/{row['id']}.jpg")
 
 
 def _label_reader(name: str, ignore: int | None) -> Callable[[Path, str], Iterator[Example]]:

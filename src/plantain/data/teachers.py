@@ -20,6 +20,8 @@ from plantain.data.base import Example
 from plantain.predictions.types import Alpha, Instances, Labels
 from plantain.vocabularies import ADE_150, COCO_THINGS, VOC_21
 
+GRID = 112  # cells a side of the planes
+PLANES = ("ade", "ade_sure", "voc", "voc_sure", "main")
 FEWEST = 0.5  # score of a box that is taken for a thing; from UNSURE to here nobody knows
 UNSURE = 0.22
 
