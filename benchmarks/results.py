@@ -86,9 +86,8 @@ def over(data: Path, home: Path, limit: int | None, only: Sequence[str]) -> Iter
         answerer = load(asked.model, **asked.options)
         for name in rows:
             run = Run(home / model / name.replace("/", "-"), EXCERPTS[name], asked, data)
-            if len(run.lines()) < len(run.examples):
-                with progress(len(run.examples), f"{model} {name}", quiet=False) as bar:
-                    run.run(answerer, bar.step)
+            with progress(len(run.examples), f"{model} {name}", quiet=False) as bar:
+                run.run(answerer, bar.step)
             yield model, run
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,8 +11,10 @@ from PIL import Image
 from plantain.errors import UnknownName, UsageError
 from plantain.eval.corruptions import LEVELS, PAINTED, CorruptedPainter, Corruption, ramp, smeared
 from plantain.eval.robustness import OOD_PICTURES, Cell, Sweep, order, select_corruptions
+from plantain.models import Specialist
 from plantain.models.painters.function import Function
 from plantain.models.painting import Painting, Request
+from plantain.pipeline.predictor import SpecialistPredictor
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +100,7 @@ def test_paintings_through_jpeg():
 
 def test_a_wider_canvas():
     painter = Function(lambda photo, prompt, seed: photo)
-    assert CorruptedPainter(painter, Corruption("aspect", 5)).size(100, 80) == painter.size(220, 80)
+    assert CorruptedPainter(painter, Corruption("aspect", 5)).canvas(100, 80) == painter.canvas(220, 80)
     assert set(PAINTED) == {"painting-jpeg", "aspect"}
 
 
@@ -136,7 +140,12 @@ def test_ranks_share_ties():
     assert order(np.array([3.0, 1, 3, 2])).tolist() == [3.5, 1, 3.5, 2]
 
 
-def test_what_can_befall_a_specialist():
-    assert "painting-jpeg" not in select_corruptions([], None)
+class Silent(Specialist):
+    name, supported_tasks = "silent", MappingProxyType({"edges": "nothing"})
+
+
+def test_what_can_happen_to_a_specialist():
+    model = SpecialistPredictor(Silent())
+    assert "painting-jpeg" not in select_corruptions([], model)
     with pytest.raises(UnknownName, match="painting-jpeg"):
-        select_corruptions(["painting-jpeg"], None)
+        select_corruptions(["painting-jpeg"], model)
