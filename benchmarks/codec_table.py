@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from plantain import tasks
-from plantain.codecs import sphere
+from plantain.codecs import doubt, sphere
 from plantain.codecs.curve import CURVES
 from plantain.data.excerpts import NYU_CROP, read
 from plantain.models.painters.oracle import Oracle
@@ -68,7 +68,9 @@ DAMAGES: dict[str, Damage] = {
 def exact(task: tasks.Task, truth: Any) -> np.ndarray:
     """The painting before it is rounded, float32 0..1; flat colors are whole levels anyway."""
     if isinstance(task, tasks.MetricDepth):
-        return CURVES[task.code or task.default_code].encode_float(np.where(truth.valid, truth.values, np.inf))
+        code = task.code or task.default_code
+        painted = CURVES[code.removesuffix("-doubt")].encode_float(np.where(truth.valid, truth.values, np.inf))
+        return doubt.encode_float(painted) if code.endswith("-doubt") else painted
     if isinstance(task, tasks.SurfaceNormals):
         unit = sphere.encode_float(truth.xyz, task.code or task.default_code)
         return np.where(truth.valid[..., None], unit, np.float32(NO_SURFACE) / 255)

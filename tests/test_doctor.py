@@ -160,8 +160,7 @@ def test_the_embedded_generator_is_asked_about_a_known_photo(metres, state, monk
     seen = []
     depth = SimpleNamespace(metres=metres.reshape(6, 8), valid=np.ones((6, 8), bool))
     predictor = SimpleNamespace(predict=lambda photo, task: (seen.append((photo, task)), depth)[1])
-    monkeypatch.setattr("plantain.pipeline.predictor.Predictor", lambda painter: predictor)
-    monkeypatch.setattr("plantain.models.load", lambda name, **_: name)
+    monkeypatch.setattr("plantain.pipeline.predictor.load", lambda name: predictor)
     assert doctor.embedded().state == state
     assert seen == [(doctor.SAMPLE, "metric depth")]
 
@@ -170,7 +169,7 @@ def test_without_weights_the_embedded_generator_is_not_checked(monkeypatch):
     def absent(name, **_):
         raise PainterError("the embedded generator lacks reader.onnx")
 
-    monkeypatch.setattr("plantain.models.load", absent)
+    monkeypatch.setattr("plantain.pipeline.predictor.load", absent)
     check = doctor.embedded()
     assert check.state == "note"
     assert "lacks reader.onnx" in check.found

@@ -12,11 +12,16 @@ from plantain._shapes import Float, Shaped, UInt8
 from plantain.codecs.polyline import levels_of
 
 
-def encode(gray: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """A painting in a gray code, with no doubt. White, which answers nothing, stays white."""
+def encode_float(gray: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """A painting in a gray code (0..1), with no doubt. White, which answers nothing, stays white."""
     rgb = gray.copy()
-    rgb[..., 2] = np.where(gray.min(-1) == 255, 255, 0)
+    rgb[..., 2] = gray.min(-1) >= 1
     return rgb
+
+
+def encode(gray: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """`encode_float` in levels 0..255."""
+    return np.asarray(encode_float(gray / np.float32(255)) * 255 + 0.5, np.uint8)
 
 
 def decode(rgb: Shaped[np.ndarray, "h w 3"]) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
