@@ -242,3 +242,21 @@ def test_blue_learns_the_painting_s_own_error_without_teaching_it() -> None:
     assert rgb.grad[0, 2].mean() < 0  # blue must rise
     each = rgb.grad[0, 0, 0, 0].item() * 14 * 14 * 3
     assert each == pytest.approx(path, rel=1e-4)  # red feels its own error alone
+
+
+def test_two_generators_are_mixed_parameter_by_parameter(tmp_path: Path) -> None:
+    size = PRESETS["seedling_debug"].size
+    nets = [Seedling(size).eval() for _ in range(2)]
+    for net in nets:  # parts that begin as zeros are alike, and would be one table of the file
+        for parameter in net.parameters():
+            parameter.data += 0.02 * torch.randn_like(parameter)
+    for net, name in zip(nets, ("old", "new"), strict=True):
+        (tmp_path / name).mkdir()
+        export.write(net, tmp_path / name, shrunk=False)
+    (tmp_path / "mixed").mkdir()
+    export.mix(tmp_path / "old", tmp_path / "new", 0.75, size, tmp_path / "mixed")
+    mixed = export.read(tmp_path / "mixed", size).state_dict()
+    for name in ("trunk.taps.weight", "decoder.mix1.bias"):
+        old, new = (net.state_dict()[name] for net in nets)
+        spread = max(old.abs().max().item(), new.abs().max().item())
+        assert torch.allclose(mixed[name], 0.25 * old + 0.75 * new, atol=spread / 100)  # matrices travel in 8 bits

@@ -1,7 +1,11 @@
-"""Trained weights -> the ONNX files that the embedded generator runs, and what that costs."""
+"""Trained weights -> the ONNX files that the embedded generator runs, and what that costs.
+
+python -m plantain.train.export OLD NEW 0.75 OUT     # three quarters new, one quarter old, each parameter
+"""
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,7 @@ from torch import Tensor, nn
 from plantain.errors import PainterError
 from plantain.models.painters.embedded import FOLDER
 from plantain.train.loop import CHECKPOINT
-from plantain.train.presets import Preset
+from plantain.train.presets import PRESETS, Preset
 from plantain.train.reader import export
 from plantain.train.seedling import PATCH, Decoder, Prompt, Seedling, Size, Trunk, places
 
@@ -147,3 +151,24 @@ def load(folder: Path, preset: Preset) -> Seedling:
     net = Seedling(preset.size)
     net.load_state_dict(torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)["average"])
     return net.eval()
+
+
+def mix(old: Path, new: Path, share: float, size: Size, target: Path) -> list[Path]:
+    """Writes the weighted mean of two exported generators of one size: `share` of the new one. Where the new weights
+    were trained from the old ones, the mean keeps what both know (model soups, arXiv 2203.05482)."""
+    first, second = (read(folder, size).state_dict() for folder in (old, new))
+    net = Seedling(size).eval()
+    net.load_state_dict({name: (1 - share) * first[name] + share * value for name, value in second.items()})
+    return write(net, target)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("old", type=Path)
+    parser.add_argument("new", type=Path)
+    parser.add_argument("share", type=float, help="of the new weights, 0 to 1")
+    parser.add_argument("out", type=Path)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    for path in mix(given.old, given.new, given.share, PRESETS["seedling_gpu"].size, given.out):
+        print(path)

@@ -25,7 +25,13 @@ MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
 BLANK = 0.5  # the canvas before anything is painted: what perception starts from
 SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be read
-    {"metric-depth": "log-gray", "semantic": "corners", "instances": "centers", "keypoints": "channels"}
+    {
+        "metric-depth": "log-gray-doubt",
+        "semantic": "corners",
+        "instances": "centers",
+        "detect": "heat",
+        "keypoints": "channels",
+    }
 )
 STEPS = 16  # of text to image; perception and edits take one
 
