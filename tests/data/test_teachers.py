@@ -91,14 +91,6 @@ def test_boxes_follow_the_view(example: Example) -> None:
             assert box == pytest.approx([56, 28, 112, 84], abs=2.5)
 
 
-def test_the_sky_has_no_depth(example: Example) -> None:
-    for sample, task in asked(mixture.sky_depth, example, count=4):
-        counts = sample.weight > 0
-        assert (sample.target[counts] == 255).all()
-        assert counts[:45].all() and not counts[56:].any()
-        assert not task.decode(sample.target).valid[counts].any()
-
-
 def test_another_word_is_another_word_for_the_same_class() -> None:
     words = {mixture.said("sofa", np.random.default_rng(seed)) for seed in range(200)}
     assert words == {"sofa", "couch", "sofas"}

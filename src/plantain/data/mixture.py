@@ -100,16 +100,6 @@ def _sky(example: Example, view: View) -> np.ndarray:
     return np.asarray(view.field((told.ids == told.classes.index("sky")) & (told.confidence > 0.8)))
 
 
-def sky_depth(example: Example, view: View, rng: Rng) -> Sample | None:
-    """Of a photo whose depth nobody has measured: that its sky has none."""
-    sky = _sky(example, view)
-    if sky.mean() < 0.05:
-        return None
-    truth = Depth(values=np.full(sky.shape, np.inf, np.float32), valid=~sky, confidence=everywhere(view))
-    code = str(rng.choice(["log-gray-doubt", "log-gray"]))
-    return _depth(MetricDepth(code=code), replace(truth, values=np.ones_like(truth.values)), sky, rng)
-
-
 def relative_depth(example: Example, view: View, rng: Rng) -> Sample:
     seen: Any = view.truth(example.truth("depth"))
     # mostly one way round: one word would have to turn everything over, which is learnt late
@@ -511,7 +501,7 @@ def taught_boxes(example: Example, view: View, rng: Rng) -> Sample | None:
 
 TAUGHT: tuple[tuple[float, Recipe], ...] = (
     (0.40, taught_semantic("ade", 0.3)), (0.11, taught_class("ade")), (0.10, taught_semantic("voc", 0.15)),
-    (0.11, taught_class("voc")), (0.20, taught_boxes), (0.06, taught_main), (0.02, sky_depth),
+    (0.11, taught_class("voc")), (0.20, taught_boxes), (0.08, taught_main),
 )  # fmt: skip
 HEARD: Mapping[str, float] = {  # how often a labelled photo is asked what specialists say of it
     "nyu": 0.2, "kitti": 0.35, "ade20k": 0.3, "camvid": 0.3, "animals": 0.35, "faceparts": 0.2, "people": 0.35,
