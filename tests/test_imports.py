@@ -23,7 +23,7 @@ MAY: dict[str, set[str]] = {
     "models": {"predictions", "imaging"},
     "pipeline": {"tasks", "models", "predictions", "imaging", "output"},
     "data": {"predictions", "tasks", "codecs", "imaging"},
-    "train": {"data", "models"},
+    "train": {"data", "models", "predictions"},
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"},
