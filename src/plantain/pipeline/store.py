@@ -200,7 +200,7 @@ def cut(text: str, most: int) -> str:
     """The beginning of a text, of so many bytes at most; of a longer one, with a hash at its end.
 
     >>> cut("kitchen", 20), cut("x" * 30, 20)
-    ('kitchen', 'xxxxxxxxxxx-90f2d0ea')
+    ('kitchen', 'xxxxxxxxxxx-666a596d')
     """
     content = text.encode("utf-8", "surrogateescape")
     if len(content) <= most:

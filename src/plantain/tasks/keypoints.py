@@ -32,7 +32,7 @@ class KeypointDetection(Task):
     Code "channels" asks for three points at a time, red, green and blue: a painter that is unsure paints the mean of
     its belief, in which three points stay apart (each channel is the probability of one) and seventeen do not.
 
-    >>> Keypoints({"nose": "red", "chin": (0, 0, 255)}).legend
+    >>> KeypointDetection({"nose": "red", "chin": (0, 0, 255)}).legend
     (('nose', (255, 0, 0)), ('chin', (0, 0, 255)))
     """
 
