@@ -13,7 +13,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from plantain.errors import PainterError  # noqa: E402
+from plantain.errors import PainterError, UsageError  # noqa: E402
 from plantain.models.painters.embedded import Embedded, prompt_arrays  # noqa: E402
 from plantain.models.painters.words import shipped  # noqa: E402
 from plantain.models.painting import Painting, Request  # noqa: E402
@@ -260,3 +260,8 @@ def test_two_generators_are_mixed_parameter_by_parameter(tmp_path: Path) -> None
         old, new = (net.state_dict()[name] for net in nets)
         spread = max(old.abs().max().item(), new.abs().max().item())
         assert torch.allclose(mixed[name], 0.25 * old + 0.75 * new, atol=spread / 100)  # matrices travel in 8 bits
+
+
+def test_teachers_are_not_ignored_by_a_preset_that_cannot_hear_them(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="hears no teachers; use a preset such as seedling_gpu"):
+        train("seedling_debug", data, tmp_path / "run", teachers=tmp_path)

@@ -9,7 +9,7 @@ gives examples these as further truths.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from plantain.data.base import Example
-from plantain.predictions.types import Alpha, Instances, Labels
+from plantain.predictions.types import Alpha, Instances, Labels, Prediction
 from plantain.vocabularies import ADE_150, COCO_THINGS, VOC_21
 
+Truths = dict[str, Callable[[], Prediction]]
 GRID = 112  # cells a side of the planes
 PLANES = ("ade", "ade_sure", "voc", "voc_sure", "main")
 FEWEST = 0.5  # score of a box that is taken for a thing; from UNSURE to here nobody knows
@@ -28,17 +29,17 @@ UNSURE = 0.22
 
 def attach(examples: Iterable[Example], folder: Path) -> list[Example]:
     """The examples, with the specialists' answers as truths ade, voc, main and boxes where there are any."""
-    told: dict[str, dict[str, dict[str, object]]] = {}
+    told: dict[str, dict[str, Truths]] = {}
     out = []
     for example in examples:
         if example.source not in told:
             told[example.source] = _read(folder, example.source)
         more = told[example.source].get(example.id)
-        out.append(replace(example, truths={**example.truths, **more}) if more else example)  # type: ignore[dict-item]
+        out.append(replace(example, truths={**example.truths, **more}) if more else example)
     return out
 
 
-def _read(folder: Path, name: str) -> dict[str, dict[str, object]]:
+def _read(folder: Path, name: str) -> dict[str, Truths]:
     path = folder / f"{name}.npz"
     if not path.exists():
         return {}

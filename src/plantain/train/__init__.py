@@ -6,8 +6,14 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from plantain.errors import MissingExtra, UnknownName
+from plantain.errors import MissingExtra, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from plantain.train.batches import Cached
+    from plantain.train.loop import Run
+    from plantain.train.presets import Preset
 
 OWN = {"edits": 0.75, "captions": 0.25}  # stage 1: the generator's own data
 
@@ -31,9 +37,8 @@ def train(
 
     Stage 1 (the preset's `pretrain` share of the run): edits and text to image alone. Stage 2: the whole mixture.
     `start` is another run's folder whose averaged weights this run begins with, at stage 2, or a folder of exported
-    files (the shipped ones, say); parts it lacks are new, and
-    batches go on where that run's ended. `rate`: the largest learning rate, where not the preset's.
-    `teachers`: the folder of what specialists said of the photographs.
+    files (the shipped ones, say); parts it lacks are new, and batches go on where that run's ended. `rate`: the largest
+    learning rate, where not the preset's. `teachers`: what specialists said (`train/teach.py`), for live presets.
     `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
     SIGTERM saves a checkpoint and ends the process. The presets unet_* train the control (`train/unet.py`), from the
     start each time.
@@ -46,8 +51,8 @@ def train(
 
     if preset in unet.PRESETS:
         return unet.train(preset, Path(data), Path(out), minutes, say)
-    from plantain.train import export, taps
-    from plantain.train.batches import SHARES, Cached, Live, Source, training_set
+    from plantain.train import export
+    from plantain.train.batches import SHARES, Live, Source, training_set
     from plantain.train.loop import Run
     from plantain.train.presets import PRESETS
     from plantain.train.reader import load_reader
@@ -55,27 +60,20 @@ def train(
     if preset not in PRESETS:
         raise UnknownName("preset", preset, [*PRESETS, *unet.PRESETS])
     chosen = PRESETS[preset]
-    chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps, rate=rate or chosen.rate)
-    chosen = replace(chosen, compiled=compiled)
+    if teachers and not chosen.live:
+        raise UsageError(f"{preset} trains on cached features and hears no teachers; use a preset such as seedling_gpu")
+    chosen = replace(
+        chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps, rate=rate or chosen.rate,
+        compiled=compiled,
+    )  # fmt: skip
     root, folder = Path(data), Path(out)
-    if chosen.live:
-        examples = training_set(root, Path(teachers) if teachers else None, chosen.limit)
-        store: Cached | Live = Live(examples)
-        run = Run(chosen, folder, resume, load_reader())
-    else:
-        examples = None
-        kept = Path(cache) if cache else folder / "taps"
-        taps.build(root, kept, chosen.views, chosen.edits, chosen.limit, say)
-        store = Cached(*taps.load(kept, [*map(str, range(chosen.views)), "edits"]))
-        run = Run(chosen, folder, resume)
+    examples = training_set(root, Path(teachers) if teachers else None, chosen.limit)
+    store = Live(examples) if chosen.live else _cached(chosen, root, Path(cache) if cache else folder / "taps", say)
+    run = Run(chosen, folder, resume, load_reader() if chosen.live else None)
     signal.signal(signal.SIGTERM, lambda *_: setattr(run, "stopped", True))  # a machine that is taken back says so
-    stages = ((chosen.pretrain if start is None else 0.0, OWN), (1.0, SHARES))
     if start is not None and run.step == 0:
-        if (Path(start) / "trunk.onnx").exists():
-            run.take(export.read(Path(start), chosen.size).state_dict())
-        else:
-            run.begin_with(Path(start))
-    for until, shares in stages:
+        _take_over(run, Path(start), chosen)
+    for until, shares in ((chosen.pretrain if start is None else 0.0, OWN), (1.0, SHARES)):
         if run.progress < until:
             source = Source(root, store, chosen.batch, chosen.seed, shares, examples)
             run.train(source.stream(run.earlier + run.step, chosen.workers), until, say)
@@ -84,3 +82,22 @@ def train(
     ready = folder / "onnx"
     export.write(export.load(folder, chosen), ready)
     return ready
+
+
+def _cached(preset: Preset, root: Path, kept: Path, say: Callable[[str], None]) -> Cached:
+    """Views of every labelled photo with the reader's features, made in `kept` at the first run."""
+    from plantain.train import taps
+    from plantain.train.batches import Cached
+
+    taps.build(root, kept, preset.views, preset.edits, preset.limit, say)
+    return Cached(*taps.load(kept, [*map(str, range(preset.views)), "edits"]))
+
+
+def _take_over(run: Run, start: Path, preset: Preset) -> None:
+    """Begins with exported weights, or with another run's averaged ones."""
+    from plantain.train import export
+
+    if (start / "trunk.onnx").exists():
+        run.take(export.read(start, preset.size).state_dict())
+    else:
+        run.begin_with(start)
