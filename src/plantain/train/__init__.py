@@ -35,12 +35,12 @@ def train(
 ) -> Path:
     """Trains a seedling and exports it; gives the folder of its ONNX files.
 
-    Stage 1 (the preset's `pretrain` share): edits and text to image alone. Stage 2: the whole mixture. `start` is another run's folder whose averaged weights this run begins with, at stage 2, or a folder of exported
-    files (the shipped ones, say); parts it lacks are new, and batches go on where that run's ended. `rate`: the largest
-    learning rate, where not the preset's. `teachers`: what specialists said (`train/teach.py`), for live presets.
-    `data` is the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run.
-    SIGTERM saves a checkpoint and ends the process. The presets unet_* train the control (`train/unet.py`), from the
-    start each time.
+    Stage 1 (the preset's `pretrain` share): edits and text to image alone. Stage 2: the whole mixture. `start` is
+    another run's folder whose averaged weights this run begins with, at stage 2, or a folder of exported files (the
+    shipped ones, say); parts it lacks are new, and batches go on where that run's ended. `rate`: the largest learning
+    rate, where not the preset's. `teachers`: what specialists said (`train/teach.py`), for live presets. `data` is
+    the excerpt folder; the reader's taps are cached in `cache` (default `out`/taps) at the first run. SIGTERM saves a
+    checkpoint and ends the process. The presets unet_* train the control (`train/unet.py`), from the start each time.
     """
     _need_torch()
     from plantain.train import unet
