@@ -13,7 +13,8 @@ from PIL import Image
 from plantain.data import mixture
 from plantain.data.base import Example
 from plantain.data.excerpts import read as read_fresh
-from plantain.data.mixture import ABSENT, ELSEWHERE, RECIPES, SIDES, caption, draw_legend, edit, question
+from plantain.data.mixture import ABSENT, ELSEWHERE, RECIPES, SIDES, caption, draw_legend, edit
+from plantain.data.questions import answers, question
 from plantain.data.views import View
 from plantain.predictions.types import Alpha, Instances, Labels
 from plantain.tasks import TASKS
@@ -63,7 +64,7 @@ def test_every_recipe_asks_a_readable_question(name, row, made):
     recipe = RECIPES[name][row][1]
     asked = 0
     for example in read(made, name, "train"):
-        if not mixture._answers(example, recipe):
+        if not answers(example, recipe):
             continue
         for view in VIEWS:
             for sample, task in samples(recipe, example, view, 6):

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plantain.data import mixture
+from plantain.data import taught
 from plantain.data.base import Example
+from plantain.data.mixture import Recipe
+from plantain.data.sayings import said
 from plantain.data.teachers import attach
 from plantain.data.views import View
 from plantain.tasks.language.parsing import parse
@@ -40,7 +42,7 @@ def example(tmp_path: Path) -> Example:
     return told
 
 
-def asked(recipe: mixture.Recipe, example: Example, view: View = WHOLE, count: int = 40):
+def asked(recipe: Recipe, example: Example, view: View = WHOLE, count: int = 40):
     made = [recipe(example, view, np.random.default_rng(seed)) for seed in range(count)]
     return [(s, parse(s.prompt)) for s in made if s is not None]
 
@@ -51,7 +53,7 @@ def test_an_example_that_nobody_spoke_of_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_unsure_pixels_do_not_count_and_sure_ones_as_much_as_they_are(example: Example) -> None:
-    for sample, _ in asked(mixture.taught_semantic("ade", 0.0), example):
+    for sample, _ in asked(taught.taught_semantic("ade", 0.0), example):
         assert (sample.weight[50:62] == 0).all()
         counts = sample.weight > 0  # a class that the legend leaves out does not count
         assert sample.weight[counts] == pytest.approx(230 / 255) and counts.any()
@@ -59,7 +61,7 @@ def test_unsure_pixels_do_not_count_and_sure_ones_as_much_as_they_are(example: E
 
 def test_a_class_is_painted_where_the_specialist_sees_it(example: Example) -> None:
     seen = 0
-    for sample, task in asked(mixture.taught_class("voc"), example):
+    for sample, task in asked(taught.taught_class("voc"), example):
         white = (sample.target == task.color).all(-1)
         if task.text.removeprefix("the ") in ("dog", "dogs"):
             assert white[41:79, 41:79].all() and white.mean() == pytest.approx(1600 / 112**2, abs=0.01)
@@ -71,7 +73,7 @@ def test_a_class_is_painted_where_the_specialist_sees_it(example: Example) -> No
 
 def test_a_sure_box_is_taught_and_a_doubtful_one_left_open(example: Example) -> None:
     seen = 0
-    for sample, task in asked(mixture.taught_boxes, example):
+    for sample, task in asked(taught.taught_boxes, example):
         if task.thing in ("dog", "dogs"):
             (box,) = task.decode(sample.target).boxes
             assert box == pytest.approx([28, 28, 84, 84], abs=1.5)
@@ -85,12 +87,12 @@ def test_a_sure_box_is_taught_and_a_doubtful_one_left_open(example: Example) -> 
 def test_boxes_follow_the_view(example: Example) -> None:
     """The right half, mirrored: the box reaches from the new right border half way in."""
     view = View((112, 112), (0.5, 0.0, 1.0, 1.0), mirror=True)
-    for sample, task in asked(mixture.taught_boxes, example, view):
+    for sample, task in asked(taught.taught_boxes, example, view):
         if task.thing in ("dog", "dogs"):
             (box,) = task.decode(sample.target).boxes
             assert box == pytest.approx([56, 28, 112, 84], abs=2.5)
 
 
 def test_another_word_is_another_word_for_the_same_class() -> None:
-    words = {mixture.said("sofa", np.random.default_rng(seed)) for seed in range(200)}
+    words = {said("sofa", np.random.default_rng(seed)) for seed in range(200)}
     assert words == {"sofa", "couch", "sofas"}

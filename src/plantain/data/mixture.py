@@ -1,4 +1,4 @@
-"""Example -> instruction sample: a random question about a photo, in a random style, with random colours.
+"""Example -> instruction sample: random questions about a photo, in a random style, with random colors.
 
 `RECIPES` says which questions each set can answer and how often; a recipe takes the truths as one view sees them and
 gives the task, the truth to paint, and where it is known. Absent things are asked too: "paint everything black".
@@ -16,8 +16,8 @@ from plantain._shapes import Float, UInt8
 from plantain.codecs.palette import pick
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
+from plantain.data.sayings import said, with_article
 from plantain.data.views import View
-from plantain.predictions.boxes import box_area
 from plantain.predictions.types import Alpha, Depth, Instances, Labels, Normals, Panoptic
 from plantain.tasks import (
     EdgeDetection,
@@ -125,7 +125,7 @@ def semantic(truth: str = "labels", fewest: int = 2, most: int = 14, keep_backgr
         legend, background = draw_legend(seen, rng, most, keep_background)
         if len(legend) < fewest:
             return None
-        chosen = _background(rng) if background else None
+        chosen = background_color(rng) if background else None
         task = SemanticSegmentation.of(legend, background=chosen, seed=int(rng.integers(1 << 30)))
         known = seen.ids >= 0
         if not background:
@@ -150,15 +150,15 @@ def draw_legend(seen: Labels, rng: Rng, most: int, keep_background: float) -> tu
     return legend, has_background or rng.random() < keep_background
 
 
-def _background(rng: Rng) -> tuple[int, int, int]:
+def background_color(rng: Rng) -> tuple[int, int, int]:
     return (0, 0, 0) if rng.random() < 0.7 else (255, 255, 255)
 
 
-def _pair(rng: Rng) -> dict[str, Any]:
+def mask_colors(rng: Rng) -> dict[str, Any]:
     """Colours of a mask and its background: white on black mostly."""
     if rng.random() < 0.6:
         return {"color": (255, 255, 255), "background": (0, 0, 0)}
-    background = _background(rng)
+    background = background_color(rng)
     far = np.array([])
     while far.sum() < 150:
         colour = rng.integers(0, 256, 3)
@@ -174,7 +174,7 @@ def refer_mask(names: Mapping[str, Sequence[str]]) -> Recipe:
         text = str(rng.choice(names[seen.names[0]]))
         if rng.random() < ABSENT / 2:
             text, seen = str(rng.choice(ELSEWHERE)), replace(seen, alpha=np.zeros_like(seen.alpha))
-        task = ReferringSegmentation(_article(text, rng), **_pair(rng))
+        task = ReferringSegmentation(with_article(text, rng), **mask_colors(rng))
         return sample(task, seen.alpha, everywhere(view), rng, scale=1.0)
 
     return ask
@@ -183,10 +183,6 @@ def refer_mask(names: Mapping[str, Sequence[str]]) -> Recipe:
 PERSON = {"person": ("person", "person", "person", "human", "people")}
 SALIENT = {"main object": ("main object", "main object", "salient object", "foreground", "main thing")}
 ELSEWHERE = ("elephant", "airplane", "traffic light", "pizza", "boat", "sheep", "fire hydrant", "zebra")
-
-
-def _article(text: str, rng: Rng) -> str:
-    return f"the {text}" if rng.random() < 0.6 else text
 
 
 def refer_class(truth: str = "labels") -> Recipe:
@@ -205,7 +201,7 @@ def refer_class(truth: str = "labels") -> Recipe:
             return None
         chosen = str(rng.choice(away if absent else here))
         alpha = np.isin(seen.ids, rows[chosen])[None].astype(np.float32)
-        return sample(ReferringSegmentation(_article(chosen, rng), **_pair(rng)), alpha, seen.ids >= 0, rng)
+        return sample(ReferringSegmentation(with_article(chosen, rng), **mask_colors(rng)), alpha, seen.ids >= 0, rng)
 
     return ask
 
@@ -235,9 +231,12 @@ def refer_place(example: Example, view: View, rng: Rng) -> Sample | None:
         mask = seen.masks[mine[choose(seen.boxes[mine])]]
         text = phrase.format(name)
     else:
-        mask, text = seen.masks[mine].any(0), _article(name, rng)
+        mask, text = seen.masks[mine].any(0), with_article(name, rng)
     return sample(
-        ReferringSegmentation(text, **_pair(rng)), mask[None].astype(np.float32), counted(example, view, name), rng
+        ReferringSegmentation(text, **mask_colors(rng)),
+        mask[None].astype(np.float32),
+        counted(example, view, name),
+        rng,
     )
 
 
@@ -269,10 +268,10 @@ def detect(example: Example, view: View, rng: Rng) -> Sample | None:
     known = counted(example, view, name)
     if rng.random() < 0.1:
         return sample(ObjectDetection(said(name, rng), code="boxes"), mine, known, rng, "l2", 6.0)
-    return _heat(ObjectDetection(said(name, rng), code="heat"), mine, known, rng)
+    return heat_sample(ObjectDetection(said(name, rng), code="heat"), mine, known, rng)
 
 
-def _heat(task: ObjectDetection, truth: Instances, known: np.ndarray, rng: Rng) -> Sample:
+def heat_sample(task: ObjectDetection, truth: Instances, known: np.ndarray, rng: Rng) -> Sample:
     """Spots are small: they count more than the black around them."""
     made = sample(task, truth, known, rng, "l2", 6.0)
     weight = made.weight * (1 + 9 * made.target[..., 0].astype(np.float32) / 255)
@@ -363,181 +362,6 @@ RECIPES: dict[str, tuple[tuple[float, Recipe], ...]] = {
 }  # fmt: skip
 
 
-# ---- what specialists said (plantain.data.teachers)
-
-SAYINGS: Mapping[str, tuple[str, ...]] = {
-    "windowpane": ("window",), "traffic": ("traffic light",), "trade": ("shop sign",), "swivel": ("office chair",),
-    "swimming": ("swimming pool",), "bulletin": ("notice board",), "conveyer": ("conveyor belt",),
-    "kitchen": ("kitchen island",), "coffee": ("coffee table",), "case": ("display case",), "palm": ("palm tree",),
-    "chest": ("chest of drawers", "drawers"), "pool": ("pool table",), "arcade": ("arcade machine",),
-    "plaything": ("toy",), "ashcan": ("trash can", "bin"), "apparel": ("clothes",), "television": ("tv",),
-    "sofa": ("couch",), "couch": ("sofa",), "airplane": ("plane", "aeroplane"), "aeroplane": ("airplane", "plane"),
-    "person": ("people", "human", "somebody"), "minibike": ("motorbike",), "motorcycle": ("motorbike",),
-    "motorbike": ("motorcycle",), "tv": ("television",), "tv monitor": ("tv", "monitor"), "cell phone": ("phone",),
-    "grass": ("lawn",), "cabinet": ("cupboard",), "cup": ("mug", "coffee cup"), "rug": ("carpet",), "earth": ("soil",),
-    "painting": ("picture",), "signboard": ("sign",), "sidewalk": ("pavement",), "potted plant": ("plant",),
-    "dining table": ("table",), "bicycle": ("bike",), "automobile": ("car",), "railing": ("handrail",),
-    "blind": ("window blind",), "crt": ("crt screen",), "step": ("stairs",), "washer": ("washing machine",),
-    "sports ball": ("ball",), "refrigerator": ("fridge",), "building": ("buildings",), "house": ("home",),
-}  # fmt: skip
-
-
-def said(name: str, rng: Rng) -> str:
-    """A class as people may call it: another word, or the plural."""
-    if name in SAYINGS and rng.random() < 0.2:
-        return str(rng.choice(SAYINGS[name]))
-    if rng.random() < 0.15 and " " not in name and name.isascii() and not name.endswith("s"):
-        return "people" if name == "person" else name + ("es" if name.endswith(("ch", "sh", "x")) else "s")
-    return name
-
-
-def taught_semantic(truth: str, sayings: float) -> Recipe:
-    """A legend of what a specialist sees; pixels count as much as it is sure of them."""
-
-    def ask(example: Example, view: View, rng: Rng) -> Sample | None:
-        told: Any = example.truth(truth)
-        seen: Any = view.truth(told)
-        sure = view.field(told.confidence)
-        clear = replace(seen, ids=np.where(_common(seen.ids, sure, len(seen.classes)), seen.ids, -1).astype(np.int16))
-        legend, background = draw_legend(clear, rng, 14, 0.3)
-        if len(legend) < 2:
-            return None
-        weight = np.where(sure > 0.35, sure, 0)
-        if not background:
-            weight = weight * np.isin(seen.ids, [i for i, n in enumerate(seen.classes) if n in legend])
-        if weight.mean() < 0.1:
-            return None
-        if rng.random() < sayings:
-            calls = {n: said(n, rng) for n in legend}
-            if len({*calls.values(), *legend}) == len(legend) + sum(k != v for k, v in calls.items()):
-                legend = [calls[n] for n in legend]
-                seen = replace(seen, classes=tuple(calls.get(n, n) for n in seen.classes))
-        task = SemanticSegmentation.of(
-            legend, background=_background(rng) if background else None, seed=int(rng.integers(1 << 30))
-        )
-        return sample(task, seen, weight, rng)
-
-    return ask
-
-
-def _common(ids: np.ndarray, sure: np.ndarray, count: int) -> np.ndarray:
-    """Where classes are that a specialist is sure of on more than 0.4 % of the picture."""
-    size = np.bincount(ids[sure > 0.5].ravel(), minlength=count)
-    return np.asarray(np.isin(ids, np.flatnonzero(size > 0.004 * ids.size)))
-
-
-def taught_class(truth: str) -> Recipe:
-    """The mask of one class, or of one that no pixel shows."""
-
-    def ask(example: Example, view: View, rng: Rng) -> Sample | None:
-        told: Any = example.truth(truth)
-        seen: Any = view.truth(told)
-        sure = view.field(told.confidence)
-        common = {seen.classes[i] for i in np.unique(seen.ids[_common(seen.ids, sure, len(seen.classes))])}
-        here = sorted(common - VAGUE)
-        away = sorted({*told.classes} - {told.classes[i] for i in np.unique(told.ids)} - VAGUE)
-        absent = rng.random() < ABSENT
-        if not (away if absent else here):
-            return None
-        chosen = str(rng.choice(away if absent else here))
-        alpha = _is(seen, chosen)[None].astype(np.float32)
-        weight = np.where(sure > 0.35, sure, 0)
-        return sample(ReferringSegmentation(_article(said(chosen, rng), rng), **_pair(rng)), alpha, weight, rng)
-
-    return ask
-
-
-def _is(seen: Any, name: str) -> np.ndarray:
-    return np.isin(seen.ids, [i for i, n in enumerate(seen.classes) if n == name])
-
-
-def taught_main(example: Example, view: View, rng: Rng) -> Sample | None:
-    """The main object, where a specialist sees one clearly."""
-    told: Any = example.truth("main")
-    alpha = view.soft(told.alpha[0])
-    if np.abs(2 * alpha - 1).mean() < 0.8 or not 0.01 < (alpha > 0.5).mean() < 0.85:
-        return None
-    weight = np.abs(2 * alpha - 1)
-    return sample(
-        ReferringSegmentation(_article(str(rng.choice(SALIENT["main object"])), rng), **_pair(rng)),
-        alpha[None],
-        weight,
-        rng,
-        scale=1.0,
-    )
-
-
-def taught_boxes(example: Example, view: View, rng: Rng) -> Sample | None:
-    """Boxes of one of COCO's classes; where a box is doubtful nothing is taught."""
-    from plantain.data.teachers import FEWEST
-
-    told: Any = example.truth("boxes")
-    (w, h), (x0, y0, x1, y1) = view.size, view.box
-    boxes = (told.boxes - [x0, y0, x0, y0]) / [x1 - x0, y1 - y0, x1 - x0, y1 - y0]
-    if view.mirror:
-        boxes = np.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], 1)
-    inside = boxes.clip(0, 1)
-    share = box_area(inside) / np.maximum(box_area(boxes), 1e-9)
-    in_view = share > 0.2
-    here = np.unique(told.labels[in_view & (told.scores >= FEWEST)])
-    away = np.setdiff1d(np.arange(len(told.classes)), told.labels)
-    absent = rng.random() < ABSENT or not len(here)
-    if absent and rng.random() < 0.6 and not len(here):
-        return None
-    chosen = int(rng.choice(away if absent else here))
-    mine = in_view & (told.labels == chosen)
-    good = mine & (told.scores >= FEWEST) & (share > 0.35)
-    known = everywhere(view)
-    pixels = np.round(inside * [w, h, w, h]).astype(int)
-    for left, top, right, bottom in pixels[mine & ~good]:
-        known[top:bottom, left:right] = 0
-    truth = Instances(
-        boxes=(inside[good] * [w, h, w, h]).astype(np.float32), labels=np.zeros(int(good.sum()), np.int64),
-        classes=(told.classes[chosen],), scores=np.ones(int(good.sum()), np.float32), confidence=everywhere(view),
-    )  # fmt: skip
-    name = said(told.classes[chosen], rng)
-    return _heat(ObjectDetection(name, code="heat"), replace(truth, classes=(name,)), known, rng)
-
-
-TAUGHT: tuple[tuple[float, Recipe], ...] = (
-    (0.40, taught_semantic("ade", 0.3)), (0.11, taught_class("ade")), (0.10, taught_semantic("voc", 0.15)),
-    (0.11, taught_class("voc")), (0.20, taught_boxes), (0.08, taught_main),
-)  # fmt: skip
-HEARD: Mapping[str, float] = {  # how often a labelled photo is asked what specialists say of it
-    "nyu": 0.2, "kitti": 0.35, "ade20k": 0.3, "camvid": 0.3, "animals": 0.35, "faceparts": 0.2, "people": 0.35,
-    "portraits": 0.3, "salient": 0.35, "coco": 0.35, "panoptic": 0.3, "persons": 0.3, "pose": 0.2, "faces": 0.2,
-    "bsds": 0.4, "voc": 0.45,
-}  # fmt: skip
-
-
-def taught(example: Example, view: View, rng: Rng) -> Sample | None:
-    """A question that specialists have answered; several are tried, since many photos have no answer to some."""
-    shares = np.array([share for share, _ in TAUGHT])
-    for _ in range(4):
-        made = TAUGHT[rng.choice(len(TAUGHT), p=shares / shares.sum())][1](example, view, rng)
-        if made is not None:
-            return made
-    return None
-
-
-def question(example: Example, view: View, rng: Rng) -> Sample | None:
-    """A random question that this example can answer; None when it happens to have nothing to ask for."""
-    if "ade" in example.truths and rng.random() < HEARD.get(example.source, 1.0):
-        return taught(example, view, rng)
-    if example.source not in RECIPES:
-        return None
-    rows = [(share, recipe) for share, recipe in RECIPES[example.source] if _answers(example, recipe)]
-    shares = np.array([share for share, _ in rows])
-    return rows[rng.choice(len(rows), p=shares / shares.sum())][1](example, view, rng)
-
-
-def _answers(example: Example, recipe: Recipe) -> bool:
-    """Some people have no clothing labels, some persons no joints."""
-    if recipe is keypoints:
-        return "keypoints" in example.truths
-    return example.source != "people" or "labels" in example.truths or not recipe.__qualname__.startswith("semantic")
-
-
 def edit(clean: UInt8[np.ndarray, "h w 3"], name: str, rng: Rng) -> Sample:
     """The repair of a spoilt photo."""
     prompts = EDITS[name].prompts
@@ -549,6 +373,3 @@ def caption(clean: UInt8[np.ndarray, "h w 3"], texts: Sequence[str], rng: Rng) -
     """Text to image: one of the photo's captions."""
     text = texts[int(rng.integers(len(texts)))]
     return Sample(text, clean, np.ones(clean.shape[:2], np.float32), "text-to-image", "l2", 2.0)
-
-
-__all__ = ["RECIPES", "Sample", "caption", "edit", "question"]

@@ -22,7 +22,8 @@ from torch import Tensor
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.excerpts import present
-from plantain.data.mixture import RECIPES, Sample, caption, edit, question
+from plantain.data.mixture import RECIPES, Sample, caption, edit
+from plantain.data.questions import question
 from plantain.data.teachers import attach
 from plantain.data.views import View
 from plantain.models.painters.embedded import prompt_arrays
