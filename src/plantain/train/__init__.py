@@ -30,7 +30,6 @@ def train(
     cache: str | Path | None = None,
     rate: float | None = None,
     teachers: str | Path | None = None,
-    compiled: int = 0,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Trains a seedling and exports it; gives the folder of its ONNX files.
@@ -58,10 +57,7 @@ def train(
     chosen = PRESETS[preset]
     if teachers and not chosen.live:
         raise UsageError(f"{preset} trains on cached features and hears no teachers; use a preset such as seedling_gpu")
-    chosen = replace(
-        chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps, rate=rate or chosen.rate,
-        compiled=compiled,
-    )  # fmt: skip
+    chosen = replace(chosen, minutes=minutes or chosen.minutes, steps=steps or chosen.steps, rate=rate or chosen.rate)
     root, folder = Path(data), Path(out)
     examples = training_set(root, Path(teachers) if teachers else None, chosen.limit)
     store = Live(examples) if chosen.live else _cached(chosen, root, Path(cache) if cache else folder / "taps", say)

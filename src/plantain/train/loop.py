@@ -66,8 +66,6 @@ class Run:
         self.net = Seedling(preset.size, preset.drop).to(self.device)
         self.net.decoder.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
-        if preset.compiled:
-            compile_parts(self.net, self.reader, preset.compiled)
         self.step, self.spent = 0, 0.0
         self.earlier = 0  # steps of the runs that this one began with
         self.settled = False
@@ -181,20 +179,6 @@ class Run:
                 saved = time.monotonic()
             if done:
                 return
-
-
-def compile_parts(net: Seedling, reader: nn.Module | None, level: int) -> None:
-    """torch.compile with shapes that vary; what cannot be compiled runs as it is."""
-    import torch._dynamo
-
-    torch._dynamo.config.suppress_errors = True
-    torch._dynamo.config.cache_size_limit = 64
-    for block in net.trunk.blocks:
-        block.compile(dynamic=True)
-    if level > 1:
-        net.decoder.compile(dynamic=True)
-        if reader is not None:
-            reader.compile(dynamic=True)
 
 
 def groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:

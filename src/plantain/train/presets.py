@@ -28,7 +28,6 @@ class Preset:
     device: str = "cpu"
     live: bool = False  # the reader runs beside the training, on new views each time, instead of cached taps
     workers: int = 1  # processes that make batches
-    compiled: int = 0  # 1: the trunk's blocks by torch.compile; 2: decoder and reader too
 
 
 TINY = Size(width=64, depth=2, heads=2, smooth=6, detail=2, stem=8, mix=16, query=16)
