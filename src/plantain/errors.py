@@ -17,8 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from plantain.extras import lacking, pip_command
-
 
 class PlantainError(Exception):
     """Base of every error that Plantain raises on purpose; its text is one line for people."""
@@ -52,13 +50,15 @@ class MissingExtra(UsageError):
 
     def __init__(self, package: str, extra: str, install: str = "") -> None:
         """`install`: what pip shall install, where no extra has it."""
+        from plantain.extras import lacking, pip_command  # reads the metadata of installed packages, which is slow
+
         wanted = [install] if install else lacking(extra) or [package]
         said = f"this needs the package {package!r}, which is not installed; run: {pip_command(*wanted)}"
         super().__init__(said)
 
 
 class CodeMismatch(UsageError):
-    """A painting carries one colour code and was asked to be read with another."""
+    """A painting carries one color code and was asked to be read with another."""
 
     def __init__(self, painted: str, asked: str) -> None:
         super().__init__(

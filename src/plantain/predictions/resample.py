@@ -104,7 +104,7 @@ def nearest(
     rows, columns = values.shape[:2]
     x0, y0, x1, y1 = box or (0, 0, columns, rows)
     ys, xs = nearest_places(size[1], y0, y1, rows), nearest_places(size[0], x0, x1, columns)
-    return np.ascontiguousarray(values[ys[:, None], xs])
+    return values.take(xs, 1).take(ys, 0)
 
 
 class Grid:
