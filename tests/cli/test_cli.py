@@ -713,6 +713,7 @@ def test_train_hands_everything_over(say, monkeypatch):
     refused(say("train", "seedling_cpu"), "--data")
     refused(say("train", "seedling_cpu", "--data", "nowhere"), "nowhere")
     refused(say("train", "seedling_cpu", "--data", ".", "--minutes", "-1"), "--minutes")
+    refused(say("train", "seedling_cpu", "--data", ".", "--lr", "2"), "--lr must lie between 0 and 1, not 2")
 
 
 # ---- as a process ----

@@ -25,7 +25,7 @@ PHOTO = photo()
 
 
 def spoil(name, rgb=PHOTO, seed=0):
-    return EDITS[name].spoil(rgb, np.random.default_rng(seed))
+    return EDITS[name].degrade(rgb, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("name", EDITS)

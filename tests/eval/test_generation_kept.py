@@ -63,10 +63,10 @@ def test_kernel_distance_is_nought_for_like_sets():
 # ---- runs
 
 
-class FakeReader:
+class FakeEncoder:
     """Features of a picture: its mean colors, on four layers; few, as Frechet distances of many are dear."""
 
-    def taps(self, photos):
+    def features(self, photos):
         means = photos.reshape(len(photos), -1, 3).mean(1) / 255
         token = np.tile(np.repeat(means, 2, 1), (1, 4))
         return np.repeat(token[:, None], 5, 1).astype(np.float32)
@@ -83,7 +83,7 @@ def data(tmp_path, monkeypatch):
         row = {"id": f"p{i}", "file": f"images/p{i}.jpg", "w": 56, "h": 56, "split": "dev_test"}
         rows.append(row | {"text": ["a thing", "b"], "captions": ["a thing", "b"]})
     (folder / "index.json").write_text(json.dumps({"meta": {}, "images": rows}))
-    monkeypatch.setattr(GenerationRun, "reader", FakeReader())
+    monkeypatch.setattr(GenerationRun, "encoder", FakeEncoder())
     return tmp_path / "data"
 
 

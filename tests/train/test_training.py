@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +16,19 @@ from plantain.errors import PainterError, UsageError  # noqa: E402
 from plantain.models.painters.embedded import Embedded, prompt_arrays  # noqa: E402
 from plantain.models.painters.words import shipped  # noqa: E402
 from plantain.models.painting import Painting, Request  # noqa: E402
-from plantain.train import OWN, export, train  # noqa: E402
-from plantain.train.batches import SHARES, Batch, Cached, Live, Source, which  # noqa: E402
-from plantain.train.loop import CHECKPOINT, Run, losses  # noqa: E402
-from plantain.train.presets import PRESETS  # noqa: E402
-from plantain.train.seedling import Painted, Prompt, Seedling, Size, Window  # noqa: E402
-from plantain.train.taps import load  # noqa: E402
+from plantain.train import export, train  # noqa: E402
+from plantain.train.batches import PhotoStore, Source  # noqa: E402
+from plantain.train.loop import CHECKPOINT, TrainingRun  # noqa: E402
+from plantain.train.network import Painted, Prompt, Seedling, Size, Window  # noqa: E402
+from plantain.train.presets import SEEDLINGS  # noqa: E402
+from plantain.train.seedling import (  # noqa: E402
+    Batch,
+    SeedlingTrainee,
+    painting_losses,
+    prepare,
+    random_window,
+    which,
+)
 
 
 def photo(path: Path, rng: np.random.Generator, size: tuple[int, int] = (64, 48)) -> None:
@@ -61,20 +67,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def weights(folder: Path) -> dict[str, object]:
-    return torch.load(folder / CHECKPOINT, weights_only=True)["average"]
+    return torch.load(folder / CHECKPOINT, weights_only=True)["ema"]
 
 
 def test_a_run_that_is_stopped_and_resumed_is_the_same_run(data: Path, tmp_path: Path) -> None:
     quiet = lambda line: None  # noqa: E731
-    whole = train("seedling_debug", data, tmp_path / "whole", steps=6, minutes=60, cache=tmp_path / "taps", say=quiet)
-    preset = replace(PRESETS["seedling_debug"], steps=6, minutes=60)
-    store, again = Cached(*load(tmp_path / "taps", ["0", "edits"])), tmp_path / "again"
+    cache, again = tmp_path / "features", tmp_path / "again"
+    whole = train("seedling_debug", data, tmp_path / "whole", steps=6, minutes=60, cache=cache, say=quiet)
+    preset = replace(SEEDLINGS["seedling_debug"], steps=6, minutes=60)
     for stop in (3, 6):
-        run = Run(preset, again, resume=True)
-        while run.step < stop:
-            shares = OWN if run.progress < preset.pretrain else SHARES
-            run.update(Source(data, store, preset.batch, preset.seed, shares).batch(run.step))
-        run.save()
+        trainee, stages = prepare(preset, data, cache, None, quiet)
+        run = TrainingRun(trainee, preset, again, resume=True)
+        for until, draw in stages:
+            run.train(draw, min(until, stop / 6), quiet)
+        assert run.step == stop
     first, second = weights(tmp_path / "whole"), weights(again)
     assert all(torch.equal(first[k], second[k]) for k in first)
     painter = Embedded(whole_folder(whole))
@@ -102,23 +108,23 @@ def test_export_paints_what_torch_paints(tmp_path: Path) -> None:
     shown = rng.integers(0, 256, (140, 462, 3), dtype=np.uint8)
     prompt = "road is (128, 64, 128), sky is (10, 200, 90)"
     (made,) = painter.paint([Request(prompt, (shown,), (462, 140))])
-    taps = torch.from_numpy(painter.reader.taps(shown[None]))
+    features = torch.from_numpy(painter.encoder.features(shown[None]))
     picture = torch.from_numpy(shown.astype(np.float32) / 255).permute(2, 0, 1)[None]
-    words = Prompt(**{k: torch.from_numpy(v) for k, v in prompt_arrays([shipped().read(prompt)]).items()})
+    words = Prompt(*map(torch.from_numpy, prompt_arrays([shipped().read(prompt)]).values()))
     blank = torch.full_like(picture, 0.5)
     with torch.no_grad():
-        rgb = net(taps, torch.ones(1, dtype=torch.bool), picture, blank, torch.zeros(1), words).rgb
+        rgb = net(features, torch.ones(1, dtype=torch.bool), picture, blank, torch.zeros(1), words).rgb
     expected = (rgb[0].permute(1, 2, 0).numpy() * 255).clip(0, 255)
     assert isinstance(made, Painting)
     assert np.abs(made.rgb - expected).mean() < 1.0  # int8 matrices cost less than a level
 
 
-def test_live_batches_have_no_taps_and_random_views(data: Path) -> None:
+def test_live_batches_have_no_features_and_random_views(data: Path) -> None:
     from plantain.data.excerpts import present
 
-    source = Source(data, Live(present(data, ["nyu", "ade20k"])), 4, 0)
-    batch = source.batch(0)
-    assert batch.taps.numel() == 0 and batch.photo.shape[0] == 4
+    source = Source(data, PhotoStore(present(data, ["nyu", "ade20k"])), 4, 0)
+    batch = SeedlingTrainee(SEEDLINGS["seedling_gpu_debug"]).collate(source.draw(0))
+    assert batch.features.numel() == 0 and batch.photo.shape[0] == 4
     assert batch.target.shape == batch.photo.shape
     assert batch.weight.shape == batch.photo[:, 0].shape
 
@@ -136,7 +142,7 @@ def batch_of(target: torch.Tensor, squared: torch.Tensor, doubt: torch.Tensor) -
     """Blank canvases whose every pixel counts, without legends."""
     b, _, h, w = target.shape
     return Batch(
-        taps=torch.empty(0), tap_scale=torch.ones(1), has_photo=torch.ones(b), photo=target, t=torch.zeros(b),
+        features=torch.empty(0), has_photo=torch.ones(b), photo=target, t=torch.zeros(b),
         prompt=Prompt(*(torch.zeros(b, 1, 1) for _ in range(5))), target=target, weight=torch.ones(b, h, w),
         ids=torch.full((b, h // 2, w // 2), -1), scale=torch.ones(b), squared=squared, doubt=doubt, tasks=("a",) * b,
     )  # fmt: skip
@@ -145,16 +151,16 @@ def batch_of(target: torch.Tensor, squared: torch.Tensor, doubt: torch.Tensor) -
 def test_a_perfect_painting_has_no_painting_loss() -> None:
     rgb = torch.rand(2, 3, 8, 8)
     batch = batch_of(rgb, squared=torch.tensor([True, False]), doubt=torch.zeros(2))
-    assert losses(Painted(rgb, torch.zeros(2, 1, 4, 4)), batch).abs().max() == 0
-    worse = losses(Painted(rgb + 0.1, torch.zeros(2, 1, 4, 4)), batch)
+    assert painting_losses(Painted(rgb, torch.zeros(2, 1, 4, 4)), batch).abs().max() == 0
+    worse = painting_losses(Painted(rgb + 0.1, torch.zeros(2, 1, 4, 4)), batch)
     assert worse.tolist() == pytest.approx([0.01, 0.1], rel=1e-4)
 
 
 def test_a_window_is_half_of_the_grid_and_cuts_all_alike() -> None:
-    run = SimpleNamespace(preset=PRESETS["seedling_debug"], step=0)
+    torch.manual_seed(0)
     seen = set()
-    for run.step in range(40):
-        window = Run.window(run, 15, 22)
+    for _ in range(40):
+        window = random_window(15, 22)
         top, bottom, left, right = window
         assert 0 <= top < bottom <= 15 and 0 <= left < right <= 22
         assert (bottom - top) * (right - left) in (8 * 22, 7 * 22, 15 * 11)
@@ -181,7 +187,7 @@ def test_painting_a_window_is_painting_its_part() -> None:
 
 
 def test_the_rehearsal_of_the_accelerators_run(data: Path, tmp_path: Path) -> None:
-    """The reader beside the training, on a CPU: the commands of docs/training-queue.md in miniature."""
+    """The encoder beside the training, on a CPU: the commands of docs/training-queue.md in miniature."""
     made = train("seedling_gpu_debug", data, tmp_path, steps=3, say=lambda line: None)
     assert {p.name for p in made.iterdir()} >= {"trunk.onnx", "decoder.onnx"}
     more = train("seedling_gpu_debug", data, tmp_path, steps=5, resume=True, say=lambda line: None)
@@ -190,21 +196,21 @@ def test_the_rehearsal_of_the_accelerators_run(data: Path, tmp_path: Path) -> No
 
 
 def test_a_run_may_begin_with_the_weights_of_another(data: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "taps"
+    cache = tmp_path / "features"
     quiet = lambda line: None  # noqa: E731
     train("seedling_debug", data, tmp_path / "a", steps=3, cache=cache, say=quiet)
-    preset = replace(PRESETS["seedling_debug"], steps=3)
-    run = Run(preset, tmp_path / "b")
+    preset = replace(SEEDLINGS["seedling_debug"], steps=3)
+    run = TrainingRun(SeedlingTrainee(preset), preset, tmp_path / "b")
     run.begin_with(tmp_path / "a")
     assert run.earlier == 3, "batches go on where the other run ended"
-    first, second = weights(tmp_path / "a"), run.average.state_dict()
-    assert all(torch.equal(first[k], second[k]) for k in first)
+    first = weights(tmp_path / "a")
+    assert all(torch.equal(first[k], held[k]) for held in (run.ema, run.state) for k in first)
 
 
 def test_exported_weights_come_back(tmp_path: Path) -> None:
     """As near as int8 and float16 hold them, whatever their first values; another size is refused."""
     torch.manual_seed(3)
-    size = PRESETS["seedling_debug"].size
+    size = SEEDLINGS["seedling_debug"].size
     net = Seedling(size)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter)
@@ -217,16 +223,16 @@ def test_exported_weights_come_back(tmp_path: Path) -> None:
 
 
 def test_a_run_may_begin_with_exported_weights(tmp_path: Path) -> None:
-    preset = PRESETS["seedling_debug"]
+    preset = SEEDLINGS["seedling_debug"]
     net = Seedling(preset.size)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter)
     export.write(net, tmp_path / "onnx")
-    run = Run(preset, tmp_path / "run")
+    run = TrainingRun(SeedlingTrainee(preset), preset, tmp_path / "run")
     wanted = export.read(tmp_path / "onnx", preset.size).state_dict()
     run.take(wanted)
-    for net in (run.net, run.average):
-        assert all(torch.equal(value, wanted[name]) for name, value in net.state_dict().items())
+    for held in (run.state, run.ema):
+        assert all(torch.equal(value, wanted[name]) for name, value in held.items())
 
 
 def test_blue_learns_the_painting_s_own_error_without_teaching_it() -> None:
@@ -235,7 +241,7 @@ def test_blue_learns_the_painting_s_own_error_without_teaching_it() -> None:
     target = torch.full((1, 3, 14, 14), 0.4)
     target[:, 2] = 0
     batch = batch_of(target, squared=torch.tensor([False]), doubt=torch.tensor([0.14]))
-    loss = losses(Painted(rgb, torch.zeros(1, 1, 7, 7)), batch)
+    loss = painting_losses(Painted(rgb, torch.zeros(1, 1, 7, 7)), batch)
     loss.sum().backward()
     path = 1.0  # weight of a blank canvas
     assert loss.item() == pytest.approx(path * (0.1 + 0.1 + (0.5 - 1) ** 2) / 3, rel=1e-4)
@@ -245,14 +251,14 @@ def test_blue_learns_the_painting_s_own_error_without_teaching_it() -> None:
 
 
 def test_two_generators_are_mixed_parameter_by_parameter(tmp_path: Path) -> None:
-    size = PRESETS["seedling_debug"].size
+    size = SEEDLINGS["seedling_debug"].size
     nets = [Seedling(size).eval() for _ in range(2)]
     for net in nets:  # parts that begin as zeros are alike, and would be one table of the file
         for parameter in net.parameters():
             parameter.data += 0.02 * torch.randn_like(parameter)
     for net, name in zip(nets, ("old", "new"), strict=True):
         (tmp_path / name).mkdir()
-        export.write(net, tmp_path / name, shrunk=False)
+        export.write(net, tmp_path / name, quantized=False)
     (tmp_path / "mixed").mkdir()
     export.mix(tmp_path / "old", tmp_path / "new", 0.75, size, tmp_path / "mixed")
     mixed = export.read(tmp_path / "mixed", size).state_dict()

@@ -1,4 +1,4 @@
-"""`plantain train`: care of the embedded generator."""
+"""`plantain train`: the embedded generator, and the control."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def train(
     resume: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     start: Path | None = None,
     cache: Path | None = None,
-    rate: float | None = None,
+    lr: float | None = None,
     teachers: Path | None = None,
 ) -> int:
     """Trains the embedded generator (needs the extra `train`) and exports it.
@@ -34,7 +34,7 @@ def train(
         How large and how long: seedling_debug, seedling_cpu or seedling_gpu; or the control: unet_cpu, unet_reader_cpu,
         unet_gpu, unet_reader_gpu.
     data
-        The folder of labelled photographs.
+        The folder of labeled photographs.
     out
         The run's folder: checkpoints, log, and the exported generator.
     minutes
@@ -44,8 +44,8 @@ def train(
     start
         Another run's folder, whose weights this one begins with, or a folder of exported files.
     cache
-        Where the reader's taps are kept between runs; OUT/taps when not said.
-    rate
+        Where the encoder's features are kept between runs; OUT/features when not said.
+    lr
         The largest learning rate; the preset's own when not said.
     teachers
         The folder of what specialists said of the photographs.
@@ -53,19 +53,18 @@ def train(
     from plantain.train import train as run
 
     if data is None:
-        raise UsageError("say where the labelled photographs are: plantain train PRESET --data FOLDER")
+        raise UsageError("say where the labeled photographs are: plantain train PRESET --data FOLDER")
     if not data.is_dir():
-        raise UsageError(f"no such folder: {data}; give the folder of labelled photographs with --data")
+        raise UsageError(f"no such folder: {data}; give the folder of labeled photographs with --data")
     if minutes is not None and not 0 < minutes < float("inf"):
         raise UsageError(f"--minutes must be above 0, not {minutes:g}")
-    if rate is not None and not 0 < rate < 1:
-        raise UsageError(f"--rate must lie between 0 and 1, not {rate:g}")
+    if lr is not None and not 0 < lr < 1:
+        raise UsageError(f"--lr must lie between 0 and 1, not {lr:g}")
     if start is not None and not start.is_dir():
         raise UsageError(f"no such run: {start}; give the folder of an earlier run with --start")
     tell = partial(print, file=sys.stderr, flush=True)
     made = run(
-        preset, data, out, minutes=minutes, resume=resume, start=start, cache=cache, rate=rate, teachers=teachers,
-        say=tell,
+        preset, data, out, minutes=minutes, resume=resume, start=start, cache=cache, lr=lr, teachers=teachers, say=tell,
     )  # fmt: skip
     emit({"preset": preset, "out": str(out), "generator": str(made)})
     return 0

@@ -1,6 +1,6 @@
 """Edits that need no labels: a photo is spoilt in a known way, and the photo itself is the answer.
 
-Each row says how to spoil (uint8 h w 3 and a random generator -> uint8 h w 3) and how people ask for the repair.
+Each row says how to degrade (uint8 h w 3 and a random generator -> uint8 h w 3) and how people ask for the repair.
 They are the generator's own data (stage 1), what `plantain edit` offers, and what "generation kept" is measured on.
 """
 
@@ -22,7 +22,7 @@ HOLE = 128  # the gray of a hole to be filled
 class Edit:
     """One kind of repair."""
 
-    spoil: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+    degrade: Callable[[np.ndarray, np.random.Generator], np.ndarray]
     prompts: tuple[str, ...]
 
 

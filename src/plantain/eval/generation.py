@@ -32,7 +32,7 @@ from plantain.eval.metrics.base import Row, Scores
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.eval.scores import SampleResult, bootstrap
 from plantain.imaging.photo import read_photo
-from plantain.models.painters.embedded import FOLDER, Embedded, Reader
+from plantain.models.painters.embedded import FOLDER, Embedded, VisionEncoder
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.predictor import PainterPredictor
 
@@ -64,9 +64,9 @@ class GenerationRun(RunFolder):
         super().__init__(folder, record, data)
 
     @cached_property
-    def reader(self) -> Reader:
+    def encoder(self) -> VisionEncoder:
         """The vision encoder whose features are compared: that of the seedling, whoever paints."""
-        return Embedded().reader
+        return Embedded().encoder
 
     def run(self, model: Any, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every photo that has no line yet; gives and writes the scores."""
@@ -124,9 +124,9 @@ class GenerationRun(RunFolder):
     def repaired(
         self, true: np.ndarray, kind: str, rng: np.random.Generator, model: PainterPredictor
     ) -> dict[str, float]:
-        """Distances of the repair from the photo that was spoilt."""
-        spoilt = EDITS[kind].spoil(true, rng)
-        request = Request(EDITS[kind].prompts[0], (spoilt,), (true.shape[1], true.shape[0]), self.asked.seed, "edit")
+        """Distances of the repair from the photo that was degraded."""
+        degraded = EDITS[kind].degrade(true, rng)
+        request = Request(EDITS[kind].prompts[0], (degraded,), (true.shape[1], true.shape[0]), self.asked.seed, "edit")
         (made,) = model.paint([request])
         if not isinstance(made, Painting):
             raise made
@@ -147,9 +147,9 @@ class GenerationRun(RunFolder):
         return float(np.mean(errors))
 
     def read(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "tokens channels"]:
-        """The encoder's taps; sides are multiples of its patch already, or are cut to them."""
+        """The encoder's features; sides are multiples of its patch already, or are cut to them."""
         height, width = (side // 14 * 14 for side in rgb.shape[:2])
-        return np.asarray(self.reader.taps(np.ascontiguousarray(rgb[None, :height, :width]))[0])
+        return np.asarray(self.encoder.features(np.ascontiguousarray(rgb[None, :height, :width]))[0])
 
     def score(self) -> dict[str, Any]:
         """Means with 95 % intervals, written to scores.json."""

@@ -7,36 +7,35 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from plantain.errors import PainterError
-from plantain.models.painters.embedded import FOLDER
-from plantain.train.loop import CHECKPOINT
-from plantain.train.presets import PRESETS, Preset
-from plantain.train.reader import export
-from plantain.train.seedling import PATCH, Decoder, Prompt, Seedling, Size, Trunk, places
+from plantain.train.network import PATCH, Decoder, Prompt, Seedling, Size, Trunk
+from plantain.train.presets import SEEDLINGS
 
-BATCH = {0: "b"}
+Axes = tuple[int | str, ...]
+# of the axes that may have any size, while a graph is traced
+SIZES = {"b": 2, "h": 3 * PATCH, "w": 4 * PATCH, "rows": 3, "columns": 4, "n": 12, "n1": 13, "l": 5, "k": 4}
 
 
 class TrunkFile(nn.Module):
-    """The trunk with its inputs laid out flat, as ONNX wants them."""
+    """The trunk with its inputs laid out flat, as ONNX wants them; the files' own names for them are in `write`."""
 
     def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk
 
     def forward(
-        self, taps: Tensor, has_photo: Tensor, canvas: Tensor, place: Tensor, t: Tensor, words: Tensor,
-        word_mask: Tensor, phrases: Tensor, colours: Tensor, colour_mask: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        prompt = Prompt(words, word_mask, phrases, colours, colour_mask)
-        features, keys, said = self.trunk(taps, has_photo, canvas, place, t, prompt)
-        return features, keys, said
+        self, features: Tensor, has_photo: Tensor, canvas: Tensor, place: Tensor, t: Tensor, *prompt: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        out: tuple[Tensor, Tensor, Tensor] = self.trunk(features, has_photo, canvas, place, t, Prompt(*prompt))
+        return out
 
 
 class DecoderFile(nn.Module):
@@ -46,50 +45,28 @@ class DecoderFile(nn.Module):
         super().__init__()
         self.decoder = decoder
 
-    def forward(
-        self, features: Tensor, keys: Tensor, said: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor,
-        colour_mask: Tensor,
-    ) -> Tensor:  # fmt: skip
-        painted: Tensor = self.decoder(features, keys, said, photo, canvas, colours, colour_mask).rgb
+    def forward(self, *inputs: Tensor) -> Tensor:
+        painted: Tensor = self.decoder(*inputs).rgb
         return painted
 
 
-def write(net: Seedling, folder: Path = FOLDER, shrunk: bool = True) -> list[Path]:
-    """Writes trunk.onnx and decoder.onnx; any batch, grid and prompt length. `shrunk`: matrices as int8."""
+def write(net: Seedling, folder: Path, quantized: bool = True) -> list[Path]:
+    """Writes trunk.onnx and decoder.onnx; any batch, grid and prompt length. `quantized`: matrices as int8."""
     folder.mkdir(parents=True, exist_ok=True)
-    size, rows, columns = net.size, 3, 4
-    n, words, k = rows * columns, 5, 4
-    flat = {
-        "taps": torch.zeros(2, 1 + n, size.taps),
-        "has_photo": torch.ones(2, dtype=torch.bool),
-        "canvas": torch.zeros(2, n, 3 * PATCH**2),
-        "place": places(rows, columns),
-        "t": torch.zeros(2),
-        "words": torch.zeros(2, words, size.words),
-        "word_mask": torch.ones(2, words, dtype=torch.bool),
-        "phrases": torch.zeros(2, k, size.words),
-        "colours": torch.zeros(2, k, 3),
-        "colour_mask": torch.ones(2, k, dtype=torch.bool),
-    }
-    axes: dict[str, dict[int, str]] = {
-        "taps": {0: "b", 1: "n1"}, "has_photo": BATCH, "canvas": {0: "b", 1: "n"}, "place": {0: "n"}, "t": BATCH,
-        "words": {0: "b", 1: "l"}, "word_mask": {0: "b", 1: "l"}, "phrases": {0: "b", 1: "k"},
-        "colours": {0: "b", 1: "k"}, "colour_mask": {0: "b", 1: "k"},
-        "features": {0: "b", 1: "n"}, "keys": {0: "b", 1: "k"}, "said": BATCH,
+    size, picture = net.size, ("b", 3, "h", "w")
+    legend: dict[str, Axes] = {"colours": ("b", "k", 3), "colour_mask": ("b", "k")}
+    given: dict[str, Axes] = {"keys": ("b", "k", size.query), "said": ("b", size.words)}  # by the trunk to the decoder
+    trunk_inputs: dict[str, Axes] = {
+        "taps": ("b", "n1", size.features), "has_photo": ("b",), "canvas": ("b", "n", 3 * PATCH**2),
+        "place": ("n", 4), "t": ("b",), "words": ("b", "l", size.words), "word_mask": ("b", "l"),
+        "phrases": ("b", "k", size.words), **legend,
     }  # fmt: skip
-    trunk = folder / "trunk.onnx"
-    export(TrunkFile(net.trunk), tuple(flat.values()), trunk, axes, ["features", "keys", "said"], shrunk)
-    square = torch.zeros(2, size.width, rows, columns)
-    picture = torch.zeros(2, 3, rows * PATCH, columns * PATCH)
-    pictures = {0: "b", 2: "h", 3: "w"}
-    decoder_axes: dict[str, dict[int, str]] = {
-        "features": {0: "b", 2: "rows", 3: "columns"}, "keys": {0: "b", 1: "k"}, "said": BATCH, "photo": pictures,
-        "canvas": pictures, "colours": {0: "b", 1: "k"}, "colour_mask": {0: "b", 1: "k"}, "rgb": pictures,
+    decoder_inputs: dict[str, Axes] = {
+        "features": ("b", size.width, "rows", "columns"), **given, "photo": picture, "canvas": picture, **legend,
     }  # fmt: skip
-    decoder = folder / "decoder.onnx"
-    said = torch.zeros(2, size.words)
-    inputs = (square, torch.zeros(2, k, size.query), said, picture, picture, flat["colours"], flat["colour_mask"])
-    export(DecoderFile(net.decoder), inputs, decoder, decoder_axes, ["rgb"], shrunk)
+    trunk, decoder = folder / "trunk.onnx", folder / "decoder.onnx"
+    write_onnx(TrunkFile(net.trunk), trunk, trunk_inputs, {"features": ("b", "n", size.width), **given}, quantized)
+    write_onnx(DecoderFile(net.decoder), decoder, decoder_inputs, {"rgb": picture}, quantized)
     return [trunk, decoder]
 
 
@@ -102,7 +79,7 @@ def read(folder: Path, size: Size) -> Seedling:
     for parameter in twin.parameters():
         torch.nn.init.normal_(parameter)  # some begin at zero, and could not be told apart
     with tempfile.TemporaryDirectory() as place:
-        write(twin, Path(place), shrunk=False)
+        write(twin, Path(place), quantized=False)
         state: dict[str, Tensor] = {}
         for half in ("trunk", "decoder"):
             state |= _matched(folder / f"{half}.onnx", Path(place) / f"{half}.onnx", twin)
@@ -131,26 +108,19 @@ def _matched(path: Path, twin_path: Path, twin: Seedling) -> dict[str, Tensor]:
 
 
 def _tables(graph: Any) -> dict[str, Tensor]:
-    """Every learnt table of a file in the order in which it is used, int8 multiplied out."""
+    """Every learned table of a file in the order in which it is used, int8 multiplied out."""
     from onnx import numpy_helper
 
     raw = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in graph.initializer}
-    whole = {n: v for n, v in raw.items() if v.is_floating_point() and not n.endswith((".scale", ".f16"))}
-    whole |= {n.removesuffix(".f16"): v.float() for n, v in raw.items() if n.endswith(".f16")}
-    whole |= {
-        n.removesuffix(".int8"): v * raw[n.removesuffix(".int8") + ".scale"]
-        for n, v in raw.items()
-        if n.endswith(".int8")
-    }
+    whole = {}
+    for name, values in raw.items():
+        stem = name.removesuffix(".int8").removesuffix(".f16")
+        if name.endswith(".int8"):
+            whole[stem] = values * raw[f"{stem}.scale"]
+        elif values.is_floating_point() and not name.endswith(".scale"):
+            whole[stem] = values.float()
     used = dict.fromkeys(name for node in graph.node for name in node.input)
     return {name: whole[name] for name in used if name in whole and whole[name].numel() > 1}
-
-
-def load(folder: Path, preset: Preset) -> Seedling:
-    """The averaged weights of a run's checkpoint, on the CPU."""
-    net = Seedling(preset.size)
-    net.load_state_dict(torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)["average"])
-    return net.eval()
 
 
 def mix(old: Path, new: Path, share: float, size: Size, target: Path) -> list[Path]:
@@ -162,6 +132,54 @@ def mix(old: Path, new: Path, share: float, size: Size, target: Path) -> list[Pa
     return write(net, target)
 
 
+def write_onnx(
+    module: nn.Module, target: Path, inputs: dict[str, Axes], outputs: dict[str, Axes], quantized: bool = True
+) -> None:
+    """Writes a module as ONNX (opset 17); axes with names may have any size. Then quantizes it."""
+    shapes = {name: [SIZES[a] if isinstance(a, str) else a for a in axes] for name, axes in inputs.items()}
+    masks = ("has_photo", "word_mask", "colour_mask")
+    tensors = [torch.zeros(shape, dtype=torch.bool if name in masks else None) for name, shape in shapes.items()]
+    named = {
+        name: {i: a for i, a in enumerate(axes) if isinstance(a, str)} for name, axes in (inputs | outputs).items()
+    }
+    torch.onnx.export(
+        module.eval(), tuple(tensors), str(target), input_names=[*inputs], output_names=[*outputs],
+        dynamic_axes=named, opset_version=17, dynamo=False,
+    )  # fmt: skip
+    if quantized:
+        quantize(target)
+
+
+def quantize(path: Path, smallest: int = 4096) -> None:
+    """Stores matrices as int8 with a scale an output, other large tables as float16; both are cast back on loading."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(str(path))
+    graph = model.graph
+    into = {n.input[1]: 0 for n in graph.node if n.op_type == "MatMul"}  # matrix -> the axis that is summed over
+    into |= {n.input[1]: 1 for n in graph.node if n.op_type == "Gemm" and any(a.name == "transB" for a in n.attribute)}
+    tensors, casts, cast = [], [], partial(helper.make_node, "Cast", to=TensorProto.FLOAT)
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < smallest:
+            tensors.append(tensor)
+        elif tensor.name in into and values.ndim == 2:
+            scale = np.maximum(np.abs(values).max(into[tensor.name], keepdims=True), 1e-8) / 127
+            tensors.append(numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{tensor.name}.int8"))
+            tensors.append(numpy_helper.from_array(scale.astype(np.float32), f"{tensor.name}.scale"))
+            casts.append(cast([f"{tensor.name}.int8"], [f"{tensor.name}.f32"]))
+            casts.append(helper.make_node("Mul", [f"{tensor.name}.f32", f"{tensor.name}.scale"], [tensor.name]))
+        else:
+            tensors.append(numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.f16"))
+            casts.append(cast([f"{tensor.name}.f16"], [tensor.name]))
+    nodes = list(graph.node)
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(tensors)
+    graph.node.extend(casts + nodes)
+    onnx.save(model, str(path))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old", type=Path)
@@ -170,5 +188,5 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    for path in mix(given.old, given.new, given.share, PRESETS["seedling_gpu"].size, given.out):
+    for path in mix(given.old, given.new, given.share, SEEDLINGS["seedling_gpu"].size, given.out):
         print(path)

@@ -1,323 +1,191 @@
-"""The seedling's network: an image editor of a few million parameters that reads the photo twice.
-
-    photo --reader (DINOv2-S, frozen)--> taps (1 + n, 1536) --+
-    canvas (noise, or zeros to perceive) --14 x 14 patches----+--> Trunk --> features (n, width) --> Decoder
-    prompt --words and colour tokens--------------------------+         --> a key a colour ----------> |
-    photo, canvas --stem at half size----------------------------------------------------------------> painting
-
-The trunk is a transformer over patch tokens with the prompt's tokens in context (2-D RoPE on patches, adaLN on t).
-The decoder paints at full size. Its *copy head* lets every pixel attend to the prompt's colour tokens and paint the
-mix of their RGB values; a gate a pixel chooses between that mix, free colours and the photo itself.
-`t` runs from 0 (the canvas is noise, or blank) to 1 (it is the painting); the network predicts the clean painting.
-"""
+"""The seedling as the loop trains it: batches, what a painting costs, and the files that come out."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-PATCH = 14
-HALF = 7  # cells a side of a patch at half size
-CALM = 0.1  # colours are sums of 250 to 430 products: without it one step of Adam moves a painting by 50 levels
-READOUTS = 16  # ways from patch features to colours, which the words choose among
-
-
-@dataclass(frozen=True)
-class Size:
-    """Widths and depths of a seedling."""
-
-    width: int = 256
-    depth: int = 4
-    heads: int = 4
-    words: int = 96
-    taps: int = 1536
-    smooth: int = 24  # channels of the patch features at half size that pass smoothly from patch to patch,
-    detail: int = 8  # and those that each patch has for itself
-    stem: int = 24
-    mix: int = 48
-    query: int = 32
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
+from plantain.models.painters.embedded import BLANK, prompt_arrays
+from plantain.models.painters.words import shipped
+from plantain.train import export, features
+from plantain.train.batches import OWN, SHARES, FeatureStore, Item, PhotoStore, Source, training_set
+from plantain.train.encoder import load_encoder, normalized
+from plantain.train.loop import Losses, Stages, Trainee, decay_groups
+from plantain.train.network import HALF, PATCH, Painted, Prompt, Seedling, Window
+from plantain.train.presets import SeedlingPreset
 
 
-class Prompt(NamedTuple):
-    """A batch of prompts, padded: what `plantain.models.painters.words.Tokens` becomes."""
+class Batch(NamedTuple):
+    """b samples of one grid, as they travel between processes; h and w are multiples of 14, n = h w / 196."""
 
-    words: Tensor  # b l d
-    word_mask: Tensor  # b l, True where a word is
-    phrases: Tensor  # b k d
-    colours: Tensor  # b k 3, 0..1
-    colour_mask: Tensor  # b k
-
-
-class Painted(NamedTuple):
-    """What the decoder gives: the painting at full size, and the copy attention's logits at half size."""
-
-    rgb: Tensor  # b 3 h w
-    attention: Tensor  # b k h/2 w/2
-
-
-class Window(NamedTuple):
-    """A part of the patch grid. In training the decoder paints one half of the picture: it costs a third of a step, and
-    neighbouring pixels teach much the same."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    def cut(self, x: Tensor, cells: int) -> Tensor:
-        """The part of ... h w, where a patch is `cells` cells a side."""
-        t, b, le, r = (cells * edge for edge in self)
-        return x[..., t:b, le:r]
+    features: Tensor  # b 1+n 1536, int8; empty: the encoder runs beside the training
+    has_photo: Tensor  # b
+    photo: Tensor  # b 3 h w, uint8
+    t: Tensor  # b; 0: a blank canvas, else how far the canvas is on the way from noise to the target
+    prompt: Prompt
+    target: Tensor  # b 3 h w, uint8
+    weight: Tensor  # b h w, float16
+    ids: Tensor  # b h/2 w/2, int8: which color of the prompt the pixel has, -1 = none
+    scale: Tensor  # b
+    squared: Tensor  # b, True = squared error, False = absolute
+    doubt: Tensor  # b; > 0: blue learns the painting's own error, which is full at this much
+    tasks: Sequence[str]
 
 
-def places(rows: int, columns: int, device: torch.device | None = None) -> Tensor:
-    """(n, 4): row, column, and the patch centre's y and x in -1..1."""
-    y, x = torch.meshgrid(torch.arange(rows, device=device), torch.arange(columns, device=device), indexing="ij")
-    both = torch.stack([y, x, (y + 0.5) / rows * 2 - 1, (x + 0.5) / columns * 2 - 1], -1)
-    return both.reshape(-1, 4).float()
+class SeedlingTrainee(Trainee[Item, Batch]):
+    """Everything but the encoder trains. Its features come with the batches, or, in live presets, from itself."""
+
+    def __init__(self, preset: SeedlingPreset, scale: np.ndarray | None = None) -> None:
+        """`scale`: what cached features (int8) are multiplied by, 1536 float32; 1 when not said."""
+        torch.manual_seed(preset.seed)
+        self.preset, device = preset, torch.device(preset.device)
+        self.net = Seedling(preset.size, preset.drop).to(device)
+        self.net.decoder.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+        self.encoder = load_encoder().to(device).eval() if preset.live else None
+        self.scale = (torch.ones(1) if scale is None else torch.from_numpy(scale)).to(device)
+        self.fitted = False
+
+    def collate(self, samples: Sequence[Item]) -> Batch:
+        tokens = [shipped().read(item.sample.prompt) for item in samples]
+        pairs = zip(samples, tokens, strict=True)
+        return Batch(
+            features=self._cached(samples),
+            has_photo=torch.tensor([item.has_photo for item in samples]),
+            photo=_planes([item.photo for item in samples]),
+            t=torch.tensor([item.t for item in samples], dtype=torch.float32),
+            prompt=Prompt(*map(torch.from_numpy, prompt_arrays(tokens).values())),
+            target=_planes([item.sample.target for item in samples]),
+            weight=torch.from_numpy(np.stack([item.sample.weight for item in samples]).astype(np.float16)),
+            ids=torch.from_numpy(np.stack([which(i.sample.target, i.sample.weight, t.colours) for i, t in pairs])),
+            scale=torch.tensor([item.sample.scale for item in samples]),
+            squared=torch.tensor([item.sample.loss == "l2" for item in samples]),
+            doubt=torch.tensor([item.sample.doubt for item in samples]),
+            tasks=tuple(item.sample.task for item in samples),
+        )
+
+    def _cached(self, samples: Sequence[Item]) -> Tensor:
+        if self.preset.live:
+            return torch.empty(0)
+        h, w = samples[0].photo.shape[:2]
+        blank = np.zeros((1 + h * w // PATCH**2, self.preset.size.features), np.int8)
+        return torch.from_numpy(np.stack([blank if item.features is None else item.features for item in samples]))
+
+    def losses(self, batch: Batch) -> Losses:
+        batch = self._unpacked(batch)
+        self._fit_feature_stats(batch)
+        window = random_window(*(side // PATCH for side in batch.photo.shape[-2:]))
+        canvas = noised(batch)
+        painted = self.net(batch.features, batch.has_photo, batch.photo, canvas, batch.t, batch.prompt, window)
+        return Losses(painting_losses(painted, windowed(batch, window)), batch.tasks)
+
+    def _unpacked(self, batch: Batch) -> Batch:
+        """Pictures as 0..1, weights and indices as the losses want them, features as the encoder gives them."""
+        photo, target = batch.photo.float() / 255, batch.target.float() / 255
+        with torch.no_grad():
+            seen = batch.features.float() * self.scale if self.encoder is None else self.encoder(normalized(photo))
+        weight, ids = batch.weight.float(), batch.ids.long()
+        return batch._replace(features=seen, photo=photo, target=target, weight=weight, ids=ids)
+
+    def _fit_feature_stats(self, batch: Batch) -> None:
+        """Once in a network's life, from the first photos."""
+        if self.fitted or not batch.has_photo.any():
+            return
+        if (self.net.trunk.tap_spread == 1).all():
+            self.net.trunk.fit_feature_stats(batch.features[batch.has_photo])
+        self.fitted = True
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return decay_groups(self.net, self.preset.decay)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.net.state_dict(keep_vars=True)
+
+    def export(self, folder: Path) -> Path:
+        export.write(copy.deepcopy(self.net).cpu().eval(), folder)
+        return folder
 
 
-class Block(nn.Module):
-    """Attention and MLP, each modulated by t (adaLN-zero). In training a share `drop` of the samples skips each."""
-
-    def __init__(self, width: int, heads: int, drop: float = 0.0) -> None:
-        super().__init__()
-        self.width, self.heads, self.drop = width, heads, drop
-        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.rise, self.fall = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-        # CALM, since each step of Adam moves these sums by a tenth and more: without it gates and scales stood at 10
-        # after 4,700 steps, and each token attended to one other alone (docs/log.md)
-        self.modulate = nn.Linear(width, 6 * width)
-        nn.init.zeros_(self.modulate.weight)
-        nn.init.zeros_(self.modulate.bias)
-
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, condition: Tensor) -> Tensor:
-        b, n, w = x.shape[0], x.shape[1], self.width
-        s1, c1, g1, s2, c2, g2 = (CALM * self.modulate(condition))[:, None].chunk(6, -1)
-        y = F.layer_norm(x, (w,)) * (1 + c1) + s1
-        q, k, v = self.qkv(y).view(b, n, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
-        y = attend(turn(level(q), cos, sin), turn(level(k), cos, sin), v, mask)
-        x = x + self.kept(1 + g1) * self.out(y.transpose(1, 2).reshape(b, n, w))
-        y = F.layer_norm(x, (w,)) * (1 + c2) + s2
-        return x + self.kept(1 + g2) * self.fall(F.gelu(self.rise(y)))
-
-    def kept(self, gate: Tensor) -> Tensor:
-        """The gate (b 1 w), shut for the samples that skip this part (stochastic depth, arXiv 1603.09382)."""
-        if not self.training or not self.drop:
-            return gate
-        keep = torch.rand(len(gate), 1, 1, device=gate.device, dtype=gate.dtype) >= self.drop
-        return gate * keep / (1 - self.drop)
+def prepare(
+    preset: SeedlingPreset, root: Path, cache: Path, teachers: Path | None, say: Callable[[str], None]
+) -> tuple[SeedlingTrainee, Stages[Item]]:
+    """A new seedling and its stages: the generator's own data alone, then the whole mixture. Where the preset is not
+    live, the encoder's features of every labeled photo are made in `cache` at the first run."""
+    examples = training_set(root, teachers, preset.limit)
+    if preset.live:
+        store: FeatureStore | PhotoStore = PhotoStore(examples)
+        trainee = SeedlingTrainee(preset)
+    else:
+        features.build(root, cache, preset, say)
+        rows, scale = features.load(cache, [*map(str, range(preset.views)), "edits"])
+        store, trainee = FeatureStore(rows), SeedlingTrainee(preset, scale)
+    shipped()  # read once, before the workers part
+    stages = ((preset.pretrain, OWN), (1.0, SHARES))
+    return trainee, [(until, Source(root, store, preset.batch, preset.seed, s, examples).draw) for until, s in stages]
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """Attention (b heads n d) to the tokens where `mask` (b 1 1 n) is True. Written out: on a CPU, in bfloat16, two
-    batched products are a third faster than the fused kernel (docs/log.md)."""
-    if q.is_cuda:
-        return F.scaled_dot_product_attention(q, k, v, mask)
-    away = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -1e4)
-    return ((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + away).softmax(-1) @ v
+def painting_losses(painted: Painted, batch: Batch) -> Tensor:
+    """One loss a sample: error of the painting (squared or absolute, weighted by pixel), and cross-entropy of the copy
+    attention where the prompt's color is known. Noisy canvases are weighted towards their clean end (v-loss)."""
+    rgb = painted.rgb.float()
+    error = rgb - batch.target
+    squared = error.square()
+    each = torch.where(batch.squared[:, None, None, None], squared, error.abs())
+    doubtful = (batch.doubt > 0)[:, None, None]
+    own = squared[:, :2].sum(1).detach().sqrt() / batch.doubt.clamp(min=1e-6)[:, None, None]
+    known = batch.target[:, 2] < 0.99  # white answers nothing: there is nothing to doubt
+    doubt = torch.where(doubtful & known, (rgb[:, 2] - own.clamp(max=1)).square(), each[:, 2])
+    error = (each[:, 0] + each[:, 1] + doubt) / 3
+    total = batch.weight.sum((1, 2)).clamp(min=1)
+    painting = (error * batch.weight).sum((1, 2)) / total
+    path = (1 - batch.t).clamp(min=0.4) ** -2
+    half = batch.weight[:, ::2, ::2] * (batch.ids >= 0)
+    logits = painted.attention.float().log_softmax(1)
+    chosen = -logits.gather(1, batch.ids.clamp(min=0)[:, None])[:, 0]
+    copying = (chosen * half).sum((1, 2)) / half.sum((1, 2)).clamp(min=1)
+    known = half.mean((1, 2)) / batch.weight.mean((1, 2)).clamp(min=1e-6)  # soft answers have few exact colors
+    return painting * batch.scale * path + 0.5 * copying * known.clamp(max=1)
 
 
-def level(x: Tensor) -> Tensor:
-    """Vectors of the last axis brought to a mean square of 1: attention logits then stay within sqrt(d) (QK norm,
-    arXiv 2302.05442)."""
-    return x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt()
+def random_window(rows: int, columns: int) -> Window:
+    """A half of the canvas, full width or full height, by torch's random numbers."""
+    wide, place = torch.rand(2).tolist()
+    if wide < 0.5:
+        top = int(place * (rows // 2 + 1))
+        return Window(top, min(rows, top + (rows + 1) // 2), 0, columns)
+    left = int(place * (columns // 2 + 1))
+    return Window(0, rows, left, min(columns, left + (columns + 1) // 2))
 
 
-def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding: pairs are (first half, second half)."""
-    a, b = x.chunk(2, -1)
-    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+def noised(batch: Batch) -> Tensor:
+    """The canvases b 3 h w: blank at t = 0, else on the straight path from noise to the target, as samplers walk it."""
+    t = batch.t[:, None, None, None]
+    noise = BLANK + 0.5 * torch.randn_like(batch.target)
+    return torch.where(t > 0, t * batch.target + (1 - t) * noise, torch.full_like(noise, BLANK))
 
 
-class Trunk(nn.Module):
-    """Patch tokens and prompt tokens through the blocks."""
-
-    def __init__(self, size: Size, drop: float = 0.0) -> None:
-        super().__init__()
-        w = size.width
-        self.size = size
-        self.register_buffer("tap_mean", torch.zeros(size.taps))
-        self.register_buffer("tap_spread", torch.ones(size.taps))
-        self.taps = nn.Linear(size.taps, w)
-        self.no_photo = nn.Parameter(torch.randn(w) * 0.02)
-        self.canvas = nn.Linear(PATCH * PATCH * 3, w)
-        self.place = nn.Linear(32, w)
-        self.time = nn.Sequential(nn.Linear(64, w), nn.SiLU(), nn.Linear(w, w))
-        self.gist = nn.Sequential(nn.Linear(size.words, w), nn.SiLU(), nn.Linear(w, w))
-        self.word = nn.Linear(size.words, w)
-        self.order = nn.Parameter(torch.randn(64, w) * 0.02)
-        self.phrase = nn.Linear(size.words, w)
-        self.colour = nn.Sequential(nn.Linear(3, 64), nn.GELU(), nn.Linear(64, w))
-        self.blocks = nn.ModuleList(Block(w, size.heads, drop * (i + 1) / size.depth) for i in range(size.depth))
-        self.norm = nn.LayerNorm(w)
-        self.key = nn.Linear(w, size.query)
-        self.phrase_key = nn.Linear(size.words, size.query)
-
-    @torch.no_grad()
-    def settle(self, taps: Tensor) -> None:
-        """Sets the taps' mean and spread a channel from a batch: a few of its channels are 50 times the rest."""
-        flat = taps.flatten(0, 1).float()
-        self.tap_mean.copy_(flat.mean(0))
-        self.tap_spread.copy_(flat.std(0).clamp(min=1e-3))
-
-    def forward(
-        self, taps: Tensor, has_photo: Tensor, canvas: Tensor, place: Tensor, t: Tensor, prompt: Prompt
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """taps b 1+n c (token 0 = the whole photo); has_photo b; canvas b n 588; place n 4; t b. Gives patch features
-        b n w, a key a colour b k q, and the mean word b d."""
-        b, n = canvas.shape[:2]
-        read = torch.where(has_photo[:, None, None], self.taps((taps - self.tap_mean) / self.tap_spread), self.no_photo)
-        # the prompt's mean word goes to every patch and every block: by attention alone to a dozen words among 350
-        # tokens, 800 steps did not even tell depth from normals (docs/log.md)
-        said = average(prompt.words, prompt.word_mask)
-        gist = self.gist(said)
-        patches = read[:, 1:] + self.canvas(canvas) + self.place(waves(place[:, 2:])) + gist[:, None]
-        words = self.word(prompt.words) + self.order[: prompt.words.shape[1]]
-        legend = self.phrase(prompt.phrases) + self.colour(prompt.colours)
-        x = torch.cat([patches, read[:, :1], words, legend], 1).to(read.dtype)  # bfloat16 where autocast says so
-        known = torch.ones(b, n + 1, dtype=torch.bool, device=x.device)
-        mask = torch.cat([known, prompt.word_mask, prompt.colour_mask], 1)[:, None, None]
-        cos, sin = self.angles(place, x.shape[1] - n, x.dtype)
-        condition = F.silu(self.time(clock(t)) + gist)
-        for block in self.blocks:
-            x = block(x, cos, sin, mask, condition)
-        x = self.norm(x)
-        last = prompt.phrases.shape[1]
-        keys = self.key(x[:, x.shape[1] - last :]) + self.phrase_key(prompt.phrases)
-        return x[:, :n], keys, said
-
-    def angles(self, place: Tensor, others: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """cos and sin (n + others, head / 2): half of the pairs turn with the row, half with the column. `others` is an
-        int, or a tensor while the export traces."""
-        pairs = self.size.width // self.size.heads // 4
-        speed = 100.0 ** -(torch.arange(pairs, device=place.device) / pairs)
-        angle = torch.cat([place[:, :1] * speed, place[:, 1:2] * speed], 1)
-        angle = torch.cat([angle, angle.new_zeros(others, 2 * pairs)])
-        return angle.cos().to(dtype), angle.sin().to(dtype)
+def windowed(batch: Batch, window: Window) -> Batch:
+    """What the loss compares with: the window's part of the target."""
+    parts = {name: window.cut(getattr(batch, name), PATCH) for name in ("target", "weight")}
+    return batch._replace(**parts, ids=window.cut(batch.ids, HALF))
 
 
-def average(words: Tensor, mask: Tensor) -> Tensor:
-    """Mean word vector brought to length sqrt(d): (b, l, d), (b, l) -> (b, d); zeros where there are no words."""
-    total = (words * mask[..., None]).sum(1)
-    return total / total.norm(dim=-1, keepdim=True).clamp(min=1e-6) * words.shape[-1] ** 0.5
+def which(target: np.ndarray, weight: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """At half size: the index of the prompt's color that the target has there, -1 where it has none or does not count.
+
+    Source of the idea: supervising the copy attention learns several times faster than the painting alone."""
+    half, counts = target[::2, ::2], weight[::2, ::2] > 0
+    out = np.full(half.shape[:2], -1, np.int8)
+    packed = half.astype(np.int32) @ np.array([65536, 256, 1])
+    for k, color in enumerate((colors * 255).round().astype(np.int32)):
+        out[(packed == color @ np.array([65536, 256, 1])) & counts] = k
+    return out
 
 
-def waves(yx: Tensor) -> Tensor:
-    """Sines and cosines of places in -1..1 at eight frequencies: (n, 2) -> (n, 32)."""
-    angle = (yx[..., None] * (math.pi * 0.5 * 2.0 ** torch.arange(8, device=yx.device) ** 0.75)).flatten(-2)
-    return torch.cat([angle.sin(), angle.cos()], -1)
-
-
-def clock(t: Tensor) -> Tensor:
-    """Sinusoidal features of t in 0..1: (b,) -> (b, 64)."""
-    speed = torch.exp(torch.arange(32, device=t.device) / 32 * math.log(1000.0))
-    angle = t[:, None] * speed
-    return torch.cat([angle.sin(), angle.cos()], -1)
-
-
-class PixelNorm(nn.LayerNorm):
-    """LayerNorm over the channels of each pixel of b c h w. Without it the decoder's units died (docs/log.md)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-
-class Decoder(nn.Module):
-    """Patch features, photo and canvas -> the painting at full size."""
-
-    def __init__(self, size: Size) -> None:
-        super().__init__()
-        self.size = size
-        self.smooth = nn.Linear(size.width, size.smooth)
-        self.detail = nn.Linear(size.width, HALF * HALF * size.detail)
-        # what the words alone decide hangs on their mean vector, in which unlike tasks are nearly orthogonal: repairs
-        # of photos, which keep the photo, must not teach depth to keep it too (docs/log.md)
-        self.choose = nn.Linear(size.words, READOUTS, bias=False)
-        self.readouts = nn.Parameter(torch.zeros(READOUTS, size.width + 1, 3))
-        self.lean = nn.Linear(size.words, 2, bias=False)
-        nn.init.normal_(self.choose.weight, std=0.3)
-        self.stem = nn.Conv2d(24, size.stem, 3, padding=1)
-        self.stem2 = nn.Conv2d(size.stem, size.stem, 3, padding=1)
-        self.mix1 = nn.Conv2d(size.smooth + size.detail + size.stem, size.mix, 3, padding=1)
-        self.mix2 = nn.Conv2d(size.mix, size.mix, 3, padding=1)
-        self.mix3 = nn.Conv2d(size.mix, size.mix, 3, padding=3, dilation=3)  # sees as far as the next patch
-        self.norm1, self.norm2, self.norm3 = (PixelNorm(size.mix) for _ in range(3))
-        self.tune = nn.Linear(size.words, 6 * size.mix, bias=False)  # what the words make of the channels
-        self.free = nn.Conv2d(size.mix, 12, 3, padding=1)
-        self.gate = nn.Conv2d(size.mix, 8, 3, padding=1, bias=False)
-        self.query = nn.Conv2d(size.mix, size.query, 1)
-        for layer in (self.free, self.gate, self.lean, self.tune):  # the first painting is plain gray
-            nn.init.zeros_(layer.weight)
-        nn.init.zeros_(self.free.bias)
-
-    def forward(
-        self, features: Tensor, keys: Tensor, said: Tensor, photo: Tensor, canvas: Tensor, colours: Tensor,
-        colour_mask: Tensor,
-    ) -> Painted:  # fmt: skip
-        """features b w rows columns; keys b k q; said (the mean word) b d; photo and canvas b 3 h w (0..1); colours
-        b k 3; colour_mask b k."""
-        tokens = features.permute(0, 2, 3, 1)
-        smooth = F.interpolate(self.smooth(tokens).permute(0, 3, 1, 2), scale_factor=float(HALF), mode="bilinear")
-        detail = F.pixel_shuffle(self.detail(tokens).permute(0, 3, 1, 2), HALF)
-        pixels = F.pixel_unshuffle(torch.cat([photo, canvas], 1) - 0.5, 2)
-        s = F.gelu(self.stem2(F.gelu(self.stem(pixels))))
-        scale1, shift1, scale2, shift2, scale3, shift3 = self.tune(said)[:, :, None, None].chunk(6, 1)
-        h = F.gelu(self.norm1(self.mix1(torch.cat([smooth, detail, s], 1))) * (1 + scale1) + shift1)
-        h = h + F.gelu(self.norm2(self.mix2(h)) * (1 + scale2) + shift2)
-        h = h + F.gelu(self.norm3(self.mix3(h)) * (1 + scale3) + shift3)
-        attention = torch.einsum("bqhw,bkq->bkhw", self.query(h), keys) * (2 / self.size.query**0.5)
-        attention = attention.masked_fill(~colour_mask[:, :, None, None], -1e4)
-        if self.training:  # cheaper, and the same but for one pixel at borders
-            copied = F.interpolate(mix(attention, colours), scale_factor=2.0, mode="bilinear")
-        else:
-            copied = mix(F.interpolate(attention, scale_factor=2.0, mode="bilinear"), colours)
-        copy, keep = (self.lean(said)[:, :, None, None] + 3 * CALM * F.pixel_shuffle(self.gate(h), 2)).split(1, 1)
-        copy, keep = copy.sigmoid(), (keep - 3).sigmoid()  # half and half, and no photo, at the start
-        copy = copy * colour_mask.any(1)[:, None, None, None]  # nothing to copy without colours
-        own = CALM * (F.pixel_shuffle(self.free(h), 2) + self.coarse(features, said)) + 0.5
-        return Painted(copy * copied + (1 - copy) * (own + keep * (photo - own)), attention)
-
-    def coarse(self, features: Tensor, said: Tensor) -> Tensor:
-        """A colour a patch, linear in its features by a readout that the words choose; smooth from patch to patch."""
-        b, w, rows, columns = features.shape
-        choice = self.choose(said).softmax(-1)
-        readout = (choice @ self.readouts.flatten(1)).view(b, w + 1, 3).to(features.dtype)
-        colours = features.flatten(2).transpose(1, 2) @ readout[:, :w] + 10 * readout[:, w:]
-        square = colours.transpose(1, 2).reshape(b, 3, rows, columns)
-        return F.interpolate(square, scale_factor=float(PATCH), mode="bilinear")
-
-
-def mix(attention: Tensor, colours: Tensor) -> Tensor:
-    """What the copy head paints: attention logits b k h w, colours b k 3 -> b 3 h w."""
-    return torch.einsum("bkhw,bkc->bchw", attention.softmax(1), colours.to(attention.dtype))
-
-
-class Seedling(nn.Module):
-    """Trunk and decoder together: everything that trains while the reader stays frozen."""
-
-    def __init__(self, size: Size | None = None, drop: float = 0.0) -> None:
-        super().__init__()
-        self.size = size or Size()
-        self.trunk, self.decoder = Trunk(self.size, drop), Decoder(self.size)
-
-    def forward(
-        self, taps: Tensor, has_photo: Tensor, photo: Tensor, canvas: Tensor, t: Tensor, prompt: Prompt,
-        window: Window | None = None,
-    ) -> Painted:  # fmt: skip
-        """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; taps b 1+n 1536; t b; paints the window."""
-        rows, columns = photo.shape[-2] // PATCH, photo.shape[-1] // PATCH
-        patches = F.pixel_unshuffle(canvas, PATCH).flatten(2).transpose(1, 2)
-        features, keys, said = self.trunk(taps, has_photo, patches, places(rows, columns, photo.device), t, prompt)
-        grid = features.transpose(1, 2).reshape(len(photo), -1, rows, columns)
-        if window is not None:
-            grid, photo, canvas = window.cut(grid, 1), window.cut(photo, PATCH), window.cut(canvas, PATCH)
-        return self.decoder(grid, keys, said, photo, canvas, prompt.colours, prompt.colour_mask)
+def _planes(pictures: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)  # the memory stays b h w 3: channels last

@@ -38,7 +38,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BGR_MEAN, BGR_STD = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
 
 
-class Seen(NamedTuple):
+class TeacherInput(NamedTuple):
     """A photo as each network sees it, and the share of the big square that it fills."""
 
     big: np.ndarray
@@ -47,7 +47,7 @@ class Seen(NamedTuple):
     filled: tuple[float, float]
 
 
-class Photos(torch.utils.data.Dataset[Seen]):
+class Photos(torch.utils.data.Dataset[TeacherInput]):
     """Photographs, read in worker processes."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
@@ -56,13 +56,13 @@ class Photos(torch.utils.data.Dataset[Seen]):
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, i: int) -> Seen:
+    def __getitem__(self, i: int) -> TeacherInput:
         with Image.open(self.examples[i].photo) as file:
             image = file.convert("RGB")
         big, (width, height) = _letterboxed(image, BIG, 127)
         boxes, _ = _letterboxed(image, BOXES, 0)
         small = np.asarray(image.resize((SMALL, SMALL), Image.Resampling.BILINEAR))
-        return Seen(big, small, boxes, (width / BIG, height / BIG))
+        return TeacherInput(big, small, boxes, (width / BIG, height / BIG))
 
 
 def _letterboxed(image: Image.Image, side: int, fill: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -94,7 +94,7 @@ class Teachers(nn.Module):
             net.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def told(self, seen: Sequence[Seen]) -> tuple[dict[str, np.ndarray], list[list[list[float]]]]:
+    def told(self, seen: Sequence[TeacherInput]) -> tuple[dict[str, np.ndarray], list[list[list[float]]]]:
         """Planes n GRID GRID uint8, and a list of boxes a photo."""
         big, small, boxes = (self._pictures([getattr(s, key) for s in seen]) for key in ("big", "small", "boxes"))
         filled = torch.tensor([s.filled for s in seen], device=self.device)

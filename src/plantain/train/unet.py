@@ -1,4 +1,4 @@
-"""The control: a plain U-Net with one head a task, on the seedling's photographs, with and without its reader.
+"""The control: a plain U-Net with one head a task, on the seedling's photographs, with and without its encoder.
 
     plantain train unet_reader_cpu --data DATA -o runs/unet-reader
     plantain bench run nyu-excerpt/metric-depth --model unet --weights runs/unet-reader/onnx --data DATA
@@ -9,17 +9,15 @@ is the price of generality. Every head has a fixed vocabulary and its own loss; 
 
 from __future__ import annotations
 
+import copy
 import json
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.utils.data
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,12 +25,14 @@ from torch.nn import functional as F
 from plantain.data.base import Example
 from plantain.data.excerpts import present
 from plantain.data.views import View
-from plantain.models.painters.embedded import MEAN, SPREAD
-from plantain.models.painters.grids import PATCH, grid
+from plantain.models.painters.grids import PATCH
 from plantain.models.specialists.unet import HEADS, Head
 from plantain.train.batches import jittered, remembered
-from plantain.train.precision import half_precision
-from plantain.train.reader import export, load_reader
+from plantain.train.encoder import load_encoder, normalized
+from plantain.train.export import Axes, write_onnx
+from plantain.train.features import box_of, grid_of
+from plantain.train.loop import Losses, Stages, Trainee, decay_groups
+from plantain.train.presets import UNetPreset
 
 ASKED: Mapping[str, tuple[str, ...]] = {  # which heads a set's photographs teach
     "nyu": ("metric-depth", "normals", "nyu-13"), "kitti": ("metric-depth",), "camvid": ("camvid",),
@@ -44,36 +44,7 @@ SHARES = {"nyu": 0.3, "kitti": 0.08, "camvid": 0.14, "ade20k": 0.22, "people": 0
 DISC = 0.02  # sigma of a joint's spot, as a share of the canvas
 
 
-@dataclass(frozen=True)
-class UNetPreset:
-    """`reader`: the frozen vision encoder's taps join at the bottom."""
-
-    reader: bool = False
-    width: int = 16
-    batch: int = 8
-    minutes: float = 12.0
-    steps: int = 1_000_000
-    rate: float = 1e-3
-    warmup: int = 100
-    decay: float = 0.02
-    ema: float = 0.998
-    limit: int | None = None
-    seed: int = 0
-    device: str = "cpu"
-    workers: int = 1
-
-
-PRESETS: dict[str, UNetPreset] = {
-    "unet_debug": UNetPreset(width=8, batch=2, steps=3, limit=2),
-    "unet_reader_debug": UNetPreset(reader=True, width=8, batch=2, steps=3, limit=2),
-    "unet_cpu": UNetPreset(),
-    "unet_reader_cpu": UNetPreset(reader=True),
-    "unet_gpu": UNetPreset(width=96, batch=96, minutes=10.0, device="cuda", workers=15),
-    "unet_reader_gpu": UNetPreset(reader=True, width=96, batch=96, minutes=10.0, device="cuda", workers=15),
-}
-
-
-class Double(nn.Module):
+class ConvBlock(nn.Module):
     """Two convolutions with group norm."""
 
     def __init__(self, into: int, out: int) -> None:
@@ -87,21 +58,21 @@ class Double(nn.Module):
 
 class UNet(nn.Module):
     """Four halvings and back (Ronneberger et al. 2015, arXiv 1505.04597), heads of 1 x 1 at half size. Input:
-    ImageNet-normalised RGB b 3 h w; `taps` b 1+n 1536 of the same picture, or an empty tensor."""
+    ImageNet-normalized RGB b 3 h w; `features` b 1+n 1536 of the same picture, or an empty tensor."""
 
-    def __init__(self, width: int, reader: bool) -> None:
+    def __init__(self, width: int, encoder: bool) -> None:
         super().__init__()
         sizes = [width, 2 * width, 4 * width, 8 * width, 8 * width]
-        self.down = nn.ModuleList(Double(a, b) for a, b in zip([3, *sizes], sizes, strict=False))
-        self.join = nn.Conv2d(1536, sizes[-1], 1) if reader else None
-        into = sizes[-1] * (2 if reader else 1)
+        self.down = nn.ModuleList(ConvBlock(a, b) for a, b in zip([3, *sizes], sizes, strict=False))
+        self.join = nn.Conv2d(1536, sizes[-1], 1) if encoder else None
+        into = sizes[-1] * (2 if encoder else 1)
         self.up = nn.ModuleList()
         for skip in sizes[-2:0:-1]:
-            self.up.append(Double(into + skip, skip))
+            self.up.append(ConvBlock(into + skip, skip))
             into = skip
-        self.heads = nn.ModuleDict({name: nn.Conv2d(into, head.channels, 1) for name, head in _heads().items()})
+        self.heads = nn.ModuleDict({key(name): nn.Conv2d(into, head.channels, 1) for name, head in HEADS.items()})
 
-    def forward(self, photo: Tensor, taps: Tensor) -> dict[str, Tensor]:
+    def forward(self, photo: Tensor, features: Tensor) -> dict[str, Tensor]:
         """What each head says, b c h w, by the head's name with _ for spaces and dashes."""
         skips, x = [], photo
         for i, block in enumerate(self.down):
@@ -109,18 +80,14 @@ class UNet(nn.Module):
             skips.append(x)
         if self.join is not None:
             rows, columns = photo.shape[-2] // PATCH, photo.shape[-1] // PATCH
-            read = self.join(taps[:, 1:].transpose(1, 2).reshape(photo.shape[0], 1536, rows, columns))
-            x = torch.cat([x, F.interpolate(read, size=x.shape[-2:], mode="bilinear")], 1)
+            grid = features[:, 1:].transpose(1, 2).reshape(photo.shape[0], 1536, rows, columns)
+            x = torch.cat([x, F.interpolate(self.join(grid), size=x.shape[-2:], mode="bilinear")], 1)
         for block, skip in zip(self.up, skips[-2:0:-1], strict=True):
             x = block(torch.cat([F.interpolate(x, size=skip.shape[-2:], mode="bilinear"), skip], 1))
         said = {name: head(x) for name, head in self.heads.items()}
-        if self.training:  # at half size: neighbouring pixels teach much the same
+        if self.training:  # at half size: neighboring pixels teach much the same
             return said
         return {name: F.interpolate(v, size=photo.shape[-2:], mode="bilinear") for name, v in said.items()}
-
-
-def _heads() -> dict[str, Head]:
-    return {key(name): head for name, head in HEADS.items()}
 
 
 def key(name: str) -> str:
@@ -128,22 +95,15 @@ def key(name: str) -> str:
     return name.replace(" ", "_").replace("-", "_")
 
 
-# ---- what is learnt from
+# ---- what it learns from
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """A photo (uint8 h w 3), whose set it is of, and the truth of each of its heads: values, and where they count."""
+class LabeledView:
+    """A photo (uint8 h w 3), and the truth of each of its heads: values, and where they count."""
 
     photo: np.ndarray
     truths: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-
-
-def look(example: Example, view: View, rng: np.random.Generator) -> Seen:
-    """One view of an example."""
-    with Image.open(example.photo) as image:
-        photo = jittered(view.picture(image.convert("RGB")), rng)
-    return Seen(photo, {name: truth(name, example, view) for name in ASKED[example.source]})
 
 
 def truth(name: str, example: Example, view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +138,7 @@ def spots(points: Any, names: Sequence[str]) -> np.ndarray:
     return out
 
 
-class Looks(torch.utils.data.Dataset[list[Seen]]):
+class LabeledViews:
     """Batch number -> views of one grid, drawn from (seed, number) alone."""
 
     def __init__(self, root: Path, preset: UNetPreset) -> None:
@@ -187,142 +147,121 @@ class Looks(torch.utils.data.Dataset[list[Seen]]):
         self.examples = [remembered(e) for rows in sets.values() for e in rows]
         weight = np.array([SHARES[e.source] / len(sets[e.source]) for e in self.examples])
         self.weight = weight / weight.sum()
-        self.grids = [_grid_of(e) for e in self.examples]
+        self.grids = [grid_of(e) for e in self.examples]
 
-    def __getitem__(self, step: int) -> list[Seen]:
-        rng = np.random.default_rng((self.preset.seed, step))
-        first = self.grids[rng.choice(len(self.examples), p=self.weight)]
-        among = np.flatnonzero([g == first for g in self.grids])
+    def draw(self, number: int) -> list[LabeledView]:
+        rng = np.random.default_rng((self.preset.seed, number))
+        rows, columns = grid = self.grids[rng.choice(len(self.examples), p=self.weight)]
+        among = np.flatnonzero([g == grid for g in self.grids])
         p = self.weight[among] / self.weight[among].sum()
         out = []
         for i in rng.choice(among, self.preset.batch, p=p):
-            share = rng.uniform(0.45, 1.0) if rng.random() < 0.7 else 1.0
-            x, y = rng.uniform(0, 1 - share, 2)
-            view = View((first[1] * PATCH, first[0] * PATCH), (x, y, x + share, y + share), bool(rng.random() < 0.5))
-            out.append(look(self.examples[int(i)], view, rng))
+            box = box_of(rng.uniform(0.45, 1.0) if rng.random() < 0.7 else 1.0, rng)
+            view = View((columns * PATCH, rows * PATCH), box, bool(rng.random() < 0.5))
+            out.append(_labeled(self.examples[int(i)], view, rng))
         return out
 
-    def stream(self, start: int) -> Iterator[list[Seen]]:
-        """Batches made ahead in worker processes."""
-        workers = self.preset.workers
-        return iter(torch.utils.data.DataLoader(
-            self, batch_size=None, sampler=Forever(start), num_workers=workers, prefetch_factor=4 if workers else None,
-        ))  # fmt: skip
 
-
-class Forever(torch.utils.data.Sampler[int]):
-    """start, start + 1, ..."""
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-
-    def __iter__(self) -> Iterator[int]:
-        step = self.start
-        while True:
-            yield step
-            step += 1
-
-
-def _grid_of(example: Example) -> tuple[int, int]:
+def _labeled(example: Example, view: View, rng: np.random.Generator) -> LabeledView:
     with Image.open(example.photo) as image:
-        return grid(*image.size)
+        photo = jittered(view.picture(image.convert("RGB")), rng)
+    return LabeledView(photo, {name: truth(name, example, view) for name in ASKED[example.source]})
 
 
-# ---- learning
+# ---- how it learns
 
 
-def losses(said: Mapping[str, Tensor], batch: Sequence[Seen], device: torch.device) -> dict[str, Tensor]:
-    """The loss of each head over the samples that have its truth; what is said may be at half size."""
-    out = {}
-    for name, head in HEADS.items():
-        rows = [i for i, seen in enumerate(batch) if name in seen.truths]
-        if not rows:
-            continue
-        values = torch.from_numpy(np.stack([batch[i].truths[name][0] for i in rows])).to(device)
-        known = torch.from_numpy(np.stack([batch[i].truths[name][1] for i in rows])).to(device)
-        mine = said[key(name)][rows].float()
-        step = values.shape[-1] // mine.shape[-1]
-        values, known = values[..., ::step, ::step], known[..., ::step, ::step]
-        if head.kind == "classes":
-            each = F.cross_entropy(mine, values.clamp(min=0), reduction="none")
-        elif head.kind == "vectors":
-            each = 1 - F.cosine_similarity(mine, values, dim=1)
-        elif head.kind == "log":
-            each = (mine - values).abs()[:, 0]
-        else:
-            weight = 1 + (head.rare - 1) * values
-            each = (F.binary_cross_entropy_with_logits(mine, values, reduction="none") * weight).mean(1)
-        out[name] = (each * known).sum() / known.sum().clamp(min=1)
-    return out
+class HeadTruth(NamedTuple):
+    """What one head should say of the samples that have its truth."""
+
+    rows: Tensor  # m, which samples of the batch
+    values: Tensor  # m c h w, or class numbers m h w
+    known: Tensor  # m h w
 
 
-def train(name: str, root: Path, folder: Path, minutes: float | None, say: Callable[[str], None]) -> Path:
-    """Trains a control and exports it; gives the folder of its ONNX file."""
-    preset = PRESETS[name]
-    torch.manual_seed(preset.seed)
-    device = torch.device(preset.device)
-    net = UNet(preset.width, preset.reader).to(device, memory_format=torch.channels_last)
-    average = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    reader = load_reader().to(device).eval() if preset.reader else None
-    optimiser = torch.optim.AdamW(net.parameters(), preset.rate, weight_decay=preset.decay, betas=(0.9, 0.98))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "preset.json").write_text(json.dumps(asdict(preset), indent=1))
-    began, allowed = time.monotonic(), 60 * (minutes or preset.minutes)
-    told: dict[str, float] = {}
-    for step, batch in enumerate(Looks(root, preset).stream(0)):
-        share = max(step / preset.steps, (time.monotonic() - began) / allowed)
-        if share >= 1:
-            break
-        warm = min(1.0, (step + 1) / preset.warmup)
-        for group in optimiser.param_groups:
-            group["lr"] = preset.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
-        photo = normalised([seen.photo for seen in batch], device)
-        with half_precision(device):
-            with torch.no_grad():
-                taps = reader(photo) if reader is not None else photo.new_zeros(0)
-            said = net(photo, taps)
-        parts = losses(said, batch, device)
-        optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(parts.values())).sum().backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        keep = min(preset.ema, (1 + step) / (10 + step))
+class UNetBatch(NamedTuple):
+    photo: Tensor  # b h w 3, uint8
+    truths: dict[str, HeadTruth]
+
+
+class UNetTrainee(Trainee[LabeledView, UNetBatch]):
+    """All heads weigh the same in a batch, however many samples have their truths."""
+
+    def __init__(self, preset: UNetPreset) -> None:
+        torch.manual_seed(preset.seed)
+        self.preset, device = preset, torch.device(preset.device)
+        self.net = UNet(preset.width, preset.encoder).to(device, memory_format=torch.channels_last)
+        self.encoder = load_encoder().to(device).eval() if preset.encoder else None
+
+    def collate(self, samples: Sequence[LabeledView]) -> UNetBatch:
+        truths = {}
+        for name in HEADS:
+            rows = [i for i, sample in enumerate(samples) if name in sample.truths]
+            if rows:
+                parts = zip(*(samples[i].truths[name] for i in rows), strict=True)
+                truths[name] = HeadTruth(torch.tensor(rows), *(torch.from_numpy(np.stack(part)) for part in parts))
+        return UNetBatch(torch.from_numpy(np.stack([sample.photo for sample in samples])), truths)
+
+    def losses(self, batch: UNetBatch) -> Losses:
+        photo = normalized(batch.photo.permute(0, 3, 1, 2).float() / 255)
+        photo = photo.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            for k, v in net.state_dict().items():
-                average[k].lerp_(v, 1 - keep)
-        told |= {k: 0.9 * told.get(k, v.item()) + 0.1 * v.item() for k, v in parts.items()}
-        if step % 50 == 0:
-            say(f"step {step} · {share:.0%} · " + " ".join(f"{k} {v:.3f}" for k, v in sorted(told.items())))
-    net.load_state_dict(average)
-    return write(net.cpu().eval(), preset, folder / "onnx")
+            features = photo.new_zeros(0) if self.encoder is None else self.encoder(photo)
+        said = self.net(photo, features)
+        parts = {name: head_losses(HEADS[name], said[key(name)][t.rows], t) for name, t in batch.truths.items()}
+        count = sum(map(len, parts.values()))
+        weights = torch.cat([torch.full_like(each, count / len(each)) for each in parts.values()])
+        names = [name for name, each in parts.items() for _ in each]
+        return Losses(torch.cat([*parts.values()]), names, weights)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return decay_groups(self.net, self.preset.decay)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.net.state_dict(keep_vars=True)
+
+    def export(self, folder: Path) -> Path:
+        return write(copy.deepcopy(self.net).cpu().eval(), self.preset.encoder, folder)
 
 
-def normalised(photos: Sequence[np.ndarray], device: torch.device) -> Tensor:
-    """b 3 h w as the reader and the net take them."""
-    planes = torch.from_numpy(np.stack(photos)).to(device).permute(0, 3, 1, 2).float() / 255
-    mean, spread = (torch.tensor(v, device=device).view(3, 1, 1) for v in (MEAN, SPREAD))
-    return ((planes - mean) / spread).contiguous(memory_format=torch.channels_last)
+def prepare(preset: UNetPreset, root: Path) -> tuple[UNetTrainee, Stages[LabeledView]]:
+    """A new control and its one stage."""
+    return UNetTrainee(preset), [(1.0, LabeledViews(root, preset).draw)]
 
 
-class Flat(nn.Module):
+def head_losses(head: Head, said: Tensor, truth: HeadTruth) -> Tensor:
+    """A loss a sample, the mean of its known pixels; what is said (m c h w) may be at half size."""
+    said, step = said.float(), truth.values.shape[-1] // said.shape[-1]
+    values, known = truth.values[..., ::step, ::step], truth.known[..., ::step, ::step]
+    if head.kind == "classes":
+        each = F.cross_entropy(said, values.clamp(min=0), reduction="none")
+    elif head.kind == "vectors":
+        each = 1 - F.cosine_similarity(said, values, dim=1)
+    elif head.kind == "log":
+        each = (said - values).abs()[:, 0]
+    else:
+        weight = 1 + (head.rare - 1) * values
+        each = (F.binary_cross_entropy_with_logits(said, values, reduction="none") * weight).mean(1)
+    return (each * known).sum((1, 2)) / known.sum((1, 2)).clamp(min=1)
+
+
+class UNetFile(nn.Module):
     """The net with its outputs in the order of HEADS."""
 
     def __init__(self, net: UNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, photo: Tensor, taps: Tensor) -> tuple[Tensor, ...]:
-        said = self.net(photo, taps)
+    def forward(self, photo: Tensor, features: Tensor) -> tuple[Tensor, ...]:
+        said = self.net(photo, features)
         # an input that nothing uses would vanish from the file
-        return tuple(said[key(name)] + 0 * taps.sum() for name in HEADS)
+        return tuple(said[key(name)] + 0 * features.sum() for name in HEADS)
 
 
-def write(net: UNet, preset: UNetPreset, folder: Path) -> Path:
-    """unet.onnx, any grid."""
+def write(net: UNet, encoder: bool, folder: Path) -> Path:
+    """unet.onnx, any grid, and unet.json; the files' own words for encoder and features are reader and taps."""
     folder.mkdir(parents=True, exist_ok=True)
-    photo, taps = torch.zeros(1, 3, 3 * PATCH, 4 * PATCH), torch.zeros(1, 13, 1536)
-    axes = {"photo": {2: "h", 3: "w"}, "taps": {1: "n1"}}
-    axes |= {key(name): {2: "h", 3: "w"} for name in HEADS}
-    export(Flat(net), (photo, taps), folder / "unet.onnx", axes, [key(name) for name in HEADS])
-    (folder / "unet.json").write_text(json.dumps({"reader": preset.reader}))
+    outputs: dict[str, Axes] = {key(name): (1, head.channels, "h", "w") for name, head in HEADS.items()}
+    write_onnx(UNetFile(net), folder / "unet.onnx", {"photo": (1, 3, "h", "w"), "taps": (1, "n1", 1536)}, outputs)
+    (folder / "unet.json").write_text(json.dumps({"reader": encoder}))
     return folder

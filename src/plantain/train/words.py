@@ -66,9 +66,9 @@ def build(wordllama: Path, minilm: Path, target: Path = TABLE) -> None:
     """Writes words.npz: words, vectors (n 96) int8, trigram pieces (8192 96) int8, and their scales."""
     words = vocabulary(minilm)
     full = vectors(wordllama, words)
-    centred = full - full.mean(0)
-    _, _, axes = np.linalg.svd(centred.T @ centred)
-    short = centred @ axes[:DIMENSIONS].T
+    centered = full - full.mean(0)
+    _, _, axes = np.linalg.svd(centered.T @ centered)
+    short = centered @ axes[:DIMENSIONS].T
     short /= np.linalg.norm(short, axis=1, keepdims=True)
     counts = np.zeros((len(words), BUCKETS), np.float32)
     for row, word in enumerate(words):
@@ -82,9 +82,8 @@ def build(wordllama: Path, minilm: Path, target: Path = TABLE) -> None:
     np.savez_compressed(
         target, words="\n".join(words), vectors=table, scale=scale, pieces=small, piece_scale=small_scale
     )
-    print(
-        f"{len(words)} words, {target.stat().st_size / 1e6:.1f} MB; trigrams agree with the list by {cosine.mean():.2f}"
-    )
+    size = target.stat().st_size / 1e6
+    print(f"{len(words)} words, {size:.1f} MB; trigrams agree with the list by {cosine.mean():.2f}")
 
 
 def _int8(values: np.ndarray) -> tuple[np.ndarray, np.float32]:

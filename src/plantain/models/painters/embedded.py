@@ -22,7 +22,7 @@ from plantain.predictions.calibration import FILE, Fit, read
 
 FOLDER = Path(__file__).parent / "seedling"
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
+STD = np.array([0.229, 0.224, 0.225], np.float32)
 BLANK = 0.5  # the canvas before anything is painted: what perception starts from
 SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be read
     {
@@ -49,22 +49,22 @@ def session(path: Path, threads: int | None = None) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-class Reader:
-    """The frozen vision encoder: photos -> taps. It remembers the last photos, for several questions about them."""
+class VisionEncoder:
+    """The frozen vision encoder: photos -> features. It remembers the last photos, for several questions about them."""
 
     def __init__(self, folder: Path = FOLDER, threads: int | None = None) -> None:
         self.session = session(folder / "reader.onnx", threads)
         self.last: tuple[np.ndarray, np.ndarray] | None = None
 
-    def taps(self, photos: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b tokens channels"]:
+    def features(self, photos: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b tokens channels"]:
         """The photo read at four depths: token 0 stands for the whole, the others for patches of 14 pixels."""
         last = self.last
         if last is not None and np.array_equal(last[0], photos):
             return last[1]
-        scaled = (photos.astype(np.float32) / 255 - MEAN) / SPREAD
-        (taps,) = self.session.run(None, {"photo": np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))})
-        self.last = photos.copy(), np.asarray(taps)
-        return np.asarray(taps)
+        scaled = (photos.astype(np.float32) / 255 - MEAN) / STD
+        (features,) = self.session.run(None, {"photo": np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))})
+        self.last = photos.copy(), np.asarray(features)
+        return self.last[1]
 
 
 class Embedded(Painter):
@@ -93,8 +93,8 @@ class Embedded(Painter):
         return read(self.weights / FILE)
 
     @cached_property
-    def reader(self) -> Reader:
-        return Reader(self._home("reader.onnx"), self.threads)
+    def encoder(self) -> VisionEncoder:
+        return VisionEncoder(self._home("reader.onnx"), self.threads)
 
     @cached_property
     def trunk(self) -> Any:
@@ -110,7 +110,7 @@ class Embedded(Painter):
         return shipped() if home == FOLDER else Words(home / "words.npz")
 
     def _home(self, name: str) -> Path:
-        """Training changes neither the reader nor the words: a folder without its own takes the shipped ones."""
+        """Training changes neither the encoder nor the words: a folder without its own takes the shipped ones."""
         return self.weights if (self.weights / name).exists() else FOLDER
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
@@ -142,14 +142,14 @@ class Embedded(Painter):
         photo = None if request.photo is None else request.photo.copy()
         if photo is not None and request.mask is not None:
             photo[request.mask] = 128
-        look = Look(self, photo, self.words.read(request.prompt), (width, height))
+        conditions = Conditions(self, photo, self.words.read(request.prompt), (width, height))
         steps = request.sampling.get("steps") or (1 if photo is not None else STEPS)
         canvas = np.full((height, width, 3), BLANK, np.float32)
         if steps > 1:
             canvas += 0.5 * np.random.default_rng(request.seed).standard_normal(canvas.shape, np.float32)
         for step in range(steps):
             t = step / steps
-            clean = look.paint(canvas, t)
+            clean = conditions.paint(canvas, t)
             canvas = clean if step == steps - 1 else canvas + (clean - canvas) / (steps * (1 - t))
         if request.photo is not None and request.mask is not None:
             canvas = np.where(request.mask[..., None], canvas, request.photo.astype(np.float32) / 255)
@@ -157,8 +157,8 @@ class Embedded(Painter):
 
     def denoise(self, words: str, canvas: Float[np.ndarray, "h w 3"], t: float) -> Float[np.ndarray, "h w 3"]:
         """The clean picture of these words guessed from a noised one at t (0 is noise, 1 the picture)."""
-        look = Look(self, None, self.words.read(words), (canvas.shape[1], canvas.shape[0]))
-        return look.paint(canvas.astype(np.float32), t)
+        conditions = Conditions(self, None, self.words.read(words), (canvas.shape[1], canvas.shape[0]))
+        return conditions.paint(canvas.astype(np.float32), t)
 
 
 def refusal(request: Request) -> PainterError | None:
@@ -173,25 +173,26 @@ def refusal(request: Request) -> PainterError | None:
     return None
 
 
-class Look:
-    """One photo and one prompt before the network: what does not change from step to step."""
+class Conditions:
+    """What the network paints by: one photo and one prompt, which do not change from step to step."""
 
     def __init__(self, painter: Embedded, photo: np.ndarray | None, tokens: Tokens, size: tuple[int, int]) -> None:
         self.painter = painter
         self.rows, self.columns = size[1] // PATCH, size[0] // PATCH
         blank = np.zeros((1, 1 + self.rows * self.columns, 1536), np.float32)
-        self.taps = blank if photo is None else painter.reader.taps(photo[None])
+        features = blank if photo is None else painter.encoder.features(photo[None])
         shown = np.full((size[1], size[0], 3), BLANK, np.float32) if photo is None else photo.astype(np.float32) / 255
         self.photo = _planes(shown)
         self.prompt = prompt_arrays([tokens])
-        self.fixed = {"has_photo": np.array([photo is not None]), "place": places(self.rows, self.columns)}
+        place = places(self.rows, self.columns)
+        self.fixed = {"taps": features, "has_photo": np.array([photo is not None]), "place": place}
 
     def paint(self, canvas: Float[np.ndarray, "h w 3"], t: float) -> Float[np.ndarray, "h w 3"]:
         """The network's guess of the clean painting from the canvas at time t."""
         changing = {"canvas": patches(canvas)[None], "t": np.array([t], np.float32)}
-        features, keys, said = self.painter.trunk.run(None, self.fixed | self.prompt | changing | {"taps": self.taps})
-        square = features.transpose(0, 2, 1).reshape(1, -1, self.rows, self.columns)
-        inputs = {"features": square, "keys": keys, "said": said, "photo": self.photo, "canvas": _planes(canvas)}
+        tokens, keys, mean_word = self.painter.trunk.run(None, self.fixed | self.prompt | changing)
+        square = tokens.transpose(0, 2, 1).reshape(1, -1, self.rows, self.columns)
+        inputs = {"features": square, "keys": keys, "said": mean_word, "photo": self.photo, "canvas": _planes(canvas)}
         inputs |= {name: self.prompt[name] for name in ("colours", "colour_mask")}
         (rgb,) = self.painter.decoder.run(None, inputs)
         return np.asarray(rgb[0].transpose(1, 2, 0))
@@ -209,23 +210,23 @@ def patches(canvas: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "n 588"]:
 
 
 def places(rows: int, columns: int) -> Float[np.ndarray, "n 4"]:
-    """Row, column, and the patch centre's y and x in -1..1."""
+    """Row, column, and the patch center's y and x in -1..1."""
     y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
     both = np.stack([y, x, (y + 0.5) / rows * 2 - 1, (x + 0.5) / columns * 2 - 1], -1)
     return both.reshape(-1, 4).astype(np.float32)
 
 
 def prompt_arrays(tokens: Sequence[Tokens]) -> dict[str, np.ndarray]:
-    """A batch of prompts padded to common lengths (at least one word and one colour), with masks."""
+    """A batch of prompts padded to common lengths (at least one word and one color), with masks."""
     most_words = max(1, *(len(t.words) for t in tokens)) if tokens else 1
-    most_colours = max(1, *(len(t.colours) for t in tokens)) if tokens else 1
+    most_colors = max(1, *(len(t.colours) for t in tokens)) if tokens else 1
     count, width = len(tokens), tokens[0].words.shape[1]
     out = {
         "words": np.zeros((count, most_words, width), np.float32),
         "word_mask": np.zeros((count, most_words), bool),
-        "phrases": np.zeros((count, most_colours, width), np.float32),
-        "colours": np.zeros((count, most_colours, 3), np.float32),
-        "colour_mask": np.zeros((count, most_colours), bool),
+        "phrases": np.zeros((count, most_colors, width), np.float32),
+        "colours": np.zeros((count, most_colors, 3), np.float32),
+        "colour_mask": np.zeros((count, most_colors), bool),
     }
     for i, one in enumerate(tokens):
         n, k = len(one.words), len(one.colours)

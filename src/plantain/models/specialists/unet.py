@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Float, UInt8
-from plantain.models.painters.embedded import MEAN, SPREAD, Embedded, session
+from plantain.models.painters.embedded import MEAN, STD, Embedded, VisionEncoder, session
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.specialists.base import Specialist, located
 from plantain.models.specialists.outputs import Classes, Lines, Points, Seen, Slopes, Soft, Surface
@@ -71,8 +71,8 @@ class UNet(Specialist):
         return session(self.weights, self.threads)
 
     @cached_property
-    def reader(self) -> Any:
-        return Embedded(threads=self.threads).reader
+    def encoder(self) -> VisionEncoder:
+        return Embedded(threads=self.threads).encoder
 
     def outputs(self, photo: UInt8[np.ndarray, "h w 3"]) -> dict[str, Float[np.ndarray, "c h w"]]:
         """What every head says of a photo, at the photo's size; remembered for the last one."""
@@ -80,8 +80,12 @@ class UNet(Specialist):
             rows, columns = grid(photo.shape[1], photo.shape[0])
             image = Image.fromarray(photo).resize((columns * PATCH, rows * PATCH), Image.Resampling.BICUBIC)
             small = np.asarray(image)
-            taps = self.reader.taps(small[None]) if self.reads else np.zeros((1, 1 + rows * columns, 1536), np.float32)
-            planes = ((small.astype(np.float32) / 255 - MEAN) / SPREAD).transpose(2, 0, 1)[None]
+            taps = (
+                self.encoder.features(small[None])
+                if self.reads
+                else np.zeros((1, 1 + rows * columns, 1536), np.float32)
+            )
+            planes = ((small.astype(np.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)[None]
             found = self.network.run(None, {"photo": np.ascontiguousarray(planes), "taps": taps})
             size = (photo.shape[1], photo.shape[0])
             self.said = photo.copy(), {name: large(v[0], size) for name, v in zip(HEADS, found, strict=True)}

