@@ -80,11 +80,8 @@ class UNet(Specialist):
             rows, columns = grid(photo.shape[1], photo.shape[0])
             image = Image.fromarray(photo).resize((columns * PATCH, rows * PATCH), Image.Resampling.BICUBIC)
             small = np.asarray(image)
-            taps = (
-                self.encoder.features(small[None])
-                if self.reads
-                else np.zeros((1, 1 + rows * columns, 1536), np.float32)
-            )
+            blank = np.zeros((1, 1 + rows * columns, 1536), np.float32)
+            taps = self.encoder.features(small[None]) if self.reads else blank
             planes = ((small.astype(np.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)[None]
             found = self.network.run(None, {"photo": np.ascontiguousarray(planes), "taps": taps})
             size = (photo.shape[1], photo.shape[0])
