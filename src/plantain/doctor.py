@@ -76,10 +76,12 @@ def extra(name: str) -> Check:
 
 
 def threads() -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from plantain.models.painters.embedded import cores
+
+    number = cores()
     limits = {name: os.environ[name] for name in ("OMP_NUM_THREADS", "ORT_NUM_THREADS") if name in os.environ}
-    text = f"{cores} cores to use" + "".join(f", {name}={value}" for name, value in limits.items())
-    return Check("threads", "ok", text, {"cores": cores, **limits})
+    text = f"{number} cores to use" + "".join(f", {name}={value}" for name, value in limits.items())
+    return Check("threads", "ok", text, {"cores": number, **limits})
 
 
 def accelerator() -> Check:

@@ -127,3 +127,31 @@ def test_without_weights_the_error_says_what_to_do(tmp_path):
         session(tmp_path / "trunk.onnx")
     with pytest.raises(PainterError, match="install Plantain again"):
         Embedded(tmp_path).paint([Request("a cup", (), (98, 70))])
+
+
+def test_several_requests_are_painted_as_each_alone_and_a_photo_is_read_once():
+    photos = RNG.integers(0, 256, (2, 8 * 14, 10 * 14, 3), dtype=np.uint8)
+    prompts = ("Metric depth map.", "Surface normal map.", "Metric depth map.")
+    requests = [Request(text, (photos[i],), (140, 112)) for i in (0, 1) for text in prompts]
+    with Embedded(threads=1) as one, Embedded(threads=3) as painter:
+        alone = [one.paint([request])[0].pixels for request in requests]
+        reader = painter._on_one_core.encoder
+        reads, read = [], reader._read
+        reader._read = lambda photo: reads.append(photo) or read(photo)
+        together = [made.pixels for made in painter.paint(requests)]
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+    assert len(reads) == 2
+
+
+def test_a_photo_that_could_not_be_read_is_read_again():
+    reader = Embedded().encoder
+    photo, read = np.zeros((1, 28, 28, 3), np.uint8), reader._read
+
+    def fails(photos):
+        raise MemoryError
+
+    reader._read = fails
+    with pytest.raises(MemoryError):
+        reader.features(photo)
+    reader._read = read
+    assert reader.features(photo).shape[:2] == (1, 5)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +18,7 @@ import numpy as np
 
 from plantain._shapes import Float, UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
-from plantain.models.base import Painter, lazy
+from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, weights_hash
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.painters.words import Tokens, Words, shipped
@@ -33,7 +38,13 @@ SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be
         "keypoints": "channels",
     }
 )
+REMEMBERED = 8  # photos whose features are kept, about 2 MB each
 STEPS = 16  # of text to image; perception and edits take one
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def session(path: Path, threads: int | None = None) -> Any:
@@ -50,31 +61,48 @@ def session(path: Path, threads: int | None = None) -> Any:
 
 
 class VisionEncoder:
-    """The frozen vision encoder: photos -> features. It remembers the last photos, for several questions about them."""
+    """The frozen vision encoder: photos -> features. It remembers the last ones, for several questions about a photo,
+    also when they come from several threads at once."""
 
     def __init__(self, folder: Path = FOLDER, threads: int | None = None) -> None:
         self.session = session(folder / "reader.onnx", threads)
-        self.last: tuple[np.ndarray, np.ndarray] | None = None
+        self._known: OrderedDict[bytes, Future[np.ndarray]] = OrderedDict()
+        self._lock = Lock()
 
     def features(self, photos: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b tokens channels"]:
         """The photo read at four depths: token 0 stands for the whole, the others for patches of 14 pixels."""
-        last = self.last
-        if last is not None and np.array_equal(last[0], photos):
-            return last[1]
+        key, mine = blake2b(repr(photos.shape).encode() + photos.tobytes()).digest(), Future[np.ndarray]()
+        with self._lock:
+            features = self._known.setdefault(key, mine)
+            self._known.move_to_end(key)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        if features is mine:
+            try:
+                mine.set_result(self._read(photos))
+            except BaseException as error:
+                self._known.pop(key, None)
+                mine.set_exception(error)
+        return features.result()
+
+    def _read(self, photos: UInt8[np.ndarray, "b h w 3"]) -> Float[np.ndarray, "b tokens channels"]:
         scaled = (photos.astype(np.float32) / 255 - MEAN) / STD
-        (features,) = self.session.run(None, {"photo": np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))})
-        self.last = photos.copy(), np.asarray(features)
-        return self.last[1]
+        return np.asarray(self.session.run(None, {"photo": np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))})[0])
 
 
 class Embedded(Painter):
-    """The painter named "embedded". Sessions are opened at the first painting."""
+    """The painter named "embedded". Sessions are opened at the first painting.
+
+    One request takes all cores. Of several at once each takes one core, which paints more of them in the same time; the
+    paintings are the same."""
 
     codes: Mapping[str, str] = SMOOTH
 
     def __init__(self, weights: str | Path = FOLDER, threads: int | None = None) -> None:
         """`weights`: a folder with trunk.onnx and decoder.onnx, as `plantain train` writes it, and calibration.json."""
         self.weights, self.threads = Path(weights), threads
+        self.cores = threads or cores()
+        self.capabilities = Capabilities(batch=self.cores)
         if not self.weights.is_dir():
             raise UsageError(
                 f"the weights of the embedded generator are not at {self.weights}; give the folder that "
@@ -124,7 +152,24 @@ class Embedded(Painter):
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """One painting a request; a request of an illegal size gets a PainterError in its place."""
-        return [self._one(request) for request in requests]
+        if self.cores == 1 or sum(refusal(request) is None for request in requests) < 2:
+            return [self._one(request) for request in requests]
+        return list(self._workers.map(self._on_one_core._one, requests))
+
+    @cached_property
+    def _workers(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.cores, "plantain-embedded")
+
+    @cached_property
+    def _on_one_core(self) -> Embedded:
+        """The same painter, whose networks take one thread each; opened wholly, since several threads come at once."""
+        single = Embedded(self.weights, threads=1)
+        single.encoder, single.trunk, single.decoder, single.words  # noqa: B018
+        return single
+
+    def close(self) -> None:
+        if "_workers" in self.__dict__:
+            self._workers.shutdown()
 
     def _one(self, request: Request) -> Painting | PlantainError:
         start = time.perf_counter()
