@@ -1,7 +1,8 @@
 """The command line: `plantain photo.jpg "metric depth" -o out/`. One file a group of verbs, loaded when it is called.
 
 Results are JSON lines on stdout; everything for people goes to stderr. Exit code 0: all is well; 1: some photos or a
-painter failed; 2: the question, a photo or the place to write is wrong; 130: stopped by Ctrl-C.
+painter failed; 2: the question, a photo or the place to write is wrong, or the painter cannot be asked at all; 130:
+stopped by Ctrl-C.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from plantain.cli.hosted import bill
 from plantain.cli.options import Data, PredictArgs, Quiet, Whole, data_folder
 from plantain.cli.reporting import emit, progress
 from plantain.cli.tables import Json, show
@@ -65,6 +66,7 @@ def run(
         bars = progress(len(one.examples), one.benchmark.id, quiet=quiet)
         with loaded(one) as model, bars as bar:
             scores = one.run(model, bar.step)
+            bill(model, quiet=quiet)
         codes.append(report_scores(one, scores))
     return max(codes)
 
@@ -212,6 +214,7 @@ def generation(ask: PredictArgs, base: str | None, data: Path, out: Path, limit:
         bars = progress(len(one.examples), f"{GENERATION} {name}", quiet=quiet)
         with load(name, **options) as model, bars as bar:
             scores = one.run(model, bar.step)
+            bill(model, quiet=quiet)
         emit({"run": str(home), **scores})
         runs.append(one)
     if base is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from plantain.cli.hosted import ahead, opened
 from plantain.cli.options import ModelArgs, Whole
 from plantain.cli.photos import find, prepare
 from plantain.cli.predict import split
@@ -67,13 +68,14 @@ def generate(
     target = out if out.suffix.lower() == ".png" else None
     prepare([out.parent if target else out])
     from plantain.pipeline.jobs import Generate, Job
-    from plantain.pipeline.predictor import load
     from plantain.pipeline.store import Store, slug
     from plantain.pipeline.stream import stream
 
-    with load(asking.model, **asking.given) as model:
+    with opened(asking, quiet=asking.quiet) as model:
         job = Job(slug(text) or "picture", None, Generate(text, wanted), options)
         store = Store(out, model, redo=asking.redo, target=target)
+        if ahead([job], model, store, asking, quiet=asking.quiet):
+            return 0
         return run_jobs(stream([job], model, store=store), 1, "pictures", quiet=asking.quiet)
 
 
@@ -117,12 +119,13 @@ def edit(
     prepare(out / one.below for one in found)
     from plantain.imaging.photo import read_mask
     from plantain.pipeline.jobs import Edit, Job
-    from plantain.pipeline.predictor import load
     from plantain.pipeline.store import Store
     from plantain.pipeline.stream import stream
 
     area = None if mask is None else read_mask(mask)
-    with load(asking.model, **asking.given) as model:
-        jobs = (Job(one.id, one.photo, Edit(text, area), options) for one in found)
+    with opened(asking, quiet=asking.quiet) as model:
+        jobs = [Job(one.id, one.photo, Edit(text, area), options) for one in found]
         store = Store(out, model, redo=asking.redo)
+        if ahead(jobs, model, store, asking, quiet=asking.quiet):
+            return 0
         return run_jobs(stream(jobs, model, store=store), len(found), "photos", quiet=asking.quiet)

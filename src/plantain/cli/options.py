@@ -35,7 +35,7 @@ Data = Annotated[Path | None, Parameter(help="The folder of labeled photographs.
 class ModelArgs:
     """Which model answers."""
 
-    model: str = "embedded"
+    model: Annotated[str, Parameter(name=["--model", "-m"])] = "embedded"
     "Who answers; `plantain models` lists them."
     weights: Path | None = None
     "Weights of the model: a file, or the folder they lie in."
@@ -46,11 +46,32 @@ class ModelArgs:
     device: str | None = None
     "Where the model runs, as in cuda or cpu, for models that can choose."
 
+    model_id: str | None = None
+    "Of a hosted painter: which of the service's models."
+    base_url: str | None = None
+    "Of a hosted painter: where the service is."
+    budget: float | None = None
+    "Of a hosted painter: USD that all calls together may cost, those of earlier runs too."
+    price: float | None = None
+    "Of a hosted painter without a known price: USD a picture."
+    batch: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    "Of a hosted painter: in the service's batch mode, for half the price and within a day."
+    dry_run: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    "Of a hosted painter: say what it would cost, and ask nothing."
+    option: Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)] = ()
+    "Any other option of the model, as KEY=VALUE; may be said several times."
+
     @property
     def given(self) -> dict[str, Any]:
         """The options that the model is loaded with, as far as they are said."""
-        named = {"weights": self.weights, "adapter": self.adapter, "spec": self.spec, "device": self.device}
-        return {name: str(value) for name, value in named.items() if value is not None}
+        from plantain.cli.hosted import read_options
+
+        paths = {"weights": self.weights, "adapter": self.adapter, "spec": self.spec}
+        named = {name: None if path is None else str(path) for name, path in paths.items()}
+        for name in ("device", "model_id", "base_url", "budget", "price"):
+            named[name] = getattr(self, name)
+        named |= {"dry_run": self.dry_run or None, "batch": self.batch or None}
+        return {name: value for name, value in named.items() if value is not None} | read_options(self.option)
 
 
 @Parameter(name="*")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from plantain.cli.hosted import ahead, opened
 from plantain.cli.options import Output, PredictArgs
 from plantain.cli.photos import ENDINGS, find, is_there, prepare
 from plantain.cli.reporting import run_jobs
@@ -40,14 +41,15 @@ def predict(
     found = find(photos)
     prepare(output.out / one.below for one in found)
     from plantain.pipeline.jobs import Job
-    from plantain.pipeline.predictor import load
     from plantain.pipeline.store import Store
     from plantain.pipeline.stream import stream
 
-    with load(asking.model, **asking.given) as model:
+    with opened(asking, quiet=output.quiet) as model:
         model.resolve_task(task)  # what it cannot answer is said once, before anything is read
         store = Store(output.out, model, formats=output.formats, redo=output.redo, camera=output.camera)
-        jobs = (Job(one.id, one.photo, task, options) for one in found)
+        jobs = [Job(one.id, one.photo, task, options) for one in found]
+        if ahead(jobs, model, store, asking, quiet=output.quiet):
+            return 0
         outcomes = stream(jobs, model, store=store)
         if "coco" in output.formats and len(found) > 1:
             outcomes = with_annotations(outcomes, output.out / "annotations.json")

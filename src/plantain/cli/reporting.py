@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from plantain.cli.terminal import print_error
-from plantain.errors import OutputError, PainterError, PlantainError, UsageError
+from plantain.errors import OutputError, PainterError, PainterGone, PlantainError, UsageError
 
 if TYPE_CHECKING:
     from plantain.pipeline.jobs import Outcome
@@ -30,14 +30,18 @@ def emit(record: Mapping[str, Any]) -> None:
 
 
 def exit_code(answered: int, errors: list[PlantainError]) -> int:
-    """0: nothing failed. 2: every photo was bad input. 1: others went on, or a painter failed.
+    """0: nothing failed. 2: every photo was bad input, or the painter cannot be asked at all (its service is down, its
+    budget is spent). 1: others went on, or a painter failed.
 
     >>> exit_code(3, []), exit_code(3, [PlantainError()]), exit_code(0, [PlantainError()])
     (0, 1, 2)
+    >>> exit_code(0, [PainterGone()]), exit_code(3, [PainterGone()]), exit_code(0, [PainterError()])
+    (2, 1, 1)
     """
     if not errors:
         return 0
-    return 1 if answered or any(isinstance(error, PainterError) for error in errors) else 2
+    failed = any(isinstance(error, PainterError) and not isinstance(error, PainterGone) for error in errors)
+    return 1 if answered or failed else 2
 
 
 class Progress(Protocol):
@@ -155,8 +159,9 @@ def run_jobs(
             with bar.aside():
                 emit(outcome.to_json())
                 if outcome.error is not None:
+                    if not (errors and isinstance(outcome.error, PainterGone) and isinstance(errors[-1], PainterGone)):
+                        print_error(outcome.error, outcome.image)  # what ends a painter is said once
                     errors.append(outcome.error)
-                    print_error(outcome.error, outcome.image)
             counts["failed" if outcome.error else "already there" if outcome.skipped else "done"] += 1
             if isinstance(outcome.error, fatal):
                 break

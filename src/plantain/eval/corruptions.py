@@ -190,7 +190,7 @@ class CorruptedPainter(Painter):
         if not isinstance(made, Painting):
             return made
         rgb = jpeg(made.rgb, self.level, np.random.default_rng(0), None).astype(np.uint8)
-        return replace(made, pixels=rgb, lossy=True)
+        return replace(made, pixels=rgb)  # not marked as lossy: what is measured is what the decoders notice
 
 
 def smeared(picture: np.ndarray, length: int, angle: float) -> np.ndarray:

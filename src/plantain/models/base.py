@@ -51,6 +51,10 @@ class Model:
     capabilities: Capabilities = Capabilities()
     calibration: Mapping[str, Fit] = MappingProxyType({})
 
+    def note(self) -> str:
+        """What people should know at the end of a run, as what it cost; "" for nothing."""
+        return ""
+
     def close(self) -> None:
         """Lets go of memory, connections, processes; afterwards it answers no more."""
 

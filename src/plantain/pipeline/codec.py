@@ -20,13 +20,12 @@ from plantain.models.identity import digest
 from plantain.models.painting import Painting, read_record
 from plantain.pipeline.jobs import Edit, Generate, Job
 from plantain.pipeline.predictor import Predictor
+from plantain.pipeline.prepare import trusted
 from plantain.predictions.calibration import Fit
 from plantain.predictions.resample import restore
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
 from plantain.tasks.language.parsing import interpret, parse
-
-LOSSY = 0.7  # what is left of the confidence in a painting that went through JPEG
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +144,7 @@ def decode(painting: Any, task: Task | str, *, photo: Any = None) -> Any:
     answer = question.decode(made.pixels if made else painting)
     if made and made.lossy:
         warnings.warn("this painting went through JPEG: its colors are not exact; keep paintings as PNG", stacklevel=2)
-        answer = replace(answer, confidence=answer.confidence * np.float32(LOSSY))
+        answer = trusted(answer, made)
     stem = Path(painting).stem if isinstance(painting, str | Path) else "photo"
     answer = replace(answer, painting=made, stem=stem.removesuffix(f".{question.name}"))
     if not made or not made.geometry:

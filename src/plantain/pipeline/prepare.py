@@ -28,6 +28,8 @@ from plantain.predictions.types import Prediction
 from plantain.tasks import Task
 from plantain.tasks.merge import merge
 
+LOSSY = 0.7  # what is left of the confidence in a painting that went through JPEG
+
 
 @runtime_checkable
 class Prepared(Protocol):
@@ -104,8 +106,13 @@ class PreparedPhoto:
                 raise made
             where = actual_placement(view.where, made)
             own = made.with_provenance(task=task.name, code=task.code_id, geometry=where.to_json())
-            answers.append(replace(task.decode(made.pixels), painting=own))
+            answers.append(replace(trusted(task.decode(made.pixels), made), painting=own))
         return restore(merge(tasks, answers), actual_placement(view.where, answers[0].painting), view.pixels)
+
+
+def trusted(answer: Prediction, made: Painting) -> Prediction:
+    """The answer read from a painting, with less confidence where its colors went through JPEG."""
+    return replace(answer, confidence=answer.confidence * np.float32(LOSSY)) if made.lossy else answer
 
 
 def stem_of(photo: Any) -> str:

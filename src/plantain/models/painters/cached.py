@@ -60,10 +60,15 @@ class Cached(Painter):
 
     def path(self, request: Request) -> Path:
         """Where the painting of this request lies: two letters of the hash are the folder."""
-        asked = [request.prompt, list(request.size), request.seed, request.purpose, dict(request.sampling)]
-        painter = self.identity.to_json() | {"decoding": None}  # a painting is what it is, however it is read
-        name = digest([painter, *asked, list(request.images), request.mask])
+        name = request_key(self.identity, request)
         return self.folder / name[:2] / f"{name[2:]}.png"
+
+
+def request_key(painter: Identity, request: Request) -> str:
+    """The hash of all that a painting hangs on: who paints, and what is asked."""
+    asked = [request.prompt, list(request.size), request.seed, request.purpose, dict(request.sampling)]
+    who = painter.to_json() | {"decoding": None}  # a painting is what it is, however it is read
+    return digest([who, *asked, list(request.images), request.mask])
 
 
 def _load(path: Path) -> Painting | PlantainError | None:
