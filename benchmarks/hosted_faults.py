@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,13 +31,13 @@ from server import KEY, Service, street
 
 from plantain.cli import main as plantain
 
-SHORT = "... "
+DOWN = "no service there"
 
 
 @dataclass(frozen=True)
 class Fault:
     """What a service does, request by request (then it is well again), and what becomes of one photo: "painting", or
-    words of the one line that people read. `usd`: what the ledger counts, in pictures; `kept`: whether the answer is."""
+    words of the one line that people read. `pictures`: what the ledger counts; `kept`: whether the answer is."""
 
     name: str
     plan: Sequence[str]
@@ -62,7 +62,7 @@ FAULTS = (
     Fault("cut in the middle of the answer", ["cut"], "painting", 2, 2),
     Fault("cut before the answer", ["reset"], "painting", 2, 2),
     Fault("slow: no answer in time", ["slow"], "painting", 2, 2),
-    Fault("no service there", [], "cannot be reached", 0, 0, False, GONE),
+    Fault(DOWN, [], "cannot be reached", 0, 0, False, GONE),
     Fault("PNG that is JPEG", ["jpeg"], "painting"),
     Fault("several pictures, drafts first", ["drafts"], "painting"),
     Fault("refused before painting", ["refused"], "refused", 1, 0, True, FAILED),
@@ -129,16 +129,15 @@ def ask(service: Service, name: str, folder: Path, *more: str) -> Seen:
     return Seen(code, record, said, tries, usd, kept, paid, printed + said)
 
 
-def provoke(fault: Fault, name: str, folder: Path) -> Seen:
-    """A fault, and what one photo makes of it."""
-    with Service() as service:
-        service.plan = list(fault.plan)
-        if fault.name == "no service there":
-            service.__exit__()
-        seen = ask(service, name, folder, *fault.options)
-        if fault.name == "no service there":
-            service.__enter__ = lambda: service  # type: ignore[method-assign]
-        return seen
+@contextlib.contextmanager
+def provoked(fault: Fault, name: str, folder: Path) -> Iterator[Callable[[], Seen]]:
+    """A service with a fault; each call gives what one photo makes of it."""
+    service = Service()
+    service.plan = list(fault.plan)
+    if fault.name == DOWN:
+        service.server.server_close()
+    with contextlib.nullcontext() if fault.name == DOWN else service:
+        yield lambda: ask(service, name, folder, *fault.options)
 
 
 def fault_table() -> list[str]:
@@ -146,8 +145,8 @@ def fault_table() -> list[str]:
     rows = ["| fault | service | what one sees | tries | USD | kept |", "|-|-|-|-|-|-|"]
     for fault in FAULTS:
         for name in fault.services:
-            with tempfile.TemporaryDirectory() as place:
-                seen = provoke(fault, name, Path(place))
+            with tempfile.TemporaryDirectory() as place, provoked(fault, name, Path(place)) as once:
+                seen = once()
                 told = seen.said.splitlines()[0] if seen.code else "a painting" + lossy(seen)
                 told = told.replace(str(Path(place)), "...").removeprefix("plantain: ")
                 cells = (fault.name, name, told, seen.tries, f"{seen.usd:.3f}", "yes" if seen.kept else "-")
@@ -232,11 +231,11 @@ def many(count: int, folder: Path, resend: str = "null") -> Tally:
 def told(tally: Tally, count: int, resend: str) -> str:
     mode = {"null": "by default", "false": "with `resend=false`"}[resend]
     return (
-        f"- {mode}: {tally.outcomes:,} outcomes of {count:,} photographs ({tally.painted:,} paintings, {tally.failed} clear "
-        f"errors); {tally.before_kill:,} calls before the kill; requests answered twice: {tally.delivered_twice}, begun "
-        f"twice: {tally.begun_twice}; calls that the ledger counts as perhaps paid for nothing: {tally.broken} that broke "
-        f"off, {tally.killed} of the killed run. Once more with `resend=true`: {tally.finally_painted:,} paintings. "
-        f"{tally.seconds:.0f} s for the three runs."
+        f"- {mode}: {tally.outcomes:,} outcomes of {count:,} photographs ({tally.painted:,} paintings, {tally.failed} "
+        f"errors); {tally.before_kill:,} calls before the kill; requests answered twice: {tally.delivered_twice}, "
+        f"begun twice: {tally.begun_twice}; calls that the ledger counts as perhaps paid for nothing: {tally.broken} "
+        f"that broke off, {tally.killed} of the killed run. Once more with `resend=true`: {tally.finally_painted:,} "
+        f"paintings. {tally.seconds:.0f} s for the three runs."
     )
 
 

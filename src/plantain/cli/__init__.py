@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from plantain.cli.terminal import STDIN, print_error
-from plantain.errors import PainterError, PlantainError
+from plantain.errors import PainterError, PainterGone, PlantainError
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except PlantainError as error:
         print_error(error)
-        return 1 if isinstance(error, PainterError) else 2
+        return 1 if isinstance(error, PainterError) and not isinstance(error, PainterGone) else 2
     except KeyboardInterrupt:
         print_error("stopped; what is done is whole, and the same command goes on from there")
         return 130

@@ -175,8 +175,9 @@ class _Stages:
         self.to_read.put(None)
         for _ in range(WRITERS):
             self.to_write.put(None)
+        until = time.monotonic() + PATIENCE_S
         for thread in (*self.others, *self.painters):
-            thread.join(PATIENCE_S)
+            thread.join(max(0.0, until - time.monotonic()))
 
     # ---- reading
 

@@ -255,7 +255,7 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 everything = [show(service, one) for one in service.batches]
                 self.reply(200, {"object": "list", "data": everything, "has_more": False})
-        elif name := re.fullmatch(r"/download/v1/(files/\w+):download|/v1/files/([\w-]+)/content", path):
+        elif name := re.fullmatch(r"(?:/download)?/v1/(files/\w+):download|/v1/files/([\w-]+)/content", path):
             self.reply(200, service.files[name[1] or name[2]])
         elif path == "/picture.png":
             self.reply(200, base64.b64decode(picture(None, (64, 48))))

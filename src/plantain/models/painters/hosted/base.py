@@ -157,8 +157,8 @@ class Hosted(Painter):
     def _price(self, price: float | None) -> Price:
         if price is None and self.model_id not in PRICES:
             raise UsageError(
-                f"no price is known for {self.model_id or f'the model at {self.url}'}: say what a picture costs at most "
-                f"in USD with --price (0 for a server of your own; known: {', '.join(PRICES)})"
+                f"no price is known for {self.model_id or f'the model at {self.url}'}: say what a picture costs at "
+                f"most in USD with --price (0 for a server of your own; known: {', '.join(PRICES)})"
             )
         return PRICES[self.model_id] if price is None else Price(flat=price)
 
@@ -221,7 +221,7 @@ class Hosted(Painter):
                 self._failed_in_row, self._answered = 0, True
                 return came
             if not came.again or (came.doubt and self.resend is False):
-                raise (PainterGone if came.gone else PainterError)(f"{self.identity.name}: {came.text}")
+                raise (PainterGone if came.gone else PainterError)(self.clean(f"{self.identity.name}: {came.text}"))
             wait = self._wait_s(attempt, came)
             if attempt == self.tries or time.monotonic() - started + wait > self.patience_s:
                 break
@@ -231,7 +231,7 @@ class Hosted(Painter):
         hint = f"; it asks to wait {came.wait_s:.0f} s" if came.wait_s and came.wait_s > self.patience_s else ""
         count = f"{attempt} tries" if attempt > 1 else "1 try"
         told = f"{self.identity.name}: {came.text} ({count} in {time.monotonic() - started:.0f} s{hint})"
-        raise (PainterGone if down else PainterError)(told)
+        raise (PainterGone if down else PainterError)(self.clean(told))
 
     def _check(self, request: Request, key: str) -> None:
         """Whether a request may be asked for at all. PainterError, PainterGone."""
@@ -259,6 +259,8 @@ class Hosted(Painter):
         start = time.monotonic()
         try:
             answer = self.ask(request)
+            if not isinstance(answer, dict):
+                raise ValueError
         except Exception as error:
             fault = self.fault(error) or connection_fault(error, self.timeout_s)
             if fault.refusal is None:

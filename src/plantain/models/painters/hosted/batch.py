@@ -49,7 +49,7 @@ class Batch:
 
 
 def paint_ahead(
-    painter: Hosted, requests: Iterable[Request], say: Callable[[str], None], poll_s: float = POLL_S
+    painter: Hosted, requests: Iterable[Request], say: Callable[[str], None], poll_s: float | None = None
 ) -> None:
     """Has the answers to requests kept by way of batches; returns when all have ended, however long that takes.
 
@@ -72,7 +72,7 @@ def paint_ahead(
         waiting.append(_submit(painter, lines))
     failed: dict[str, str] = {}
     for count, batch in enumerate(waiting, 1):
-        failed |= _collected(painter, batch, say, f"batch {count} of {len(waiting)}", poll_s)
+        failed |= _collected(painter, batch, say, f"batch {count} of {len(waiting)}", poll_s or POLL_S)
     painter.not_in_batch = failed
 
 

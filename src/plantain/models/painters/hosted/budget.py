@@ -154,8 +154,8 @@ class Ledger:
         spent = self.spent_usd + sum(one.usd for one in self._open.values()) - mine
         if self.limit_usd is not None and spent + usd > self.limit_usd + TINY:
             raise PainterGone(
-                f"the budget of ${self.limit_usd:.2f} is reached: ${spent:.2f} are spent and a call may cost ${usd:.3f}; "
-                f"go on with a higher --budget (all calls are in {self.path})"
+                f"the budget of ${self.limit_usd:.2f} is reached: ${spent:.2f} are spent and a call may cost "
+                f"${usd:.3f}; go on with a higher --budget (all calls are in {self.path})"
             )
         return self.limit_usd is None or spent + mine + usd <= self.limit_usd + TINY
 

@@ -109,7 +109,7 @@ class Gemini(Hosted):
         text += "; the quota of a day is used up" if spent else ""
         if wait is None:
             wait = wait_of(getattr(error.response, "headers", None) or {})
-        return http_fault(error.code, self.clean(text), wait, gone=spent or bad_key)
+        return http_fault(error.code, text, wait, gone=spent or bad_key)
 
     def picture(self, answer: Mapping[str, Any]) -> bytes | str:
         """The last picture that is no thought."""

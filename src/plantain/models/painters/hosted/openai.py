@@ -19,7 +19,7 @@ from plantain.models.painters.hosted.pictures import decoded, encoded, png
 from plantain.models.painting import Request
 
 AREAS = {"512": 512**2, "1K": 1024**2, "2K": 2048**2, "4K": 3840 * 2160}  # pixels
-STEP, LONGEST, SLIMMEST = 16, 3840, 3.0  # gpt-image-2: multiples, pixels, aspect
+STEP, LONGEST, SLIMMEST = 16, 3840, 3  # gpt-image-2: multiples, pixels, aspect
 FIXED = ((1024, 1024), (1536, 1024), (1024, 1536))  # all that gpt-image-1 and 1.5 paint
 GRID = {"low": 16, "medium": 48, "high": 96}  # of gpt-image-2
 PHOTO_TOKENS = 1536  # of one picture that is sent, at most
@@ -54,12 +54,11 @@ class OpenAI(Hosted):
             raise UsageError(f"openai takes size {', '.join(AREAS)} or WIDTHxHEIGHT, not {self.size!r}")
         if self.model_id.startswith("gpt-image-1"):
             return min(FIXED, key=lambda one: abs(math.log(one[0] / one[1] * height / width)))
-        shape = min(max(width / height, 1 / SLIMMEST), SLIMMEST)
-        across = min(math.sqrt(AREAS[self.size] * shape), LONGEST, LONGEST * shape)
-        sides = [max(1, math.floor(side / STEP + 1e-6)) * STEP for side in (across, across / shape)]
-        if max(sides) / min(sides) > SLIMMEST:
-            sides[sides.index(max(sides))] -= STEP
-        return sides[0], sides[1]
+        shape = min(max(width / height, height / width), SLIMMEST)
+        long = min(math.sqrt(AREAS[self.size] * shape), LONGEST)
+        short = max(1, math.floor(long / shape / STEP + 1e-6)) * STEP
+        long = min(math.floor(long / STEP + 1e-6) * STEP, SLIMMEST * short)
+        return (long, short) if width > height else (short, long)
 
     def form(self, request: Request) -> dict[str, Any]:
         """The fields that are sent beside the pictures."""
@@ -94,9 +93,9 @@ class OpenAI(Hosted):
         body = error.body if isinstance(error.body, dict) else {}
         code, said = str(error.code or ""), body.get("message") or body.get("detail") or error.message
         said = said if isinstance(said, str) else json.dumps(said)
-        text = self.clean(" ".join(filter(None, (str(error.status_code), code))) + f": {said}")
+        text = " ".join(filter(None, (str(error.status_code), code))) + f": {said}"
         if code in REFUSED:
-            return Fault(text, refusal={"error": {"code": code, "message": self.clean(said)}})
+            return Fault(text, refusal={"error": {"code": code, "message": said}})
         return http_fault(error.status_code, text, wait_of(error.response.headers), gone=code in SPENT)
 
     def picture(self, answer: Mapping[str, Any]) -> bytes | str:
