@@ -45,7 +45,6 @@ class ModelArgs:
     "Of a network file or a wrapper: the TOML file that says how it is asked."
     device: str | None = None
     "Where the model runs, as in cuda or cpu, for models that can choose."
-
     model_id: str | None = None
     "Of a hosted painter: which of the service's models."
     base_url: str | None = None
@@ -66,12 +65,11 @@ class ModelArgs:
         """The options that the model is loaded with, as far as they are said."""
         from plantain.cli.hosted import read_options
 
-        paths = {"weights": self.weights, "adapter": self.adapter, "spec": self.spec}
-        named = {name: None if path is None else str(path) for name, path in paths.items()}
-        for name in ("device", "model_id", "base_url", "budget", "price"):
-            named[name] = getattr(self, name)
-        named |= {"dry_run": self.dry_run or None, "batch": self.batch or None}
-        return {name: value for name, value in named.items() if value is not None} | read_options(self.option)
+        places = {"weights": self.weights, "adapter": self.adapter, "spec": self.spec, "device": self.device}
+        told = {name: str(value) for name, value in places.items() if value is not None}
+        named = ("model_id", "base_url", "budget", "price", "dry_run", "batch")
+        said = {name: value for name in named if (value := getattr(self, name)) is not None and value is not False}
+        return told | said | read_options(self.option)
 
 
 @Parameter(name="*")

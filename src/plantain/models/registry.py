@@ -10,6 +10,7 @@ Other packages add painters by an entry point of the group `plantain.models` tha
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -227,7 +228,11 @@ def readiness(row: ModelSpec) -> str:
         return f"needs {' '.join(files)}"
     if row.needs:
         return f"in Python: {', '.join(f'{name}=...' for name in row.needs)}"
-    source = getattr(factory_of(row), "usual", None)
+    factory = factory_of(row)
+    keys = getattr(factory, "keys", ())  # of a service: environment variables
+    if keys and not any(os.environ.get(name) for name in keys):
+        return f"needs {' or '.join(keys)}"
+    source = getattr(factory, "usual", None)
     return f"downloads {source}" if source and hub_commit(source) == "main" else "yes"
 
 

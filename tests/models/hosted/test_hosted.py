@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,6 +29,7 @@ import plantain
 from plantain.cli import main
 from plantain.errors import MissingExtra, PainterError, PainterGone, UsageError
 from plantain.models import load
+from plantain.models.painters.hosted.budget import PRICES
 from plantain.models.painters.hosted.faults import wait_of
 from plantain.models.painters.hosted.gemini import SHAPES, Gemini
 from plantain.models.painters.hosted.openai import OpenAI
@@ -250,8 +253,8 @@ def test_what_cannot_be_kept_is_used_and_ends_the_asking(
     assert sum(service.tries.values()) == 1
 
 
-WORDS = """candidates content parts inlineData data b64_json url usage usageMetadata error promptFeedback finishReason text
-candidatesTokensDetails input_tokens fileData"""
+WORDS = """candidates content parts inlineData data b64_json url usage usageMetadata error promptFeedback finishReason
+text candidatesTokensDetails input_tokens fileData"""
 NAMES = st.sampled_from(WORDS.split())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -447,3 +450,34 @@ def test_nothing_of_the_clients_is_loaded_before_it_is_asked_for() -> None:
     ask = "import plantain; plantain.MODELS; import sys; print('openai' in sys.modules, 'google.genai' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, env=os.environ)
     assert told.stdout == "False False\n"
+
+
+GUIDE = Path(__file__).parents[3] / "docs" / "hosted.md"
+COMMANDS = [line for line in GUIDE.read_text().splitlines() if line.startswith("plantain ")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_guide(
+    command: str, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("plantain.models.painters.hosted.batch.POLL_S", 0.02)
+    for name in ("photo.jpg", "photos/a.jpg"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Image.fromarray(street()).save(name)
+    for name in ("GEMINI_API_KEY", "OPENAI_API_KEY", "LITELLM_KEY"):
+        monkeypatch.setenv(name, KEY)
+    monkeypatch.setattr(Gemini, "default_url", service.url)
+    monkeypatch.setattr(OpenAI, "default_url", f"{service.url}/v1")
+    words = [re.sub(r"http://localhost:\d+", service.url, word) for word in shlex.split(command)[1:]]
+    assert main(words) == 0, capsys.readouterr().err
+    assert bool(service.tries) is ("--dry-run" not in words)
+    assert KEY not in "".join(capsys.readouterr())
+
+
+def test_prices_of_the_guide_are_those_of_the_table() -> None:
+    text = GUIDE.read_text()
+    for name, price in PRICES.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}`")]
+        assert price.date in row
+        assert price.source in row

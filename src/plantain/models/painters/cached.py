@@ -34,6 +34,9 @@ class Cached(Painter):
     def canvas(self, width: int, height: int) -> tuple[int, int]:
         return self.painter.canvas(width, height)
 
+    def note(self) -> str:
+        return self.painter.note()
+
     def close(self) -> None:
         self.painter.close()
 

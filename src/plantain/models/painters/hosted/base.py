@@ -11,7 +11,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -127,6 +127,26 @@ class Hosted(Painter):
         """The tokens that an answer says it used."""
         raise NotImplementedError
 
+    def batch_line(self, key: str, request: Request) -> dict[str, Any]:
+        """A request as a line of a batch's file."""
+        raise NotImplementedError
+
+    def batch_begin(self, lines: Path, title: str) -> str:
+        """Hands a file of requests over under a title; the service's name for the batch."""
+        raise NotImplementedError
+
+    def batch_find(self, title: str) -> str | None:
+        """The name of the batch with a title; None where the service knows none."""
+        raise NotImplementedError
+
+    def batch_poll(self, name: str) -> tuple[str, list[str] | None]:
+        """How a batch stands, and the files of its answers once it has ended."""
+        raise NotImplementedError
+
+    def batch_read(self, file: str) -> Iterator[tuple[str, Mapping[str, Any] | None, str]]:
+        """The key of each request in a file of answers, with its answer, or why there is none."""
+        raise NotImplementedError
+
     # ---- who it is, and what it costs
 
     @lazy
@@ -217,20 +237,21 @@ class Hosted(Painter):
         for attempt in range(1, self.tries + 1):
             self.pause(self._resume_at - time.monotonic())
             came = self._try(request, key)
-            if not isinstance(came, Fault):
+            if isinstance(came, dict):
                 self._failed_in_row, self._answered = 0, True
                 return came
-            if not came.again or (came.doubt and self.resend is False):
-                raise (PainterGone if came.gone else PainterError)(self.clean(f"{self.identity.name}: {came.text}"))
-            wait = self._wait_s(attempt, came)
+            fault = came
+            if not fault.again or (fault.doubt and self.resend is False):
+                raise (PainterGone if fault.gone else PainterError)(self.clean(f"{self.identity.name}: {fault.text}"))
+            wait = self._wait_s(attempt, fault)
             if attempt == self.tries or time.monotonic() - started + wait > self.patience_s:
                 break
             self.pause(wait)
         self._failed_in_row += 1
         down = self._failed_in_row > 2 or not self._answered  # not one bad photo: the service itself
-        hint = f"; it asks to wait {came.wait_s:.0f} s" if came.wait_s and came.wait_s > self.patience_s else ""
+        hint = f"; it asks to wait {fault.wait_s:.0f} s" if (fault.wait_s or 0) > self.patience_s else ""
         count = f"{attempt} tries" if attempt > 1 else "1 try"
-        told = f"{self.identity.name}: {came.text} ({count} in {time.monotonic() - started:.0f} s{hint})"
+        told = f"{self.identity.name}: {fault.text} ({count} in {time.monotonic() - started:.0f} s{hint})"
         raise (PainterGone if down else PainterError)(self.clean(told))
 
     def _check(self, request: Request, key: str) -> None:
@@ -321,7 +342,8 @@ class Hosted(Painter):
             again = "not asked again; to ask anew take another --seed, or delete"
             raise PainterError(self.clean(f"{self.identity.name}: {told} ({again} {self.path(key)})")) from None
         used = self._used(record["answer"])
-        return Painting(pixels, usage=Usage(record["seconds"], used and used.total, record["usd"]), lossy=lossy)
+        tokens = None if used is None else used.total
+        return Painting(pixels, usage=Usage(record["seconds"], tokens, record["usd"]), lossy=lossy)
 
 
 def read_answer(path: Path) -> dict[str, Any] | None:

@@ -4,8 +4,9 @@ that a run that was killed finds its batches again by name."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -127,7 +128,7 @@ def _collected(painter: Hosted, batch: Batch, say: Callable[[str], None], which:
             say(f"{which}: {len(batch.keys)} pictures, {state} ({batch.name})")
             told = state
         if files is not None:
-            lines = _calling(painter, lambda found=files: [line for one in found for line in painter.batch_read(one)])
+            lines = _calling(painter, partial(_read, painter, files))
         if lines is None:
             painter.pause(poll_s)
     failed = dict.fromkeys(batch.keys, f"the batch {batch.name} ended without an answer ({told})")
@@ -143,6 +144,10 @@ def _collected(painter: Hosted, batch: Batch, say: Callable[[str], None], which:
             painter.keep(key, answer, usd)
     _ended(painter, batch, spent)
     return failed
+
+
+def _read(painter: Hosted, files: list[str]) -> list[tuple[str, Mapping[str, Any] | None, str]]:
+    return [line for file in files for line in painter.batch_read(file)]
 
 
 def _ended(painter: Hosted, batch: Batch, usd: float) -> None:
