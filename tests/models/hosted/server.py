@@ -201,6 +201,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.hang_up()
         if fate in errors:
             return self.reply(*errors[fate], HEADERS.get(fate))
+        if fate == "moved":
+            return self.reply(307, {}, {"Location": self.service.url.replace("127.0.0.1", "localhost") + self.path})
+        if fate == "no-json":
+            return self.reply(200, b"<html>log in first</html>")
         if fate == "502":
             return self.reply(502, b"<html>bad gateway</html>")
         with service.lock:

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from server import KEY, Service, street
+from server import GOOGLE, KEY, Service, street
 
 import plantain
 from plantain.cli import main
@@ -132,9 +132,11 @@ def test_gpt_image_2_gets_sizes_that_it_takes(width: int, height: int, size: str
 
 def test_what_a_service_does_not_take_is_said_before_it_costs(service: Service, tmp_path: Path) -> None:
     steps = Request("x", (PHOTO,), SIZE, sampling={"steps": 4})
-    (made,) = gemini(service, tmp_path).paint([steps])
+    painter = gemini(service, tmp_path)
+    (made,) = painter.paint([steps])
     assert isinstance(made, PainterError) and "takes no steps" in str(made)
     assert not service.tries
+    assert painter.ledger.spent_usd == 0
 
 
 # ---- options and keys
@@ -178,6 +180,18 @@ def test_a_key_goes_only_where_it_is_meant_for(
     monkeypatch.setenv("OPENAI_BASE_URL", f"{service.url}/v1")
     openai(service, tmp_path / "c", base_url=None).paint([REQUEST])  # whoever set both means both
     assert [KEY in json.dumps(one["headers"]) for one in service.seen] == [False, True, True]
+
+
+def test_a_redirect_is_followed_without_the_key(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_KEY", KEY)
+    for number, painter in enumerate((openai, gemini)):
+        service.plan = ["moved", "ok"]
+        painted(painter(service, tmp_path, key_from="THE_KEY").paint([replace(REQUEST, seed=number)])[0])
+        first, second = service.seen[-2:]
+        assert KEY in json.dumps(first["headers"])
+        assert KEY not in json.dumps(second["headers"])
 
 
 def test_a_key_may_lie_in_the_systems_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +274,35 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
 )
+
+
+def test_no_error_upsets_a_painter(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a notebook, a ledger on a full disk, strange JSON in an error, a client with other ideas: whatever
+    comes, the call has ended in the ledger, so that nobody waits for it."""
+    painter = openai(service, tmp_path)
+    for error in (KeyboardInterrupt(), RuntimeError("odd"), ValueError("odd"), SystemExit()):
+        monkeypatch.setattr(painter, "ask", lambda request, error=error: (_ for _ in ()).throw(error))
+        if isinstance(error, Exception):
+            assert "odd" in str(painter.paint([REQUEST])[0])
+        else:
+            with pytest.raises(type(error)):
+                painter.paint([REQUEST])
+    monkeypatch.undo()
+    painted(painter.paint([REQUEST])[0])
+    assert painter.ledger.calls == 5
+    google = gemini(service, tmp_path)
+    monkeypatch.setitem(GOOGLE, "500", (500, {"error": {"details": [{"violations": ["strange"]}, 7], "message": None}}))
+    service.plan = ["500"]
+    painted(google.paint([REQUEST])[0])
+    monkeypatch.setattr(google.ledger, "end", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    painted(google.paint([replace(REQUEST, seed=9)])[0])
+    assert "No space left" in str(google.paint([replace(REQUEST, seed=10)])[0])
+
+
+def test_a_page_instead_of_json_is_asked_for_again(service: Service, tmp_path: Path) -> None:
+    for number, painter in enumerate((openai(service, tmp_path), gemini(service, tmp_path))):
+        service.plan = ["no-json"]
+        painted(painter.paint([replace(REQUEST, seed=number)])[0])
 
 
 @given(answer=st.dictionaries(NAMES, JSON, max_size=5))

@@ -28,7 +28,7 @@ from plantain.models.painters.hosted.pictures import decoded, encoded, fetched, 
 from plantain.models.painting import Painting, Request, Usage
 
 LONGEST_PAUSE_S = 60.0  # between tries, where the service gives no hint
-NO_SENSE = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # of an answer that is JSON and no more
+NO_SENSE = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # what strange JSON is read with
 LEAST = {"concurrency": 1, "tries": 1, "timeout_s": 0.001, "patience_s": 0, "pause_s": 0, "budget": 0, "price": 0}
 
 
@@ -280,19 +280,36 @@ class Hosted(Painter):
         start = time.monotonic()
         try:
             answer = self.ask(request)
-            if not isinstance(answer, dict):
-                raise ValueError
-        except Exception as error:
-            fault = self.fault(error) or connection_fault(error, self.timeout_s)
+        except BaseException as error:
+            fault = self.meaning(error)
             if fault.refusal is None:
-                self.ledger.end(call, most if fault.doubt else 0.0, "broken" if fault.doubt else "")
+                self._settle(call, most if fault.doubt else 0.0, "broken" if fault.doubt else "")
+                if not isinstance(error, Exception):  # Ctrl-C
+                    raise
                 return fault
             answer, usd = fault.refusal, 0.0
         else:
             usd = self.cost(answer, most)
         record = self.keep(key, answer, usd, time.monotonic() - start)
-        self.ledger.end(call, usd)
+        self._settle(call, usd)
         return record
+
+    def meaning(self, error: BaseException) -> Fault:
+        """What an error of a call means, whatever it is."""
+        if isinstance(error, PlantainError):  # of ours: nothing was sent
+            return Fault(str(error))
+        try:
+            told = self.fault(error) if isinstance(error, Exception) else None
+        except NO_SENSE:
+            told = None
+        return told or connection_fault(error, self.timeout_s)
+
+    def _settle(self, call: str, usd: float, doubt: str = "") -> None:
+        """Ends a call in the ledger; where that cannot be written, nothing more is asked."""
+        try:
+            self.ledger.end(call, usd, doubt)
+        except OSError as error:
+            self._unwritable = OutputError(f"cannot write {self.ledger.path}: {error.strerror or error}")
 
     def cost(self, answer: Mapping[str, Any], most: float) -> float:
         """USD that an answer says it cost; `most` where it does not say so."""
@@ -318,13 +335,20 @@ class Hosted(Painter):
     ) -> dict[str, Any]:
         """Writes an answer as it came; where that cannot be, it is still used, and nothing more is asked."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        record = {"model": self.identity.name, "at": at, "usd": usd, "seconds": round(seconds, 3), "answer": answer}
+        record = {
+            "model": self.identity.name,
+            "at": at,
+            "usd": usd,
+            "seconds": round(seconds, 3),
+            "answer": answer,
+            **more,
+        }
         try:
             with writing(self.path(key)) as beside:
-                beside.write_text(self.clean(json.dumps(record | more)))
+                beside.write_text(self.clean(json.dumps(record)))
         except OutputError as error:
             self._unwritable = error
-        return record | more
+        return record
 
     # ---- reading
 

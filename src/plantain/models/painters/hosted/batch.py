@@ -15,7 +15,6 @@ from plantain.errors import PainterGone
 from plantain.files import staging, writing
 from plantain.models.painters.cached import request_key
 from plantain.models.painters.hosted.base import Hosted
-from plantain.models.painters.hosted.faults import connection_fault
 from plantain.models.painters.hosted.pictures import encoded
 from plantain.models.painting import Request
 
@@ -112,7 +111,7 @@ def _submit(painter: Hosted, lines: dict[str, Request]) -> Batch:
         try:
             return batch.save(painter, painter.batch_begin(content, batch.title))
         except Exception as error:
-            fault = painter.fault(error) or connection_fault(error, painter.timeout_s)
+            fault = painter.meaning(error)
     if fault.doubt:
         raise PainterGone(f"{fault.text}: the batch may have begun; the same command finds out")
     _ended(painter, batch, 0.0)
@@ -161,7 +160,7 @@ def _calling(painter: Hosted, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except Exception as error:
-        fault = painter.fault(error) or connection_fault(error, painter.timeout_s)
+        fault = painter.meaning(error)
         if fault.again:
             return None
         raise PainterGone(painter.clean(f"{painter.identity.name}: {fault.text}")) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ def http_fault(status: int, text: str, wait_s: float | None = None, *, gone: boo
     return Fault(told, status in OTHER_TRY and not gone, gone, status in MAYBE_PAID, wait_s)
 
 
-def connection_fault(error: Exception, timeout_s: float) -> Fault:
+def connection_fault(error: BaseException, timeout_s: float) -> Fault:
     """What an error of the connection means; `error` is one of httpx2, or was raised from one."""
     import httpx2
 
@@ -45,9 +46,17 @@ def connection_fault(error: Exception, timeout_s: float) -> Fault:
         return Fault(f"no answer within {timeout_s:g} s", again=True, doubt=True)
     if isinstance(cause, httpx2.HTTPError):
         return Fault(f"the connection broke off ({cause})", again=True, doubt=True)
-    if isinstance(error, ValueError):
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return Fault("what came back is no JSON", again=True, doubt=True)
     return Fault(f"{type(error).__name__}: {error}", doubt=True)
+
+
+def loaded(text: str | bytes) -> dict[str, Any]:
+    """The JSON object that came back. Raises JSONDecodeError, UnicodeDecodeError."""
+    answer = json.loads(text)
+    if not isinstance(answer, dict):
+        raise json.JSONDecodeError("no object", "", 0)
+    return answer
 
 
 def wait_of(headers: Mapping[str, str]) -> float | None:

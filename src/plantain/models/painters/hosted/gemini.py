@@ -7,11 +7,12 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from plantain.errors import PainterError, UsageError
 from plantain.models.painters.hosted.base import Hosted
 from plantain.models.painters.hosted.budget import Tokens
-from plantain.models.painters.hosted.faults import Fault, http_fault, wait_of
+from plantain.models.painters.hosted.faults import Fault, http_fault, loaded, wait_of
 from plantain.models.painters.hosted.pictures import decoded, png
 from plantain.models.painting import Request
 
@@ -46,8 +47,15 @@ class Gemini(Hosted):
         from google import genai
         from google.genai.types import HttpOptions
 
+        def stay(request: Any) -> None:
+            """A redirect to another host is not given the key."""
+            if request.url.host != urlsplit(self.url).hostname:
+                request.headers.pop("x-goog-api-key", None)
+
         options = HttpOptions(
-            base_url=self.url, timeout=max(1, round(self.timeout_s * 1000)), client_args={"follow_redirects": False}
+            base_url=self.url,
+            timeout=max(1, round(self.timeout_s * 1000)),
+            client_args={"event_hooks": {"request": [stay]}},
         )
         return genai.Client(api_key=key, vertexai=False, http_options=options)
 
@@ -72,7 +80,7 @@ class Gemini(Hosted):
     def body(self, request: Request) -> dict[str, Any]:
         """What is sent, as the API writes it; pictures as bytes."""
         if request.sampling:
-            raise PainterError(f"{self.identity.name} takes no {', '.join(request.sampling)}")
+            raise PainterError(f"the service takes no {', '.join(request.sampling)}")
         photos = [{"inlineData": {"mimeType": "image/png", "data": png(one)}} for one in request.images]
         image = {"aspectRatio": self._ratio(request.size), "imageSize": self.size}
         return {
@@ -91,7 +99,7 @@ class Gemini(Hosted):
             "automaticContinuation": False,  # which would be a second call, and a second price
         }
         reply = self.client.models.generate_content(model=self.model_id, contents=body["contents"], config=config)
-        return json.loads(reply.sdk_http_response.body)
+        return loaded(reply.sdk_http_response.body)
 
     def fault(self, error: Exception) -> Fault | None:
         from google.genai.errors import APIError
@@ -102,8 +110,8 @@ class Gemini(Hosted):
         entries = [one for one in told.get("details") or () if isinstance(one, dict)]
         delay = next((str(one["retryDelay"]) for one in entries if "retryDelay" in one), "")
         wait = float(delay.rstrip("s")) if delay.rstrip("s").replace(".", "", 1).isdigit() else None
-        quotas = [one for entry in entries for one in entry.get("violations") or ()]
-        spent = any("PerDay" in str(q.get("quotaId")) or str(q.get("quotaValue")) == "0" for q in quotas)
+        quotas = [str(one) for entry in entries for one in entry.get("violations") or ()]
+        spent = any("PerDay" in quota or "'quotaValue': '0'" in quota for quota in quotas)
         bad_key = any(entry.get("reason") == "API_KEY_INVALID" for entry in entries)
         text = f"{error.code} {error.status or ''}: {error.message or 'no reason given'}"
         text += "; the quota of a day is used up" if spent else ""

@@ -14,7 +14,7 @@ import numpy as np
 from plantain.errors import PainterError, UsageError
 from plantain.models.painters.hosted.base import Hosted
 from plantain.models.painters.hosted.budget import Tokens
-from plantain.models.painters.hosted.faults import Fault, http_fault, wait_of
+from plantain.models.painters.hosted.faults import Fault, http_fault, loaded, wait_of
 from plantain.models.painters.hosted.pictures import decoded, encoded, png
 from plantain.models.painting import Request
 
@@ -40,11 +40,9 @@ class OpenAI(Hosted):
     most_images = 16
 
     def connect(self, key: str) -> Any:
-        import httpx2
         import openai
 
-        plain = httpx2.Client(timeout=self.timeout_s, follow_redirects=False)
-        return openai.OpenAI(api_key=key, base_url=self.url, max_retries=0, timeout=self.timeout_s, http_client=plain)
+        return openai.OpenAI(api_key=key, base_url=self.url, max_retries=0, timeout=self.timeout_s)
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
         """Of the photo's shape, as near as the model can; the area is that of `size`."""
@@ -67,7 +65,7 @@ class OpenAI(Hosted):
         form |= {"quality": self.quality} if self.quality else {}
         known = {} if self.own else SAMPLING
         if unknown := [name for name in request.sampling if name not in known]:
-            raise PainterError(f"{self.identity.name} takes no {', '.join(unknown)}")
+            raise PainterError(f"the service takes no {', '.join(unknown)}")
         form |= {} if self.own else {"seed": request.seed}  # without one vLLM-Omni draws its own
         form |= {known[name]: value for name, value in request.sampling.items()}
         return form | {"output_format": "png"} | self.fields
@@ -76,14 +74,14 @@ class OpenAI(Hosted):
         form, images = self.form(request), self.client.images.with_raw_response
         first = {name: form.pop(name) for name in ("prompt", "model") if name in form}
         if not request.images:
-            return json.loads(images.generate(**first, extra_body=form).content)
+            return loaded(images.generate(**first, extra_body=form).content)
         photos = [(f"photo{i}.png", png(one), "image/png") for i, one in enumerate(request.images)]
         mask = {}
         if request.mask is not None:  # transparent is where to paint
             rgba = np.dstack([request.images[0], np.where(request.mask, 0, 255).astype(np.uint8)])
             mask = {"mask": ("mask.png", png(rgba), "image/png")}
         pictures = photos[0] if len(photos) == 1 else photos
-        return json.loads(images.edit(image=pictures, **mask, **first, extra_body=form).content)
+        return loaded(images.edit(image=pictures, **mask, **first, extra_body=form).content)
 
     def fault(self, error: Exception) -> Fault | None:
         import openai
