@@ -9,12 +9,18 @@ and the same command once more. No network, no key, no weights.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
+import json
 import os
+import re
+import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +120,132 @@ def ask(service: Service, name: str, folder: Path, *more: str) -> Seen:
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
         code = plantain(command(service, name, photo, folder, *more))
     ledger = folder / "kept" / "ledger.jsonl"
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()] if ledger.exists() else []
+    usd = sum(line["usd"] for line in lines if "end" in line)
+    kept = sorted((folder / "kept").rglob("answers/*/*.json"))
+    said, printed = err.getvalue(), out.getvalue()
+    record = json.loads(printed.splitlines()[-1]) if printed else {}
+    paid = max(service.delivered.values(), default=0)
+    tries = sum(service.tries.values()) - before
+    return Seen(code, record, said, tries, usd, kept, paid, printed + said)
+
+
+@contextlib.contextmanager
+def provoked(fault: Fault, name: str, folder: Path) -> Iterator[Callable[[], Seen]]:
+    """A service with a fault; each call gives what one photo makes of it."""
+    service = Service()
+    service.plan = list(fault.plan)
+    if fault.name == DOWN:
+        service.server.server_close()
+    with contextlib.nullcontext() if fault.name == DOWN else service:
+        yield lambda: ask(service, name, folder, *fault.options)
+
+
+def fault_table() -> list[str]:
+    """The table in Markdown."""
+    rows = ["| fault | service | what one sees | tries | USD | kept |", "|-|-|-|-|-|-|"]
+    for fault in FAULTS:
+        for name in fault.services:
+            with tempfile.TemporaryDirectory() as place, provoked(fault, name, Path(place)) as once:
+                seen = once()
+                told = seen.said.splitlines()[0] if seen.code else "plantain: street.png: a painting" + lossy(seen)
+                told = told.split(": ", 2)[2].partition(" (not asked again")[0].replace(str(Path(place)), "...")
+                told = re.sub(r"127\.0\.0\.1:\d+", "HOST", told)
+                cells = (fault.name, name, told, seen.tries, f"{seen.usd:.3f}", "yes" if seen.kept else "-")
+                rows.append(f"| {' | '.join(str(cell).replace('|', ' ') for cell in cells)} |")
+    return rows
+
+
+def lossy(seen: Seen) -> str:
+    confidence = seen.record.get("confidence")
+    return f" (confidence {confidence:.2f})" if isinstance(confidence, float) else ""
+
+
+# ---- many photographs, a tenth with faults, and a kill in the middle
+
+
+PASSING = ("rate-hint", "rate", "500", "502", "503", "reset", "cut", "slow")  # at the first try
+LASTING = ("jpeg", "refused", "empty", "half")
+
+
+def tenth(key: str, attempt: int) -> str:
+    """A fault for every tenth request, by its hash; those that pass are over at the second try."""
+    number = int(key[:8], 16)
+    if number % 10:
+        return "ok"
+    faults = PASSING + LASTING
+    chosen = faults[number // 10 % len(faults)]
+    return chosen if attempt == 1 or chosen in LASTING else "ok"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What many photographs came to after a kill in the middle, the same command again, and once more with
+    `resend=true`: paintings and errors of the second run, paintings of the third; requests that the service began, and
+    answered, more than once by the end of the second; calls that the ledger counts as perhaps paid for nothing."""
+
+    outcomes: int
+    painted: int
+    failed: int
+    before_kill: int
+    begun_twice: int
+    delivered_twice: int
+    broken: int
+    killed: int
+    finally_painted: int
+    seconds: float
+
+
+def many(count: int, folder: Path, resend: str = "null") -> Tally:
+    """The same command twice, of which the first is killed when half of the answers were delivered; then once more."""
+    photos = folder / "photos"
+    photos.mkdir(parents=True)
+    for number in range(count):
+        Image.fromarray(street(number, (24, 18))).save(photos / f"{number:04}.png")
+    start = time.perf_counter()
+    with Service(tenth, seconds=0.03) as service:
+        options = ("--option", "size=32x24", "--option", "concurrency=8")
+        base = [sys.executable, "-m", "plantain", *command(service, "openai", photos, folder, *options)]
+        line, env = [*base, "--option", f"resend={resend}"], os.environ | {"SECRET_OF_THE_TEST": KEY}
+        with (folder / "first.txt").open("w") as sink:
+            first = subprocess.Popen(line, env=env, stdout=sink, stderr=sink)
+            while sum(service.delivered.values()) < count // 2 and first.poll() is None:
+                time.sleep(0.002)
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+        before = sum(service.tries.values())
+        done = subprocess.run(line, env=env, capture_output=True, text=True)
+        twice = [sum(times > 1 for times in counted.values()) for counted in (service.begun, service.delivered)]
+        ledger = [json.loads(text) for text in (folder / "kept" / "ledger.jsonl").read_text().splitlines()]
+        last = subprocess.run([*base, "--option", "resend=true"], env=env, capture_output=True, text=True)
+    records, final = ([json.loads(text) for text in run.stdout.splitlines()] for run in (done, last))
+    (folder / "second.txt").write_text(done.stdout + done.stderr)
+    (folder / "third.txt").write_text(last.stdout + last.stderr)
+    doubts = [one.get("doubt") for one in ledger]
+    failed = sum("error" in one for one in records)
+    outcomes = len({one["image"] for one in records})
+    final_painted = sum("error" not in one for one in final)
+    seconds = time.perf_counter() - start
+    counts = doubts.count("broken"), doubts.count("killed")
+    return Tally(outcomes, len(records) - failed, failed, before, *twice, *counts, final_painted, seconds)
+
+
+def told(tally: Tally, count: int, resend: str) -> str:
+    mode = {"null": "by default", "false": "with `resend=false`"}[resend]
+    return (
+        f"- {mode}: {tally.outcomes:,} outcomes of {count:,} photographs ({tally.painted:,} paintings, {tally.failed} "
+        f"errors); {tally.before_kill:,} calls before the kill; requests answered twice: {tally.delivered_twice}, "
+        f"begun twice: {tally.begun_twice}; calls that the ledger counts as perhaps paid for nothing: {tally.broken} "
+        f"that broke off, {tally.killed} of the killed run. Once more with `resend=true`: {tally.finally_painted:,} "
+        f"paintings. {tally.seconds:.0f} s for the three runs."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--out", type=Path)
+    parser.add_argument("--photos", type=int, default=1000)
+    given = parser.parse_args()
     lines = [
         "# Faults of services",
         "",
