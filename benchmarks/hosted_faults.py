@@ -241,24 +241,21 @@ def told(tally: Tally, count: int, resend: str) -> str:
     )
 
 
+PREFACE = """# Faults of services
+
+By `python benchmarks/hosted_faults.py`, against a server on this machine. One photo each. Where an answer is kept, the
+line also says that it is not asked for again, and which file to delete if it shall be. USD: what the ledger counts; a
+call that may have been paid counts at its highest price ($0.02 a picture for openai, by `--price`)."""
+MIDDLE = """{:,} photographs, a tenth of which meet a fault, and SIGKILL in the middle. *Answered* are requests whose
+answer was delivered; *begun* those that a service which bills at the start would charge."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path)
     parser.add_argument("--photos", type=int, default=1000)
     given = parser.parse_args()
-    lines = [
-        "# Faults of services",
-        "",
-        "By `python benchmarks/hosted_faults.py`, against a server on this machine. One photo each. Where an answer is kept,",
-        "the line also says that it is not asked for again, and which file to delete if it shall be. USD: what the ledger",
-        "counts; a call that may have been paid counts at its highest price ($0.02 a picture for openai, by `--price`).",
-        "",
-        *fault_table(),
-        "",
-        f"{given.photos:,} photographs, a tenth of which meet a fault, and SIGKILL in the middle. *Answered* are requests",
-        "whose answer was delivered; *begun* those that a service which bills at the start would charge.",
-        "",
-    ]
+    lines = [PREFACE, "", *fault_table(), "", MIDDLE.format(given.photos), ""]
     for resend in ("null", "false"):
         with tempfile.TemporaryDirectory() as place:
             lines.append(told(many(given.photos, Path(place), resend), given.photos, resend))

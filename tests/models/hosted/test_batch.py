@@ -77,7 +77,7 @@ def test_a_batch(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         refusal = 0.5 * 865 * 2e-6 if name == "gemini" else 0.0
         assert spent(tmp_path) == pytest.approx(2 * PAID[name] + refusal, rel=0.01)
         assert sum(service.delivered.values()) == (3 if name == "gemini" else 2)
-        assert not list((tmp_path / "kept" / "batches").iterdir())
+        assert not list((tmp_path / "kept" / "batches").glob("*.json"))
         assert main(command) == 1  # the one without an answer goes into another batch, the refusal does not
         assert max(service.delivered.values()) == 1
         assert len(service.batches) == 2
@@ -118,6 +118,48 @@ def test_a_kill_at_any_moment(name: str, place: str, tmp_path: Path, capsys: pyt
         assert list(service.delivered.values()) == [1, 1, 1]
         assert spent(tmp_path) == pytest.approx(3 * PAID[name], rel=0.01)
         assert "may have been paid" not in capsys.readouterr().err
+
+
+def test_what_is_in_a_batch_is_not_asked_for_at_the_full_price(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Service() as service:
+        command = line(service, "openai", tmp_path)
+        killed(PLACES["while the service paints"][0], command)
+        assert main([word for word in command if word != "--batch"]) == 1
+        assert "a batch that has not ended asks for this" in capsys.readouterr().err
+        assert main(command) == 0
+        assert list(service.delivered.values()) == [1, 1, 1]
+
+
+def test_a_service_that_is_away_is_not_one_that_knows_no_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from plantain.models.painters.hosted.openai import OpenAI
+
+    real, tries = OpenAI.batch_find, list[str]()
+
+    def find(self: OpenAI, title: str) -> str:
+        tries.append(title)
+        if len(tries) == 1:
+            import httpx2
+
+            raise httpx2.ReadTimeout("away")
+        return real(self, title)
+
+    with Service() as service:
+        command = line(service, "openai", tmp_path)
+        killed(PLACES["before the name is written down"][0], command)
+        monkeypatch.setattr(OpenAI, "batch_find", find)
+        assert main(command) == 0
+        assert (len(tries), len(service.batches)) == (2, 1)
+
+
+def test_two_processes_ask_once(tmp_path: Path) -> None:
+    with Service() as service:
+        command = [sys.executable, "-m", "plantain", *line(service, "openai", tmp_path)]
+        running = [subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE) for _ in range(2)]
+        service.polls = 0
+        assert [one.wait() for one in running] == [0, 0]
+        assert (len(service.batches), list(service.delivered.values())) == (1, [1, 1, 1])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -100,6 +100,8 @@ class Hosted(Painter):
             except ImportError as error:
                 raise MissingExtra(self.package, "hosted") from error
             self.ledger.close_lost(lambda key: self.path(key).exists())
+            batches = {path: json.loads(path.read_text()) for path in batch_files(self.kept)}
+            self._in_batch = {key: path for path, record in batches.items() for key in record["keys"]}
 
     # ---- what a service says
 
@@ -135,8 +137,8 @@ class Hosted(Painter):
         """Hands a file of requests over under a title; the service's name for the batch."""
         raise NotImplementedError
 
-    def batch_find(self, title: str) -> str | None:
-        """The name of the batch with a title; None where the service knows none."""
+    def batch_find(self, title: str) -> str:
+        """The name of the batch with a title; "" where the service knows none."""
         raise NotImplementedError
 
     def batch_poll(self, name: str) -> tuple[str, list[str] | None]:
@@ -265,6 +267,11 @@ class Hosted(Painter):
         if self.not_in_batch is not None:
             why = self.not_in_batch.get(key, "no batch has asked for it; predict, edit and generate make one")
             raise PainterError(f"{name}: {why}")
+        if self.not_in_batch is None and key in self._in_batch:
+            record = self._in_batch[key]
+            raise PainterError(
+                f"{name}: a batch that has not ended asks for this; go on with --batch, or delete {record}"
+            )
         if doubt and not (self.resend or (self.resend is None and doubt == "broken")):
             raise PainterError(
                 f"{name}: an earlier call for this was {doubt} and may have been paid without an answer; with --option "
@@ -368,6 +375,11 @@ class Hosted(Painter):
         used = self._used(record["answer"])
         tokens = None if used is None else used.total
         return Painting(pixels, usage=Usage(record["seconds"], tokens, record["usd"]), lossy=lossy)
+
+
+def batch_files(kept: Path) -> list[Path]:
+    """The records of batches that have not ended, in a folder of answers."""
+    return sorted((kept / "batches").glob("*.json"))
 
 
 def read_answer(path: Path) -> dict[str, Any] | None:

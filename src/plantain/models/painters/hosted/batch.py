@@ -4,7 +4,7 @@ that a run that was killed finds its batches again by name."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,12 @@ from uuid import uuid4
 from plantain.errors import PainterGone
 from plantain.files import staging, writing
 from plantain.models.painters.cached import request_key
-from plantain.models.painters.hosted.base import Hosted
+from plantain.models.painters.hosted.base import Hosted, batch_files
+from plantain.models.painters.hosted.budget import locked
 from plantain.models.painters.hosted.pictures import encoded
 from plantain.models.painting import Request
 
-MOST_BYTES = 150 << 20  # of one file of requests: OpenAI takes 200 MB, Google 2 GB
+MOST_BYTES = 140 << 20  # of pixels in one file of requests: OpenAI takes 200 MB of base64, Google 2 GB
 POLL_S = 30.0
 
 
@@ -55,8 +56,21 @@ def paint_ahead(
 
     What is kept already, or is in a batch that has not ended, is not asked again. Afterwards the painter answers from
     what is kept alone. PainterGone where the budget would be passed."""
-    waiting = [found for one in _open(painter) if (found := _adopted(painter, one)) is not None]
-    asked = {key for one in waiting for key in one.keys}
+    pause_s = POLL_S if poll_s is None else poll_s
+    place = painter.kept / "batches" / ".lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("a") as file, locked(file.fileno()):  # another process does not ask for the same meanwhile
+        waiting = [found for one in _open(painter) if (found := _adopted(painter, one, pause_s)) is not None]
+        asked = {key for one in waiting for key in one.keys}
+        waiting += [_submit(painter, lines) for lines in _files(painter, requests, asked)]
+    failed: dict[str, str] = {}
+    for count, batch in enumerate(waiting, 1):
+        failed |= _collected(painter, batch, say, f"batch {count} of {len(waiting)}", pause_s)
+    painter.not_in_batch = failed
+
+
+def _files(painter: Hosted, requests: Iterable[Request], asked: set[str]) -> Iterator[dict[str, Request]]:
+    """What has to be asked, by key, in portions that a service takes."""
     lines, size = dict[str, Request](), 0
     for request in requests:
         key = request_key(painter.identity, request)
@@ -64,32 +78,28 @@ def paint_ahead(
             continue
         asked.add(key)
         lines[key] = request
-        size += sum(one.nbytes for one in request.images)  # more than the PNGs of photographs, even in base64
+        size += sum(one.nbytes for one in request.images)
         if size > MOST_BYTES:
-            waiting.append(_submit(painter, lines))
+            yield lines
             lines, size = {}, 0
     if lines:
-        waiting.append(_submit(painter, lines))
-    failed: dict[str, str] = {}
-    for count, batch in enumerate(waiting, 1):
-        failed |= _collected(painter, batch, say, f"batch {count} of {len(waiting)}", poll_s or POLL_S)
-    painter.not_in_batch = failed
+        yield lines
 
 
 def _open(painter: Hosted) -> list[Batch]:
     """The batches of this painter that have not ended, as far as is known here."""
-    found = []
-    for path in sorted((painter.kept / "batches").glob("*.json")):
-        record = json.loads(path.read_text())
-        found.append(Batch(**record | {"keys": tuple(record["keys"])}))
-    return [one for one in found if one.painter == painter.identity.key]
+    found = [json.loads(path.read_text()) for path in batch_files(painter.kept)]
+    made = [Batch(**record | {"keys": tuple(record["keys"])}) for record in found]
+    return [one for one in made if one.painter == painter.identity.key]
 
 
-def _adopted(painter: Hosted, batch: Batch) -> Batch | None:
+def _adopted(painter: Hosted, batch: Batch, pause_s: float) -> Batch | None:
     """A batch with its name; None for one that never reached the service."""
     if batch.name:
         return batch
-    if name := _calling(painter, lambda: painter.batch_find(batch.title)):
+    while (name := _calling(painter, lambda: painter.batch_find(batch.title))) is None:
+        painter.pause(pause_s)
+    if name:
         return batch.save(painter, name)
     _ended(painter, batch, 0.0)
     return None

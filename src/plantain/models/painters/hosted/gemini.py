@@ -162,8 +162,8 @@ class Gemini(Hosted):
         made = self.client.batches.create(model=self.model_id, src=file.name, config={"display_name": title})
         return str(made.name)
 
-    def batch_find(self, title: str) -> str | None:
-        return next((str(one.name) for one in self.client.batches.list() if one.display_name == title), None)
+    def batch_find(self, title: str) -> str:
+        return next((str(one.name) for one in self.client.batches.list() if one.display_name == title), "")
 
     def batch_poll(self, name: str) -> tuple[str, list[str] | None]:
         job = self.client.batches.get(name=name)

@@ -140,9 +140,9 @@ class OpenAI(Hosted):
         )
         return str(made.id)
 
-    def batch_find(self, title: str) -> str | None:
+    def batch_find(self, title: str) -> str:
         found = (one for one in self.client.batches.list() if (one.metadata or {}).get("plantain") == title)
-        return next((str(one.id) for one in found), None)
+        return next((str(one.id) for one in found), "")
 
     def batch_poll(self, name: str) -> tuple[str, list[str] | None]:
         job = self.client.batches.retrieve(name)
