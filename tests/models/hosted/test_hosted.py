@@ -146,6 +146,7 @@ def test_what_a_service_does_not_take_is_said_before_it_costs(service: Service, 
     ("options", "words"),
     [
         ({"concurrency": 0}, "concurrency must be a number of at least 1"),
+        ({"base_url": "http://me:secret@here.example/v1"}, "no price is known for the model at here.example:"),
         ({"budget": -1}, "budget must be"),
         ({"size": "5K"}, "takes size 512, 1K, 2K, 4K"),
         ({"model_id": "who-knows"}, "no price is known for who-knows"),

@@ -29,7 +29,10 @@ from plantain.models.painting import Painting, Request, Usage
 
 LONGEST_PAUSE_S = 60.0  # between tries, where the service gives no hint
 NO_SENSE = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # what strange JSON is read with
-LEAST = {"concurrency": 1, "tries": 1, "timeout_s": 0.001, "patience_s": 0, "pause_s": 0, "budget": 0, "price": 0}
+LEAST = {  # whole numbers, and others
+    "concurrency": 1, "tries": 1,
+    "timeout_s": 0.001, "patience_s": 0.0, "pause_s": 0.0, "budget": 0.0, "price": 0.0,
+}  # fmt: skip
 
 
 class Hosted(Painter):
@@ -74,7 +77,8 @@ class Hosted(Painter):
     ) -> None:
         numbers = (concurrency, tries, timeout_s, patience_s, pause_s, budget, price)
         for (name, least), value in zip(LEAST.items(), numbers, strict=True):
-            if value is not None and not (isinstance(value, int | float) and value >= least):
+            kind = int if isinstance(least, int) else int | float
+            if value is not None and not (isinstance(value, kind) and value >= least):
                 raise UsageError(f"{name} must be a number of at least {least:g}, not {value!r}")
         self.url = (base_url or os.environ.get(self.url_variable) or self.default_url).rstrip("/")
         self.own = self.url == self.default_url  # the service itself, not something that speaks its language
@@ -87,6 +91,8 @@ class Hosted(Painter):
         self.kept = Path(kept) if kept is not None else home / "plantain" / "hosted"
         self.ledger = Ledger(self.kept / "ledger.jsonl", budget)
         self.not_in_batch: Mapping[str, str] | None = {} if batch else None  # why answers lack, in batch mode
+        batches = {path: json.loads(path.read_text()) for path in batch_files(self.kept)}
+        self._in_batch = {key: path for path, record in batches.items() for key in record["keys"]}
         self._resume_at = 0.0  # before then the service wants no calls
         self._failed_in_row, self._answered = 0, False
         self._unwritable: OutputError | None = None
@@ -100,8 +106,6 @@ class Hosted(Painter):
             except ImportError as error:
                 raise MissingExtra(self.package, "hosted") from error
             self.ledger.close_lost(lambda key: self.path(key).exists())
-            batches = {path: json.loads(path.read_text()) for path in batch_files(self.kept)}
-            self._in_batch = {key: path for path, record in batches.items() for key in record["keys"]}
 
     # ---- what a service says
 
@@ -154,7 +158,7 @@ class Hosted(Painter):
     @lazy
     def identity(self) -> Identity:
         settings = [self.service, "" if self.own else self.url, self.size, self.quality, self.fields]
-        return Identity(self.model_id or f"{self.service}@{urlsplit(self.url).netloc}", settings=digest(settings))
+        return Identity(self.model_id or f"{self.service}@{place_of(self.url)}", settings=digest(settings))
 
     def quote(self, request: Request) -> float:
         """USD that a request may cost at most; 0 for one whose answer is kept."""
@@ -178,9 +182,10 @@ class Hosted(Painter):
 
     def _price(self, price: float | None) -> Price:
         if price is None and self.model_id not in PRICES:
+            who = self.model_id or f"the model at {place_of(self.url)}"
             raise UsageError(
-                f"no price is known for {self.model_id or f'the model at {self.url}'}: say what a picture costs at "
-                f"most in USD with --price (0 for a server of your own; known: {', '.join(PRICES)})"
+                f"no price is known for {who}: say what a picture costs at most in USD with --price (0 for a server of "
+                f"your own; known: {', '.join(PRICES)})"
             )
         return PRICES[self.model_id] if price is None else Price(flat=price)
 
@@ -375,6 +380,15 @@ class Hosted(Painter):
         used = self._used(record["answer"])
         tokens = None if used is None else used.total
         return Painting(pixels, usage=Usage(record["seconds"], tokens, record["usd"]), lossy=lossy)
+
+
+def place_of(url: str) -> str:
+    """Host and port, without the name and password that may stand before them.
+
+    >>> place_of("http://me:secret@localhost:8091/v1")
+    'localhost:8091'
+    """
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def batch_files(kept: Path) -> list[Path]:
