@@ -5,7 +5,6 @@ A run's folder holds them under a hash of what was asked. `replay=True` asks no 
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, TruthError
+from plantain.models.identity import digest
 from plantain.models.painters.cached import Cached
 from plantain.pipeline.predictor import PainterPredictor, Predictor, SpecialistPredictor
 from plantain.predictions.npz import from_npz, to_npz
@@ -29,8 +29,7 @@ class CachedSpecialist(SpecialistPredictor):
 
     def stated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
         """The kept answer, or the specialist's, which is then kept. PainterError for a damaged or a lost one."""
-        asked = repr((self.name, task.prompt(), photo.shape)).encode()
-        name = hashlib.sha256(asked + photo.tobytes()).hexdigest()
+        name = digest([self.identity.to_json() | {"decoding": None}, task.prompt(), photo])
         path = self.folder / name[:2] / f"{name[2:]}.npz"
         if path.exists():
             return read_kept(path)

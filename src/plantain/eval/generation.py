@@ -26,12 +26,12 @@ from plantain.data.excerpts import read
 from plantain.errors import UsageError
 from plantain.eval.answers import with_cache
 from plantain.eval.compare import paired
-from plantain.eval.fingerprint import digest, file_digest
 from plantain.eval.folder import RunFolder
 from plantain.eval.metrics.base import Row, Scores
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.eval.scores import SampleResult, bootstrap
 from plantain.imaging.photo import read_photo
+from plantain.models.identity import content_hash, digest, file_hash
 from plantain.models.painters.embedded import FOLDER, Embedded, VisionEncoder
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.predictor import PainterPredictor
@@ -90,15 +90,10 @@ class GenerationRun(RunFolder):
     def hashes(self, example: Example) -> dict[str, str]:
         """What a line hangs on beside the painter: the photo, its captions, and the encoder of features."""
         return {
-            "photo": file_digest(example.photo),
+            "photo": content_hash(example.photo),
             "question": digest(example.facts["captions"]),
-            "rules": digest((VERSION, __version__, self.encoder_digest)),
+            "rules": digest([VERSION, __version__, file_hash(FOLDER / "reader.onnx")]),
         }
-
-    @cached_property
-    def encoder_digest(self) -> str:
-        """A hash of the encoder's weights."""
-        return file_digest(FOLDER / "reader.onnx")
 
     def line(self, example: Example, model: PainterPredictor, painter: Any) -> dict[str, Any]:
         """Repairs, denoising and one picture from words, of one photo."""

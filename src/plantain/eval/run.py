@@ -25,12 +25,11 @@ from plantain.errors import OutputError, PainterError, PainterGone, PlantainErro
 from plantain.eval.answers import with_cache
 from plantain.eval.benchmarks import BENCHMARKS
 from plantain.eval.corruptions import CorruptedPainter, Corruption
-from plantain.eval.fingerprint import digest, file_digest
 from plantain.eval.folder import RunFolder, read_record
 from plantain.eval.row import Benchmark
 from plantain.eval.scores import SampleResult, score
 from plantain.imaging.photo import read_photo
-from plantain.models.identity import DECODING
+from plantain.models.identity import DECODING, content_hash, digest
 from plantain.pipeline.jobs import Job, Outcome, PredictOptions
 from plantain.pipeline.predictor import PainterPredictor, Predictor
 from plantain.pipeline.stream import stream
@@ -240,10 +239,10 @@ class Run(RunFolder):
         except PlantainError as broken:
             asked, error = (), str(broken)
         hashes = {
-            "photo": digest((file_digest(example.photo), self._fog_depth(example) if self.config.corrupt else None)),
+            "photo": digest([content_hash(example.photo), self._fog_depth(example) if self.config.corrupt else None]),
             "question": digest([task.prompt("json") for task in asked]),
-            "truth": digest((truth, error)),
-            "rules": digest((adapter, self.benchmark.metric, __version__, DECODING)),
+            "truth": digest([truth, error]),
+            "rules": digest([adapter, self.benchmark.metric, __version__, DECODING]),
             "calibration": digest(dict(model.calibration) if model else {}),
         }
         return Sample(example, asked, truth, hashes, error)

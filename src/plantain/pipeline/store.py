@@ -23,9 +23,10 @@ import numpy as np
 
 from plantain import __version__
 from plantain._shapes import UInt8
-from plantain.files import publish, staging
+from plantain.files import STAGE, publish, staging
 from plantain.models.identity import digest
 from plantain.models.painting import Painting, read_record
+from plantain.output.formats import coco_annotations, write_json
 from plantain.output.save import About, all_of, check_formats, every_name, write_files
 from plantain.pipeline.jobs import Edit, Generate, Job, Outcome, PredictOptions, paths_of, result
 from plantain.pipeline.predictor import Predictor
@@ -81,12 +82,15 @@ class Store:
 
     def claim(self, job: Job) -> Claim:
         """What a job's answer hangs on, as it is now. OSError where the photo cannot be read."""
-        question = self.model.question(job)
-        options = {one.name: getattr(job.options, one.name) for one in fields(PredictOptions)}
-        asked = digest([_said(question), options, list(job.context.examples)])
+        question, asked = self.model.question(job), self._asked(job)
         code = self.model.resolve_task(question).code if isinstance(question, Task) else None
         photo, place = photo_hash(job.photo)
         return Claim(photo, place, asked, digest([photo, asked, code, self._model, sorted(self.formats), self.camera]))
+
+    def _asked(self, job: Job) -> str:
+        """A hash of a job's question and options, the photo aside."""
+        options = {one.name: getattr(job.options, one.name) for one in fields(PredictOptions)}
+        return digest([_said(self.model.question(job)), options, list(job.context.examples)])
 
     def find(self, job: Job, claim: Claim) -> Outcome | None:
         """The answer that is there already, whole, if everything it hangs on is equal."""
@@ -96,9 +100,25 @@ class Store:
         record = record_of(path)
         if record.get("whole") != claim.whole or "line" not in record or not _complete(path, record):
             return None
-        files = {role: path.parent / name for role, name in record["roles"].items()}
-        line = {**record["line"], "image": _path_of(job), "seconds": None} | paths_of(files) | {"skipped": True}
-        return Outcome(job, None, None, 0.0, files, result(**line))
+        return _kept(job, path, record)
+
+    def annotations(self, job: Job) -> Path | None:
+        """Writes one COCO file of all answers to a job's question that lie in the folder, of whatever photos and runs:
+        annotations.QUESTION.json; none where there is one answer at most. Raises OutputError."""
+        asked, kept = self._asked(job), []
+        for path in sorted(self.folder.rglob("*.npz")):
+            record = {} if path.parent.name.startswith(STAGE) else record_of(path)
+            if record.get("asked") == asked and _complete(path, record):
+                line, place = record["line"], path.parent.relative_to(self.folder)
+                stem = path.name.split(f".{line['task']}")[0]
+                kept.append(_kept(replace(job, id=(place / stem).as_posix(), photo=line["image"]), path, record))
+        if len(kept) < 2:
+            return None
+        base = base_of(replace(job, id="annotations"), self.model.question(job))
+        target = self.folder / f"{base}.json"
+        if target.exists() and _asked_in(target) != asked:
+            target = self.folder / f"{base}.{asked[:8]}.json"  # the same words in other colors
+        return write_json({"info": {"asked": asked}} | coco_annotations(kept), target)
 
     def save(self, outcome: Outcome, claim: Claim, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> Outcome:
         """Writes an answer, drawn over the photo's `pixels`: all its files or none; those of a stale one go.
@@ -289,8 +309,20 @@ def _complete(path: Path, record: Mapping[str, Any]) -> bool:
         return False
 
 
-def _path_of(job: Job) -> str | None:
-    return str(job.photo) if isinstance(job.photo, str | Path) else None
+def _kept(job: Job, path: Path, record: Mapping[str, Any]) -> Outcome:
+    """The outcome of an answer that lies there, from its last file and the record in it."""
+    files = {role: path.parent / name for role, name in record["roles"].items()}
+    image = str(job.photo) if isinstance(job.photo, str | Path) else None
+    line = {**record["line"], "image": image, "seconds": None} | paths_of(files) | {"skipped": True}
+    return Outcome(job, None, None, 0.0, files, result(**line))
+
+
+def _asked_in(path: Path) -> str | None:
+    """Which question a file of annotations is about; None for a file of somebody else."""
+    try:
+        return str(json.loads(path.read_bytes())["info"]["asked"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @contextmanager

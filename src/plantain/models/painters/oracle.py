@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter
 
 from plantain._shapes import Float, UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
+from plantain.imaging.photo import read_photo
 from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, digest
 from plantain.models.painting import Painting, Request
@@ -95,4 +96,4 @@ def _squeezed(rgb: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray
     """Through JPEG and back, colors at half resolution as most writers do."""
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))
+    return read_photo(buffer.getvalue())
