@@ -135,7 +135,7 @@ def test_annotations_hold_every_answer_to_their_question(say):
     say(photo("y/b.png", level=60), photo("y/c.png"), "segment the cup", "--format", "coco")
     say("x/a.png", "segment the mug", "--format", "coco")
     cups = "annotations.refer.the-cup.json"
-    assert sorted(kept(cups)) == ["a.png", "b.png", "c.png", "y/b.png"]
+    assert sorted(kept(cups)) == ["a.png", "b.png", "c.png", "x/b.png"]
     assert [path.name for path in Path("out").glob("annotations*")] == [cups]  # one mug has its own file already
     say("x/b.png", "segment the mug", "--format", "coco")
     assert kept("annotations.refer.the-mug.json") == ["a.png", "b.png"]
@@ -454,11 +454,10 @@ def test_a_place_that_cannot_be_written(say):
 def test_a_full_disk_stops_the_run_and_keeps_what_is_done(say, monkeypatch):
     from plantain.predictions import npz
 
-    real, calls = npz.write, []
+    real = npz.write
 
     def full_at_the_third(answer, path):
-        calls.append(path)
-        if len(calls) > 2:
+        if not path.name.startswith(("a.", "b.")):  # two threads write: their order is theirs
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(answer, path)
 
@@ -466,7 +465,6 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(say, monkeypatch):
     names = [photo(f"{letter}.png") for letter in "abcde"]
     code, records, lines = say(*names, "metric depth")
     assert (code, [r["arrays"] is None for r in records]) == (1, [False, False, True])
-    assert len(calls) in (3, 4)  # two threads write
     errors = [line for line in lines if line.startswith("plantain: ")]
     assert len(errors) == 1
     assert "No space left on device" in errors[0]

@@ -57,7 +57,7 @@ class ObjectDetection(Task):
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        return cls(record["thing"])
+        return cls(record["thing"], code=record.get("code"))
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints the boxes of Instances (only those of class `thing`, where that class is known), small ones last."""

@@ -50,7 +50,7 @@ class Matting(Task):
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        return cls(only_white(record))
+        return cls(only_white(record), code=record.get("code"))
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Alpha (by name, else its one plane) or opacities h w in 0..1."""

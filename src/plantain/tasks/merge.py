@@ -21,6 +21,7 @@ from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints
 from plantain.tasks import decode_utils
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import SEEN
+from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, draw_any
 
 Item = TypeVar("Item")
@@ -186,19 +187,23 @@ def _join_labels(groups: Sequence[Labels]) -> Labels:
     ids[nobody] = -1
     lowest = np.min([g.confidence for g in groups], axis=0)
     confidence = np.where(nobody, lowest, first * first / np.maximum(first + second, 1e-6))
-    classes, colors = sum((g.classes for g in groups), ()), sum((g.colors for g in groups), ())
-    if len(set(colors)) < len(colors):  # each group's painting may have used the same ones
-        colors = tuple(color for _, color in draw_any(classes, BLACK))
+    classes = sum((g.classes for g in groups), ())
     return Labels(
         ids=ids,
         classes=classes,
-        colors=colors,
+        colors=_joined_colors(groups, classes),
         confidence=confidence.astype(np.float32),
         presence=_joined_presence(groups),
         painting=groups[0].painting,
         stem=groups[0].stem,
         task=groups[0].task,
     )
+
+
+def _joined_colors(groups: Sequence[Labels | Alpha], names: tuple[str, ...]) -> tuple[RGB, ...]:
+    """The colors of all names; new ones where paintings have used the same."""
+    colors: tuple[RGB, ...] = sum((g.colors for g in groups), ())
+    return colors if len(set(colors)) == len(colors) else tuple(color for _, color in draw_any(names, BLACK))
 
 
 def panoptic(answers: Sequence[Panoptic]) -> Panoptic:
@@ -284,11 +289,12 @@ def alpha(answers: Sequence[Alpha]) -> Alpha:
 
 
 def _join_alpha(groups: Sequence[Alpha]) -> Alpha:
+    names = sum((g.names for g in groups), ())
     return replace(
         groups[0],
         alpha=np.concatenate([g.alpha for g in groups]),
-        names=sum((g.names for g in groups), ()),
-        colors=sum((g.colors for g in groups), ()),
+        names=names,
+        colors=_joined_colors(groups, names),
         confidence=np.min([g.confidence for g in groups], axis=0),
         presence=_joined_presence(groups),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -15,12 +15,30 @@ from plantain.tasks import decode_utils
 from plantain.tasks import targets as truths
 from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
-from plantain.tasks.legend import BLACK, WHITE, Legend, checked, draw, names_of, rgb_of, said
+from plantain.tasks.legend import (
+    BLACK,
+    CORNERS,
+    GROUP,
+    WHITE,
+    Legend,
+    corner_group,
+    draw_any,
+    fits_corners,
+    in_groups,
+    legend_of,
+    names_of,
+    on_corners,
+    rgb_of,
+    said,
+)
 
 
 @dataclass(frozen=True)
 class ReferringSegmentation(Task):
     """The mask (0..1) of what `text` says; several texts get several colors and several masks.
+
+    Code "corners" is for painters that paint the mean of what they believe (see SemanticSegmentation): more texts than
+    the cube has corners are asked in groups.
 
     >>> ReferringSegmentation("the red mug").targets
     (('the red mug', (255, 255, 255)),)
@@ -34,8 +52,11 @@ class ReferringSegmentation(Task):
     title: ClassVar[str] = "segment"
     kind: ClassVar[type[Alpha]] = Alpha
     default_code: ClassVar[str] = "mask"
-    codes: ClassVar[Mapping[str, str]] = {"mask": "mask/1"}
-    code_descriptions: ClassVar[Mapping[str, str]] = {"mask": "flat colours, exactly as said"}
+    codes: ClassVar[Mapping[str, str]] = {"mask": "mask/1", "corners": "mask-corners/1"}
+    code_descriptions: ClassVar[Mapping[str, str]] = {
+        "mask": "flat colours, exactly as said",
+        "corners": "flat colours, all exactly as said",  # "all": see SemanticSegmentation
+    }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Segment {legend|: paint it } and everything else, the background, {background}; "
         "if there is none, paint everything {background}.[ Colours: {colours}.]",
@@ -48,25 +69,42 @@ class ReferringSegmentation(Task):
         super().__post_init__()
         texts = names_of(self.text, "the thing to segment")
         background = rgb_of(self.background)
-        colors = self._colors(texts, background)
-        checked(tuple(zip(texts, colors, strict=True)), background)
+        legend = tuple(zip(texts, self._colors(texts, background), strict=True))
+        legend = on_corners(legend, background) if self.code == "corners" else legend
+        colors = tuple(color for _, color in legend)
         one = len(texts) == 1
         object.__setattr__(self, "text", texts[0] if one else texts)
         object.__setattr__(self, "color", colors[0] if one else colors)
         object.__setattr__(self, "background", background)
+        legend_of(legend, background, group=self.group)
 
     def _colors(self, texts: tuple[str, ...], background: RGB) -> tuple[RGB, ...]:
-        if len(texts) > 64:
-            raise UsageError(f"{len(texts)} things at once are more than the 64 colors there are; ask in groups")
         if self.color is None:
             one = len(texts) == 1 and background != WHITE
-            return (WHITE,) if one else tuple(color for _, color in draw(texts, background))
+            return (WHITE,) if one else tuple(color for _, color in draw_any(texts, background))
         if len(texts) == 1 and (isinstance(self.color, str) or not isinstance(self.color[0], (str, tuple, list))):
             return (rgb_of(self.color),)
         colors = tuple(rgb_of(c) for c in ([self.color] if isinstance(self.color, str) else self.color))
         if len(colors) != len(texts):
             raise UsageError(f"{len(texts)} things were named but {len(colors)} colors given; give one for each")
         return colors
+
+    def supports(self, code: str) -> bool:
+        """Corners are for colors that nobody chose; the few that are corners anyway are what code "mask" has too."""
+        given = {color for _, color in self.targets}
+        return code != "corners" or (not given <= set(CORNERS) and fits_corners(self.targets, self.background))
+
+    @property
+    def group(self) -> int:
+        """How many texts one painting holds."""
+        return GROUP if self.code != "corners" else corner_group(len(self.targets), self.background)
+
+    def parts(self) -> Sequence[ReferringSegmentation]:
+        """Groups of as many texts as one painting holds, for `merge` to join."""
+        if len(self.targets) <= self.group:
+            return (self,)
+        groups = (zip(*group, strict=True) for group in in_groups(self.targets, self.group))
+        return tuple(ReferringSegmentation(texts, colors, self.background, code=self.code) for texts, colors in groups)
 
     @property
     def targets(self) -> Legend:
@@ -85,10 +123,12 @@ class ReferringSegmentation(Task):
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         legend = record["legend"]
-        return cls(tuple(legend), tuple(rgb_of(c) for c in legend.values()), record.get("background", BLACK))
+        colors, background = tuple(map(rgb_of, legend.values())), record.get("background", BLACK)
+        return cls(tuple(legend), colors, background, code=record.get("code"))
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Alpha (matched by name, else by order) or masks n h w or h w; soft values mix with the background."""
+        self.require_one_painting()
         stack = truths.mask_like(truth, self.queries)
         rgb = np.broadcast_to(np.array(self.background, np.float32), (*stack.shape[1:], 3))
         for alpha, (_, color) in zip(stack, self.targets, strict=True):

@@ -32,7 +32,7 @@ BLANK = 0.5  # the canvas before anything is painted: what perception starts fro
 SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be read
     {
         "metric-depth": "log-gray-doubt",
-        "semantic": "corners",
+        **dict.fromkeys(("semantic", "refer", "panoptic"), "corners"),
         "instances": "centers",
         "detect": "heat",
         "keypoints": "channels",
