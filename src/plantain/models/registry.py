@@ -213,7 +213,7 @@ def readiness(row: ModelSpec) -> str:
         return f"needs {' '.join(files)}"
     if row.needs:
         return f"in Python: {', '.join(f'{name}=...' for name in row.needs)}"
-    source = getattr(factory_of(row), "usual", None)
+    source = getattr(factory_of(row), "default_weights", None)
     return f"downloads {source}" if source and hub_commit(source) == "main" else "yes"
 
 

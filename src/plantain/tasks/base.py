@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Task:
     title: ClassVar[str]  # how prompts name it: "metric depth"
     code_descriptions: ClassVar[Mapping[str, str]]  # every code in words, as prompts say it
     templates: ClassVar[Mapping[str, str]]  # a style's wording; the json style is the record itself
+    scale: ClassVar[Literal["metric", "affine"]] = "affine"  # of the depth that is asked for
+    soft: ClassVar[bool] = False  # whether an alpha between 0 and 1 is an answer rather than an unsure one
+    with_masks: ClassVar[bool] = False  # whether things are asked for with their masks
 
     def __post_init__(self) -> None:
         if self.code is not None and self.code not in self.codes:

@@ -29,6 +29,7 @@ class InstanceSegmentation(Task):
     name: ClassVar[str] = "instances"
     title: ClassVar[str] = "instance segmentation"
     kind: ClassVar[type[Instances]] = Instances
+    with_masks: ClassVar[bool] = True
     default_code: ClassVar[str] = "blobs"
     codes: ClassVar[Mapping[str, str]] = {"blobs": "blobs/1", "blobs-vb": "blobs-vb/1", "centers": "centers/1"}
     code_descriptions: ClassVar[Mapping[str, str]] = {

@@ -25,6 +25,7 @@ class Matting(Task):
     name: ClassVar[str] = "matte"
     title: ClassVar[str] = "alpha matte"
     kind: ClassVar[type[Alpha]] = Alpha
+    soft: ClassVar[bool] = True
     default_code: ClassVar[str] = "alpha"
     codes: ClassVar[Mapping[str, str]] = {"alpha": "alpha/1"}
     code_descriptions: ClassVar[Mapping[str, str]] = {"alpha": "gray, as bright as the pixel is covered"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class MetricDepth(Task):
     name: ClassVar[str] = "metric-depth"
     title: ClassVar[str] = "metric depth"
     kind: ClassVar[type[Depth]] = Depth
+    scale: ClassVar[Literal["metric", "affine"]] = "metric"
     default_code: ClassVar[str] = "cube"
     codes: ClassVar[Mapping[str, str]] = {
         "cube": "cube/1",

@@ -20,7 +20,16 @@ from plantain._shapes import Float, UInt8
 from plantain.models.painters.embedded import MEAN, STD, Embedded, VisionEncoder, session
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.specialists.base import Specialist, located
-from plantain.models.specialists.outputs import Classes, Lines, Points, Seen, Slopes, Soft, Surface
+from plantain.models.specialists.outputs import (
+    DepthOutput,
+    EdgeOutput,
+    KeypointOutput,
+    LabelOutput,
+    MatteOutput,
+    NormalsOutput,
+    SpecialistOutput,
+)
+from plantain.predictions.types import Alpha, Depth, Edges, Keypoints, Normals
 from plantain.vocabularies import ADE_150, CAMVID_11, LSP_14, NYU_13
 
 
@@ -88,24 +97,23 @@ class UNet(Specialist):
             self.said = photo.copy(), {name: large(v[0], size) for name, v in zip(HEADS, found, strict=True)}
         return self.said[1]
 
-    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
+    def infer_for(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> SpecialistOutput:
         said = self.outputs(photo)
-        if task.name in ("metric-depth", "relative-depth"):
-            return Surface(np.exp(said["metric-depth"][0]), "metric")
-        if task.name == "normals":
-            return Slopes(said["normals"].transpose(1, 2, 0))
-        if task.name == "edges":
-            return Lines(sigmoid(said["edges"][0]))
-        if task.name == "keypoints":
+        if issubclass(task.kind, Depth):
+            return DepthOutput(np.exp(said["metric-depth"][0]), "metric")
+        if issubclass(task.kind, Normals):
+            return NormalsOutput(said["normals"].transpose(1, 2, 0))
+        if issubclass(task.kind, Edges):
+            return EdgeOutput(sigmoid(said["edges"][0]))
+        if issubclass(task.kind, Keypoints):
             return spots(sigmoid(said["joints"]))
-        if task.name in ("refer", "matte"):
-            text = task.queries[0]
-            name = "main object" if "object" in text else "person"
-            return Soft(sigmoid(said[name][0]), name)
-        return vocabulary(said, task.classes)
+        if issubclass(task.kind, Alpha):
+            name = "main object" if "object" in task.queries[0] else "person"
+            return MatteOutput(sigmoid(said[name][0]), name)
+        return vocabulary(said, task.queries)
 
 
-def vocabulary(said: Mapping[str, np.ndarray], asked: tuple[str, ...]) -> Classes:
+def vocabulary(said: Mapping[str, np.ndarray], asked: tuple[str, ...]) -> LabelOutput:
     """The classes of the head that knows most of what is asked, chosen among these alone."""
     head = max(("nyu-13", "camvid", "ade20k"), key=lambda name: sum(c in HEADS[name].names for c in asked))
     names = HEADS[head].names
@@ -113,14 +121,14 @@ def vocabulary(said: Mapping[str, np.ndarray], asked: tuple[str, ...]) -> Classe
     scores = said[head][among]
     share = np.exp(scores - scores.max(0))
     ids = np.array(among, np.int32)[scores.argmax(0)]
-    return Classes(ids, names, share.max(0) / share.sum(0))
+    return LabelOutput(ids, names, share.max(0) / share.sum(0))
 
 
-def spots(maps: Float[np.ndarray, "c h w"]) -> Points:
+def spots(maps: Float[np.ndarray, "c h w"]) -> KeypointOutput:
     """The brightest place of each joint's map."""
     peaks = [np.unravel_index(int(m.argmax()), m.shape) for m in maps]
     xy = np.array([(x + 0.5, y + 0.5) for y, x in peaks], np.float32)
-    return Points(xy, maps.max((1, 2)).astype(np.float32), LSP_14, maps.shape[1:])
+    return KeypointOutput(xy, maps.max((1, 2)).astype(np.float32), LSP_14, maps.shape[1:])
 
 
 def large(values: Float[np.ndarray, "c h w"], size: tuple[int, int]) -> Float[np.ndarray, "c y x"]:
