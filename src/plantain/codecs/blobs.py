@@ -29,7 +29,7 @@ BELL = 24.0  # levels: a pixel so far from its thing's color counts 1/e
 
 
 def decode(rgb: Shaped[np.ndarray, "h w 3"], background: RGB = (0, 0, 0)) -> Found:
-    """Things told apart by color, surest first; whatever is near the background's color is none.
+    """Things told apart by color, the highest score first; whatever is near the background's color is none.
 
     score = purity x separation: how near a thing's pixels are to its color, and how far that is from the background
     and from every other thing's color."""

@@ -46,7 +46,7 @@ def encode_centers(masks: Bool[np.ndarray, "n h w"]) -> UInt8[np.ndarray, "h w 3
 
 
 def decode_centers(rgb: Shaped[np.ndarray, "h w 3"]) -> Found:
-    """Things from location colors on black, surest first.
+    """Things from location colors on black, the highest score first.
 
     score = how blue a thing is x how well its votes agree x whether they point into its own box (else 0.3)."""
     seen = denoise(bytes_of(rgb), AVERAGED)

@@ -15,7 +15,7 @@ MOST = 256  # things in one painting: more are noise, and their masks fill the m
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Things in a painting, surest first: their masks, their colors (levels) and scores 0..1."""
+    """Things in a painting, the highest score first: their masks, their colors (levels) and scores 0..1."""
 
     masks: Bool[np.ndarray, "n h w"]
     colors: Float[np.ndarray, "n 3"]

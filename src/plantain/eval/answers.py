@@ -21,13 +21,13 @@ from plantain.tasks import Task
 
 
 class CachedSpecialist(SpecialistPredictor):
-    """A specialist whose answers are kept in `folder`, with the confidence that the network states."""
+    """A specialist whose answers are kept in `folder`, without calibration."""
 
     def __init__(self, predictor: SpecialistPredictor, folder: Path, replay: bool) -> None:
         super().__init__(predictor.specialist, predictor.calibration)
         self.folder, self.replay = folder, replay
 
-    def stated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
+    def uncalibrated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
         """The kept answer, or the specialist's, which is then kept. PainterError for a damaged or a lost one."""
         name = digest([self.identity.to_json() | {"decoding": None}, task.prompt(), photo])
         path = self.folder / name[:2] / f"{name[2:]}.npz"
@@ -35,7 +35,7 @@ class CachedSpecialist(SpecialistPredictor):
             return read_kept(path)
         if self.replay:
             raise PainterError(f"this answer is not kept in {self.folder}; run it again")
-        answer = super().stated(photo, task)
+        answer = super().uncalibrated(photo, task)
         to_npz(answer, path, exact=True)
         return answer
 

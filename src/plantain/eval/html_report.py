@@ -106,10 +106,10 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
     for run in runs:
         scores, row = run.scores(), run.benchmark
         value, low, high = scores["scores"][row.primary]
-        sure = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
+        confidence = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
         figure, interval = f"{row.primary}, {row.better} is better", f"{low:.3f} - {high:.3f}"
         numbers = (f"{value:.3f}", interval, scores["n"], scores["failed"])
-        cells = (row.id, run.model_name, figure, *numbers, *sure, row.baseline, row.protocol)
+        cells = (row.id, run.model_name, figure, *numbers, *confidence, row.baseline, row.protocol)
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     with writing(target) as path:
         path.write_text("\n".join(lines) + "\n")

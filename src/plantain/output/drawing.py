@@ -223,7 +223,7 @@ def _counted(labels: Labels, index: int, share: float) -> str:
 
 
 def _draw_instances(things: Instances, sheet: Sheet) -> Drawn:
-    """Every thing in a color of its own, with its box and score; the surest are drawn on top."""
+    """Every thing in a color of its own, with its box and score; the highest scores are drawn on top."""
     order = [int(i) for i in np.argsort(things.scores, kind="stable")]
     pixels = sheet.pixels * 0.85
     for i in order if things.masks is not None else []:
@@ -248,7 +248,7 @@ def _found(number: int) -> str:
 def _tag(
     draw: ImageDraw.ImageDraw, things: Instances, boxes: Float[np.ndarray, "n 2 2"], order: Sequence[int], sheet: Sheet
 ) -> None:
-    """Name and score at each box, the surest first; one that would cover another is left out."""
+    """Name and score at each box, the highest score first; one that would cover another is left out."""
     size = round(sheet.text * 0.8)
     high, width, taken = size * 1.35, sheet.photo.width, list[tuple[float, float, float, float]]()
     for i in order:

@@ -169,13 +169,13 @@ def parts(prediction: Prediction) -> Parts:
     else:
         classes = classes_of(prediction)
         alpha = cast(Alpha, prediction)
-        masks, labels, scores = alpha.masks, np.arange(len(classes)), _sureness(alpha)
+        masks, labels, scores = alpha.masks, np.arange(len(classes)), _scores(alpha)
     filled = masks.any(axis=(1, 2))
     masks, labels, scores = masks[filled], np.asarray(labels)[filled], np.asarray(scores, np.float32)[filled]
     return Parts(masks, boxes_around(masks), labels, classes, scores)
 
 
-def _sureness(prediction: Alpha) -> Float[np.ndarray, "n"]:
+def _scores(prediction: Alpha) -> Float[np.ndarray, "n"]:
     """Presence where it was read, else the mean confidence inside each mask."""
     inside = [float(prediction.confidence[mask].mean()) if mask.any() else 0.0 for mask in prediction.masks]
     known = prediction.presence or {}
@@ -339,7 +339,7 @@ def write_json(content: Any, path: Path) -> Path:
 
 def panoptic_png(prediction: Prediction) -> tuple[Image.Image, list[dict[str, Any]]]:
     """COCO panoptic format: a PNG whose color is the segment's id, R + 256 G + 65536 B (0 = none), and
-    `segments_info`. Instances that overlap: the surer one is on top. Whole classes have ids above 10,000."""
+    `segments_info`. Of instances that overlap the higher score is on top. Whole classes have ids above 10,000."""
     if isinstance(prediction, Instances):
         ids, labels, scores = _stacked(prediction)
         numbered = len(labels)

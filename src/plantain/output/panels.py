@@ -116,7 +116,7 @@ class Entry:
 
 
 def heading(width: int, title: str, by: str, right: str, size: int, warn: bool = False) -> Image.Image:
-    """A title, who made it and, at the right, how sure the answer is."""
+    """A title, who made it and, at the right, its confidence."""
     strip = Image.new("RGB", (width, round(size * 2)), PAPER)
     draw, pad, middle = ImageDraw.Draw(strip), round(size * 0.7), size * 1.05
     small = round(size * 0.85)

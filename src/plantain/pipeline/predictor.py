@@ -139,7 +139,7 @@ class PainterPredictor(Predictor):
     paints = True
 
     def __init__(self, painter: Painter, calibration: Mapping[str, Fit] | None = None) -> None:
-        """`calibration`: the painter's own where none is given; {} leaves confidence as the decoders state it."""
+        """`calibration`: the painter's own where none is given; {} leaves confidence as the decoders give it."""
         self.painter = painter
         self.calibration = painter.calibration if calibration is None else calibration
 
@@ -240,14 +240,14 @@ class SpecialistPredictor(Predictor):
 
     def _run_specialist(self, request: PreparedQuestion) -> Prediction | PlantainError:
         try:
-            return self.stated(request.pixels, request.task)
+            return self.uncalibrated(request.pixels, request.task)
         except PlantainError as error:
             return error
         except Exception as error:  # a network is other people's code
             return PainterError(f"the specialist {self.name!r} failed: {type(error).__name__}: {error}")
 
-    def stated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
-        """The answer with its confidence as the network states it."""
+    def uncalibrated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
+        """The answer with its confidence as the network gives it."""
         return replace(self.specialist.answer(photo, self.resolve_task(task)), task=task.name)
 
     def calibrated(self, answer: Prediction) -> Prediction:
@@ -274,7 +274,7 @@ def _kept(model: str) -> Predictor:
 def load(model: str = "embedded", *, calibrated: bool = True, **options: Any) -> Predictor:
     """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`; `plantain models` lists all.
 
-    `calibrated` False: confidence as the decoder states it, not set right by the model's calibration."""
+    `calibrated` False: confidence as the decoder gives it, not set right by the model's calibration."""
     if (row := rows().get(model)) is not None and row.kind == "wrapper":
         options = options | {"load": load}  # a wrapper asks other models of the table
     return wrap(load_model(model, **options), calibrated=calibrated)

@@ -33,7 +33,7 @@ class Task:
     code_descriptions: ClassVar[Mapping[str, str]]  # every code in words, as prompts say it
     templates: ClassVar[Mapping[str, str]]  # a style's wording; the json style is the record itself
     scale: ClassVar[Literal["metric", "affine"]] = "affine"  # of the depth that is asked for
-    soft: ClassVar[bool] = False  # whether an alpha between 0 and 1 is an answer rather than an unsure one
+    soft: ClassVar[bool] = False  # whether an alpha between 0 and 1 is an answer rather than half a probability
     with_masks: ClassVar[bool] = False  # whether things are asked for with their masks
 
     def __post_init__(self) -> None:

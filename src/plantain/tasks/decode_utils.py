@@ -1,4 +1,4 @@
-"""What every `decode` needs: a painting as clean numbers, and how far to believe what was read from it."""
+"""What every `decode` needs: a painting as clean numbers, and the confidence of what was read from it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def agreement(ids: Int[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 
 
 def presence(weight: Float[np.ndarray, "h w"], share: float = 0.002) -> float:
-    """Probability that a thing is in the photo at all: the mean weight (0..1) of the surest 0.2 % of pixels.
+    """Probability that a thing is in the photo at all: the mean weight (0..1) of the 0.2 % of pixels that weigh most.
 
     A thing painted pure on at least that share of the picture gives 1; a faint glow or a few stray pixels give little.
     """
@@ -136,10 +136,10 @@ def any_of(scores: Float[np.ndarray, "n"]) -> float:
 def presences(
     ids: Int[np.ndarray, "h w"], confidence: Float[np.ndarray, "h w"], classes: tuple[str, ...]
 ) -> dict[str, float]:
-    """Like `presence` for every class at once: how sure its sure pixels are, and whether they are 0.2 % of all."""
-    flat, sure = ids.ravel() + 1, confidence.ravel()  # -1, none of them, becomes 0
-    total = np.bincount(flat, sure, minlength=len(classes) + 1)
-    squares = np.bincount(flat, sure * sure, minlength=len(classes) + 1)
+    """`presence` for every class at once: the confidence of its confident pixels, and whether they are 0.2 % of all."""
+    flat, weight = ids.ravel() + 1, confidence.ravel()  # -1, none of them, becomes 0
+    total = np.bincount(flat, weight, minlength=len(classes) + 1)
+    squares = np.bincount(flat, weight * weight, minlength=len(classes) + 1)
     enough = max(1.0, 0.002 * flat.size)
     found = squares / np.maximum(total, 1e-9) * np.minimum(1, total / enough)
     return {name: float(found[i]) for i, name in enumerate(classes, 1)}

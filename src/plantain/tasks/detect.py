@@ -16,7 +16,7 @@ from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, name_of
 
-HIDDEN = 0.03  # of the picture: by how much a box off its painted center is believed to be half hidden
+HIDDEN = 0.03  # of the picture: by how much a box off its painted center counts as half hidden
 _PLACE = "the colour of its centre (red = horizontal place, green = vertical place, blue = 255)"
 
 

@@ -29,7 +29,7 @@ class KeypointDetection(Task):
     """A disc for each named point (COCO's 17 of a person when not said), in its own color on black.
 
     Code "channels" asks for three points at a time, red, green and blue: a painter that is unsure paints the mean of
-    its belief, in which three points stay apart (each channel is the probability of one) and seventeen do not.
+    what may be there, in which three points stay apart (each channel is the probability of one) and seventeen do not.
 
     >>> KeypointDetection({"nose": "red", "chin": (0, 0, 255)}).legend
     (('nose', (255, 0, 0)), ('chin', (0, 0, 255)))

@@ -140,7 +140,7 @@ def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
     count = len(answers[0].classes)
     ids = mix.argmax(-1).astype(np.int16)
     ids[ids >= count] = -1
-    confidence = mix.max(-1) * _mean_fit(answers)
+    confidence = mix.max(-1) * _lifted_confidence(answers)
     return replace(
         answers[0],
         ids=ids,
@@ -150,8 +150,8 @@ def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
     )
 
 
-def _mean_fit(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
-    """Mean confidence, lifted half-way to 1: unmixing reads mixed colors, which one painting alone must doubt."""
+def _lifted_confidence(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
+    """Mean confidence, lifted half-way to 1: unmixing reads mixed colors, in which one painting alone has little."""
     return np.float32(0.5) + np.float32(0.5) * _mean_confidence(answers)
 
 
@@ -177,7 +177,7 @@ def _vote(
 
 
 def _join_labels(groups: Sequence[Labels]) -> Labels:
-    """Every pixel goes to the surest group that names it; none where no group does."""
+    """Every pixel goes to the most confident group that names it; none where no group does."""
     claims = np.stack([np.where(g.ids >= 0, g.confidence, -1) for g in groups])
     starts = np.cumsum([0, *(len(g.classes) for g in groups[:-1])])
     moved = np.stack([g.ids.astype(np.int16) + np.int16(start) for g, start in zip(groups, starts, strict=True)])

@@ -91,9 +91,9 @@ class MetricDepth(Task):
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Depth:
         if self.code == "log-gray-doubt":
-            gray, sure = doubt.decode(rgb)
+            gray, own = doubt.decode(rgb)
             metres, valid, confidence = decode_depth(gray, CURVES["log-gray"])
-            confidence = confidence * sure
+            confidence = confidence * own
         else:
             metres, valid, confidence = decode_depth(rgb, CURVES[self.code or self.default_code])
         if self.near_m > 0 or np.isfinite(self.far_m):

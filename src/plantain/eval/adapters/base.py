@@ -36,7 +36,7 @@ class EvalAdapter(ABC):
         """The metric's first argument, from a prediction for each task."""
 
     def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
-        """The stated confidence 0..1 of everything that the metric judges."""
+        """The confidence 0..1 of everything that the metric judges."""
         return np.asarray(answers[0].confidence)
 
     def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
