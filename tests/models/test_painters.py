@@ -82,7 +82,7 @@ def test_rows_are_complete(name: str) -> None:
     row = MODELS[name]
     assert row.name == name
     assert row.summary.endswith(".")
-    assert row.licence
+    assert row.license
 
 
 # ---- the oracle

@@ -44,7 +44,7 @@ def _png(path: Path, kind: type[Prediction], unit: str) -> Any:
     with open_picture(path) as image:
         mode, raw = image.mode, np.asarray(image)
     if raw.ndim != 2:
-        raise TruthError(f"{path} is a colour picture ({mode}); a truth PNG has one channel (a painting is decoded)")
+        raise TruthError(f"{path} is a color picture ({mode}); a truth PNG has one channel (a painting is decoded)")
     if issubclass(kind, Depth):
         if raw.dtype.itemsize < 2:
             raise TruthError(f"{path} has 8 bits or fewer; a depth PNG has 16 (millimetres, or --unit kitti)")

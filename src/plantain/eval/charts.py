@@ -35,13 +35,13 @@ def lines(
         )
 
     drawn = []
-    for (_, (own_x, own_y)), colour in zip(series.items(), COLORS * 3, strict=False):
+    for (_, (own_x, own_y)), color in zip(series.items(), COLORS * 3, strict=False):
         places = " ".join(place(x, y) for x, y in zip(own_x, own_y, strict=True) if np.isfinite(y))
-        drawn.append(f"<polyline points='{places}' fill='none' stroke='{colour}' stroke-width='1.8'/>")
+        drawn.append(f"<polyline points='{places}' fill='none' stroke='{color}' stroke-width='1.8'/>")
     rows = [
-        f"<text x='{LEFT + 90 * (i % 3)}' y='{TOP + HIGH + 44 + 14 * (i // 3)}' fill='{colour}'>"
+        f"<text x='{LEFT + 90 * (i % 3)}' y='{TOP + HIGH + 44 + 14 * (i // 3)}' fill='{color}'>"
         f"{html.escape(name)}</text>"
-        for i, (name, colour) in enumerate(zip(series, COLORS * 3, strict=False))
+        for i, (name, color) in enumerate(zip(series, COLORS * 3, strict=False))
     ]
     tall = TOP + HIGH + 34 + (14 * -(-len(series) // 3) if legend else 0)
     marks = [(LEFT - 4, TOP + HIGH, "end", f"{y0:.3g}"), (LEFT - 4, TOP + 8, "end", f"{y1:.3g}"),

@@ -97,7 +97,7 @@ def dirt(photo: np.ndarray, share: float, rng: Rng, depth: Any) -> np.ndarray:
 
 
 def cast(photo: np.ndarray, strength: float, rng: Rng, depth: Any) -> np.ndarray:
-    """The light has a colour: one channel more, another less."""
+    """The light has a color: one channel more, another less."""
     gain = np.ones(3)
     up, down = rng.permutation(3)[:2]
     gain[up], gain[down] = 1 + strength, 1 - strength
@@ -158,12 +158,12 @@ class Corruption:
     def __call__(
         self, photo: UInt8[np.ndarray, "h w 3"], rng: Rng, depth: Float[np.ndarray, "h w"] | None = None
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """The photo so spoilt. `depth`: of every pixel, any unit, for fog; without it a plain ground ahead."""
+        """The photo so spoiled. `depth`: of every pixel, any unit, for fog; without it a plain ground ahead."""
         if self.of_painter:
             return photo
         work, levels = LEVELS[self.name]
-        spoilt = work(photo.astype(float), levels[self.severity - 1], rng, depth)
-        return np.round(spoilt).clip(0, 255).astype(np.uint8)
+        spoiled = work(photo.astype(float), levels[self.severity - 1], rng, depth)
+        return np.round(spoiled).clip(0, 255).astype(np.uint8)
 
 
 class CorruptedPainter(Painter):
@@ -194,7 +194,7 @@ class CorruptedPainter(Painter):
 
 
 def smeared(picture: np.ndarray, length: int, angle: float) -> np.ndarray:
-    """The mean over a line of `length` pixels at an angle from the x axis, centred."""
+    """The mean over a line of `length` pixels at an angle from the x axis, centered."""
     steps = np.arange(length) - (length - 1) / 2
     dx, dy = np.round(steps * np.cos(angle)).astype(int), np.round(steps * np.sin(angle)).astype(int)
     reach = length // 2 + 1

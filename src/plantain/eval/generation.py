@@ -2,8 +2,8 @@
 
     plantain bench run generation/kept --model A --base B --data DATA
 
-Everything is fixed: photos (the captions' test half), what is spoilt and how, prompts and seeds. A run is a folder like
-any other: paintings are kept, a line a photo, scores with intervals; with a base, paired differences.
+Everything is fixed: photos (the captions' test half), what is degraded and how, prompts and seeds. A run is a folder
+like any other: paintings are kept, a line a photo, scores with intervals; with a base, paired differences.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def limits(run: Run, model: Predictor) -> str:
         examples = run.examples[:: max(1, len(run.examples) // CEILING)][:CEILING]
         codes = model.painter.codes
         value = ceiling(row, examples, codes=codes, draws=2)["scores"][row.primary][0]
-        said.append(f"Ceiling of the colour code (the truth painted and read, {len(examples)} pictures): {value:.3f}.")
+        said.append(f"Ceiling of the color code (the truth painted and read, {len(examples)} pictures): {value:.3f}.")
     said += [f"Published, not run here: {r.model} {r.value:g} ({r.source})." for r in row.reference]
     return " ".join(said)
 

@@ -35,24 +35,24 @@ class ModelSpec:
     summary: str
     kind: str = "painter"
     extra: str | None = None
-    licence: str = "Apache-2.0"
+    license: str = "Apache-2.0"
     fixed: Mapping[str, Any] = field(default_factory=dict)
     supported_tasks: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
 
 def specialist(
-    name: str, tasks: str, summary: str, licence: str, where: str, extra: str | None = None, needs: str = "weights"
+    name: str, tasks: str, summary: str, license: str, where: str, extra: str | None = None, needs: str = "weights"
 ) -> ModelSpec:
     """A row of kind specialist; `tasks` and `needs` are apart by spaces."""
     factory = f"plantain.models.specialists.{where}"
     wanted = tuple(needs.split())
-    return ModelSpec(name, factory, summary, "specialist", extra, licence, {}, tuple(tasks.split()), wanted)
+    return ModelSpec(name, factory, summary, "specialist", extra, license, {}, tuple(tasks.split()), wanted)
 
 
-def published(name: str, tasks: str, summary: str, licence: str, extra: str | None = None) -> ModelSpec:
+def published(name: str, tasks: str, summary: str, license: str, extra: str | None = None) -> ModelSpec:
     """A row of a small published network, whose file somebody has downloaded."""
-    return replace(specialist(name, tasks, summary, licence, "onnx_spec:Known", extra), fixed={"name": name})
+    return replace(specialist(name, tasks, summary, license, "onnx_spec:Known", extra), fixed={"name": name})
 
 
 def wrapper(name: str, where: str, summary: str) -> ModelSpec:
@@ -60,9 +60,9 @@ def wrapper(name: str, where: str, summary: str) -> ModelSpec:
     return ModelSpec(name, f"plantain.models.wrappers:{where}", summary, "wrapper", needs=("spec",))
 
 
-def hub(name: str, tasks: str, summary: str, licence: str, where: str) -> ModelSpec:
+def hub(name: str, tasks: str, summary: str, license: str, where: str) -> ModelSpec:
     """A row of a large specialist, whose weights come from a hub or a folder."""
-    return specialist(name, tasks, summary, licence, where, "specialists", needs="")
+    return specialist(name, tasks, summary, license, where, "specialists", needs="")
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -72,7 +72,7 @@ MODELS: dict[str, ModelSpec] = {
             "embedded",
             "plantain.models.painters.embedded:Embedded",
             "The seedling: a small generator in the wheel; a CPU is enough, nothing to download.",
-            licence="Apache-2.0 code; weights: research and non-commercial use (LICENSE-WEIGHTS.md)",
+            license="Apache-2.0 code; weights: research and non-commercial use (LICENSE-WEIGHTS.md)",
         ),
         ModelSpec(
             "oracle",
@@ -119,7 +119,7 @@ MODELS: dict[str, ModelSpec] = {
             "AGPL-3.0",
             extra="tflite",
         ),
-        hub("sam3", "detect instances refer", "SAM 3: all things that a phrase names.", "SAM licence", "sam3:SAM3"),
+        hub("sam3", "detect instances refer", "SAM 3: all things that a phrase names.", "SAM license", "sam3:SAM3"),
         hub(
             "grounded-sam2",
             "detect instances refer",
@@ -198,7 +198,7 @@ MODELS: dict[str, ModelSpec] = {
 def rows() -> dict[str, ModelSpec]:
     """The table with the models of other packages, which may not take a name of ours."""
     theirs = {
-        p.name: ModelSpec(p.name, p.value, f"from the package {p.value.split('.')[0].split(':')[0]}", licence="its own")
+        p.name: ModelSpec(p.name, p.value, f"from the package {p.value.split('.')[0].split(':')[0]}", license="its own")
         for p in entry_points(group=GROUP)
     }
     return theirs | MODELS

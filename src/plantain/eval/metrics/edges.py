@@ -117,7 +117,7 @@ class Curve(NamedTuple):
         return np.asarray(2 * p * r / np.where(p + r == 0, 1, p + r))
 
     def between(self, grid: Float[np.ndarray, "t"]) -> tuple[float, float, float, float]:
-        """Threshold, recall, precision and F at the best F, in 100 steps between neighbouring thresholds, between which
+        """Threshold, recall, precision and F at the best F, in 100 steps between neighboring thresholds, between which
         recall and precision are each interpolated."""
         d = np.linspace(0, 1, 100)
         lines = [(v[1:, None] * d + v[:-1, None] * (1 - d)).ravel() if len(v) > 1 else v for v in (grid, *self)]
@@ -149,9 +149,9 @@ class Curve(NamedTuple):
 
 
 def _thinning(half: int) -> Bool[np.ndarray, "256"]:
-    """Which neighbourhoods lose their middle in a half step. Bit k of an index is neighbour k + 1, counted from the
+    """Which neighborhoods lose their middle in a half step. Bit k of an index is neighbor k + 1, counted from the
     right one against the clock. Source: Lam, Lee and Suen 1992, as conditions G1, G2 and G3 of MATLAB's bwmorph."""
-    x = [(np.arange(256) >> (k % 8)) & 1 for k in range(10)]  # x[k] is neighbour k + 1; 9 is 1 again
+    x = [(np.arange(256) >> (k % 8)) & 1 for k in range(10)]  # x[k] is neighbor k + 1; 9 is 1 again
     crossings = sum((1 - x[k]) & (x[k + 1] | x[k + 2]) for k in (0, 2, 4, 6))
     pairs = np.minimum(sum(x[k] | x[k + 1] for k in (0, 2, 4, 6)), sum(x[k] | x[k + 1] for k in (1, 3, 5, 7)))
     side = (x[1] | x[2] | (1 - x[7])) & x[0] if half == 0 else (x[5] | x[6] | (1 - x[3])) & x[4]
@@ -171,7 +171,7 @@ def thin(maps: Bool[np.ndarray, "n h w"], hasty: bool = False) -> Bool[np.ndarra
 
 
 def _thin(maps: Bool[np.ndarray, "n h w"], hasty: bool) -> Bool[np.ndarray, "n h w"]:
-    """Only pixels are looked at whose neighbours have changed since the same half step looked last."""
+    """Only pixels are looked at whose neighbors have changed since the same half step looked last."""
     n, h, w = maps.shape
     on = np.zeros((n, h + 2, w + 2), np.uint8)
     on[:, 1:-1, 1:-1] = maps

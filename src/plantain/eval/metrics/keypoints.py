@@ -27,7 +27,7 @@ class Poses(NamedTuple):
 
 
 class People(NamedTuple):
-    """A picture's truths: joints and which are labelled, boxes x0 y0 x1 y1, areas of the masks, crowds."""
+    """A picture's truths: joints and which are labeled, boxes x0 y0 x1 y1, areas of the masks, crowds."""
 
     xy: Float[np.ndarray, "n k 2"]
     known: Bool[np.ndarray, "n k"]
@@ -38,7 +38,7 @@ class People(NamedTuple):
 
 @dataclass(frozen=True)
 class KeypointAP:
-    """AP and AR over OKS, at most 20 people a picture; people without a labelled joint count neither way."""
+    """AP and AR over OKS, at most 20 people a picture; people without a labeled joint count neither way."""
 
     sigmas: tuple[float, ...] = COCO_SIGMAS
 
@@ -56,7 +56,7 @@ class KeypointAP:
         return self._curves.row([0], [(pred.scores[order], pairs)])
 
     def similarity(self, xy: Float[np.ndarray, "d k 2"], truth: People) -> Float[np.ndarray, "d g"]:
-        """OKS: the mean over labelled joints of exp(-d^2 / (2 area (2 sigma)^2)); for a person without any, distances
+        """OKS: the mean over labeled joints of exp(-d^2 / (2 area (2 sigma)^2)); for a person without any, distances
         are those to a box of three times the size, over all joints. Source: pycocotools, `computeOks`."""
         variance = (2 * np.array(self.sigmas)) ** 2
         size = truth.boxes[:, 2:] - truth.boxes[:, :2]

@@ -1,4 +1,4 @@
-"""DSINE: surface normals, by torch.hub (Imperial College's research licence).
+"""DSINE: surface normals, by torch.hub (Imperial College's research license).
 
 plantain.load("dsine", device="cuda")
 """

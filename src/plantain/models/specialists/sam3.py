@@ -1,4 +1,4 @@
-"""SAM 3: all things that a noun phrase names, by transformers (SAM licence; the weights want a consent on the hub).
+"""SAM 3: all things that a noun phrase names, by transformers (SAM license; the weights want a consent on the hub).
 
 plantain.load("sam3", device="cuda")
 """
