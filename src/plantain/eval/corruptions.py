@@ -1,4 +1,4 @@
-"""Rainy days: what may befall a photo, in five severities, without moving a pixel, so that the truth stays true.
+"""Corruptions of a photo, in five severities, without moving a pixel, so that the truth stays true.
 
     corrupt = Corruption.parse("fog:3")
     corrupt(photo, np.random.default_rng(0))
@@ -119,7 +119,7 @@ LEVELS: Mapping[str, tuple[Callable[..., np.ndarray], tuple[float, ...]]] = {  #
 }
 
 
-PAINTED: Mapping[str, tuple[float, ...]] = {  # what befalls a painter rather than a photo
+PAINTED: Mapping[str, tuple[float, ...]] = {  # corruptions of a painter rather than a photo
     "painting-jpeg": (95, 90, 80, 60, 40),  # quality
     "aspect": (1.15, 1.3, 1.5, 1.8, 2.2),  # how much wider than the photo the canvas is
 }
@@ -152,7 +152,7 @@ class Corruption:
 
     @property
     def of_painter(self) -> bool:
-        """Whether it befalls the painter, and leaves the photo as it is."""
+        """Whether it happens to the painter, and leaves the photo as it is."""
         return self.name in PAINTED
 
     def __call__(
@@ -173,8 +173,8 @@ class CorruptedPainter(Painter):
         self.painter, self.codes, self.calibration = painter, painter.codes, painter.calibration
         self.capabilities = painter.capabilities
         self.change, self.level = change.name, PAINTED[change.name][change.severity - 1]
-        worn = f"{painter.identity.settings}+{change.name}:{change.severity}"
-        self.identity = replace(painter.identity, settings=worn)
+        settings = f"{painter.identity.settings}+{change.name}:{change.severity}"
+        self.identity = replace(painter.identity, settings=settings)
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
         """The painter's own canvas, or one for a wider photo."""

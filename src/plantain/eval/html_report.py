@@ -68,7 +68,7 @@ def html_report(runs: Sequence[Run], target: Path, models: Sequence[Predictor], 
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>
 <h1>{title}</h1><p>Figures with 95 % intervals by bootstrap over pictures. A picture that failed counts as the worst
-answer. "Trivial" is an answer that looks at no photo. The test pictures are excerpts: no figure here is that of the
+answer. The baseline is an answer that looks at no photo. The test pictures are excerpts: no figure here is that of the
 published benchmark.</p>{overview(runs)}{"".join(parts)}</html>"""
     with writing(target) as path:
         path.write_text(page)
@@ -77,7 +77,7 @@ published benchmark.</p>{overview(runs)}{"".join(parts)}</html>"""
 
 def overview(runs: Sequence[Run]) -> str:
     """The table of all runs."""
-    head = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "trivial", "rules")
+    head = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "baseline", "rules")
     body = []
     for run in runs:
         scores, row = run.scores(), run.benchmark
@@ -96,7 +96,7 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
     """The table of all runs as a page of markdown."""
     for run in runs:
         run.require_fresh()
-    names = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "trivial", "rules")
+    names = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "baseline", "rules")
     made = "Made by `plantain bench run ... --data DATA` and `plantain bench report ... -o FILE.md`."
     told = (
         f"95 % bootstrap intervals over pictures; a picture that failed counts as the worst answer.\n{made}\n"
@@ -117,8 +117,8 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
 
 
 def anchor(run: Run) -> str:
-    befallen = "" if run.config.corrupt is None else f"-{run.config.corrupt}"
-    return f"{run.model_name}-{run.benchmark.id.replace('/', '-')}{befallen}"
+    corruption = "" if run.config.corrupt is None else f"-{run.config.corrupt}"
+    return f"{run.model_name}-{run.benchmark.id.replace('/', '-')}{corruption}"
 
 
 def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:

@@ -1,4 +1,4 @@
-"""How answers hold when the weather turns: a benchmark under every corruption and severity, and pictures that
+"""How answers hold under corruptions: a benchmark under every corruption and severity, and pictures that
 show no scene.
 
 Every cell is a run of its own (a folder, resumed like any other). What is asked: how the figure falls, whether the
@@ -96,7 +96,7 @@ def order(values: np.ndarray) -> np.ndarray:
 
 
 def select_corruptions(names: Sequence[str], model: Predictor) -> list[str]:
-    """The corruptions that are wanted; all that can befall the model where none is named."""
+    """The corruptions that are wanted; all that the model can suffer where none is named."""
     every = [*LEVELS, *(PAINTED if model.paints else ())]
     for name in names:
         if name not in every:

@@ -77,7 +77,7 @@ MODELS: dict[str, ModelSpec] = {
         ModelSpec(
             "oracle",
             "plantain.models.painters.oracle:Oracle",
-            "Paints a given truth (truth=...), as worn as you like: noise, blur, drift, JPEG, shift. For tests.",
+            "Paints a given truth (truth=...), degraded as you like: noise, blur, drift, JPEG, shift. For tests.",
             needs=("truth",),
         ),
         ModelSpec(

@@ -178,12 +178,12 @@ def _vote(
 
 def _join_labels(groups: Sequence[Labels]) -> Labels:
     """Every pixel goes to the most confident group that names it; none where no group does."""
-    claims = np.stack([np.where(g.ids >= 0, g.confidence, -1) for g in groups])
+    scores = np.stack([np.where(g.ids >= 0, g.confidence, -1) for g in groups])
     starts = np.cumsum([0, *(len(g.classes) for g in groups[:-1])])
     moved = np.stack([g.ids.astype(np.int16) + np.int16(start) for g, start in zip(groups, starts, strict=True)])
-    ids = np.take_along_axis(moved, claims.argmax(0)[None], 0)[0]
-    second, first = np.maximum(np.sort(claims, axis=0)[-2:], 0)
-    nobody = claims.max(0) < 0
+    ids = np.take_along_axis(moved, scores.argmax(0)[None], 0)[0]
+    second, first = np.maximum(np.sort(scores, axis=0)[-2:], 0)
+    nobody = scores.max(0) < 0
     ids[nobody] = -1
     lowest = np.min([g.confidence for g in groups], axis=0)
     confidence = np.where(nobody, lowest, first * first / np.maximum(first + second, 1e-6))

@@ -13,7 +13,7 @@ from plantain.data.base import Example
 from plantain.data.excerpts import png
 from plantain.errors import TruthError
 from plantain.eval.adapters.base import EvalAdapter, Rng
-from plantain.eval.metrics.concepts import Annotated, Claimed
+from plantain.eval.metrics.concepts import Annotated, Predicted
 from plantain.eval.metrics.detection import Found, Truths
 from plantain.eval.metrics.panoptic import Segments
 from plantain.predictions.boxes import box_area
@@ -116,9 +116,9 @@ class ConceptsAdapter(EvalAdapter):
         true: Any = example.truth("instances")
         return replace(true, classes=(example.facts["phrase"],))
 
-    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Claimed:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Predicted:
         seen = answers[0]
-        return Claimed(seen.masks, seen.scores.astype(float))
+        return Predicted(seen.masks, seen.scores.astype(float))
 
     def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
         return np.asarray(answers[0].scores, float)
