@@ -14,7 +14,7 @@ from plantain.data.excerpts import png
 from plantain.errors import TruthError
 from plantain.eval.adapters.base import EvalAdapter, Rng
 from plantain.eval.metrics.concepts import Annotated, Predicted
-from plantain.eval.metrics.detection import Found, Truths
+from plantain.eval.metrics.detection import Detections, Truths
 from plantain.eval.metrics.panoptic import Segments
 from plantain.predictions.boxes import box_area
 from plantain.predictions.types import Panoptic
@@ -58,10 +58,10 @@ class DetectionAdapter(EvalAdapter):
     def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         return self._chosen(example, "instances")[0]
 
-    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Found:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Detections:
         seen = answers[0]
         labels = np.zeros(len(seen.scores), int)
-        return Found(seen.boxes.astype(float), labels, seen.scores.astype(float), seen.masks)
+        return Detections(seen.boxes.astype(float), labels, seen.scores.astype(float), seen.masks)
 
     def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
         return np.asarray(answers[0].scores, float)

@@ -2,8 +2,8 @@
 
 The figures are those of Marigold, Depth Anything V2, UniDepth and MoGe, each under its own settings.
 
-Depth(crop="nyu-eigen", far=10.0)                       # metric
-Depth(alignment="scale-shift", clip=(1e-3, 10.0))       # as Marigold scores affine-invariant depth
+DepthMetric(crop="nyu-eigen", far=10.0)                       # metric
+DepthMetric(alignment="scale-shift", clip=(1e-3, 10.0))       # as Marigold scores affine-invariant depth
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _cell(at: Int[np.ndarray, "n"], size: int, side: int) -> tuple[Int[np.ndarra
 
 
 @dataclass(frozen=True)
-class Depth:
+class DepthMetric:
     """Depth in metres against true depth; pixels where `near` < truth < `far` inside the crop count.
 
     `inclusive`: near and far themselves count too (Depth Anything V2; Marigold's are exclusive). `alignment` (see

@@ -1,7 +1,7 @@
 """Edges by the rules of BSDS500: thinned at many thresholds, matched one to one with each annotator, ODS, OIS and AP.
 
-Edges()                          # an edge map as it is
-Edges(nms="gradient")            # after the usual unsaid step, non-maximum suppression across the edge
+EdgeMetric()                          # an edge map as it is
+EdgeMetric(nms="gradient")            # after the usual unsaid step, non-maximum suppression across the edge
 
 A picture of 481 x 321 with 5 annotators and 99 thresholds takes 1 to 3 seconds; `thresholds=33` a third of that.
 """
@@ -23,7 +23,7 @@ FIGURES = ("ods", "ods_threshold", "ods_recall", "ods_precision", "ods_on_grid",
 
 
 @dataclass(frozen=True)
-class Edges:
+class EdgeMetric:
     """Boundaries against those of several annotators. Source: BIDS/BSDS500, bench/benchmarks (Arbelaez et al. 2011).
 
     `thresholds`: so many, evenly spaced inside 0..1. `max_dist`: how far a matched pair may be apart, as a share of the
@@ -92,22 +92,22 @@ class Edges:
         if not len(rows):
             return dict.fromkeys(FIGURES, float("nan"))
         counts = np.array([row["counts"] for row in rows])  # n 4 t
-        curve = Curve.of(counts.sum(0))
+        curve = PrecisionRecall.of(counts.sum(0))
         best = curve.between(self.grid)
-        each = Curve.of(np.moveaxis(counts, 1, 0)).f1.argmax(1)
-        ois = Curve.of(counts[np.arange(len(rows)), :, each].sum(0)[:, None])
+        each = PrecisionRecall.of(np.moveaxis(counts, 1, 0)).f1.argmax(1)
+        ois = PrecisionRecall.of(counts[np.arange(len(rows)), :, each].sum(0)[:, None])
         ways = (best[3], *best[:3], curve.f1.max(), ois.f1[0], ois.recall[0], ois.precision[0])
         return dict(zip(FIGURES, map(float, (*ways, curve.area(), curve.monotone(), curve.r50())), strict=True))
 
 
-class Curve(NamedTuple):
+class PrecisionRecall(NamedTuple):
     """Recall and precision at each threshold; 0 where there is nothing to divide by."""
 
     recall: Float[np.ndarray, "*t"]
     precision: Float[np.ndarray, "*t"]
 
     @classmethod
-    def of(cls, counts: Float[np.ndarray, "4 *t"]) -> Curve:
+    def of(cls, counts: Float[np.ndarray, "4 *t"]) -> PrecisionRecall:
         found, all_true, right, painted = counts
         return cls(found / np.maximum(all_true, 1), right / np.maximum(painted, 1))
 
@@ -122,7 +122,7 @@ class Curve(NamedTuple):
         d = np.linspace(0, 1, 100)
         lines = [(v[1:, None] * d + v[:-1, None] * (1 - d)).ravel() if len(v) > 1 else v for v in (grid, *self)]
         threshold, recall, precision = lines
-        f1 = Curve(recall, precision).f1
+        f1 = PrecisionRecall(recall, precision).f1
         i = int(f1.argmax())
         return float(threshold[i]), float(recall[i]), float(precision[i]), float(f1[i])
 

@@ -1,7 +1,7 @@
 """Surface normals: angular errors, pooled over all pixels (DSINE) or by picture (Marigold). The two differ by much.
 
-Normals()                                # DSINE, and the tables of most papers
-Normals(over="pictures", digits=4)       # Marigold, which rounds each picture's figures
+NormalsMetric()                                # DSINE, and the tables of most papers
+NormalsMetric(over="pictures", digits=4)       # Marigold, which rounds each picture's figures
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIGURES = ("mean", "median", "rmse", *(f"under_{limit:g}" for limit in LIMITS))
 
 
 @dataclass(frozen=True)
-class Normals:
+class NormalsMetric:
     """Mean, median and root mean square of the angle, and the shares below 5, 7.5, 11.25, 22.5 and 30 degrees.
 
     `over`: "pixels" = pooled over all valid pixels of all pictures, "pictures" = means of pictures' figures. `digits`:
