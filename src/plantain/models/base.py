@@ -41,15 +41,8 @@ class Capabilities:
     deterministic: bool = True
 
 
-class Model:
-    """What painters and specialists share. It is a context manager: at its end it is closed.
-
-    `identity`: who this is, to the last weight. `calibration`: what sets the confidence of its answers right, by task
-    (`plantain.predictions.calibration`)."""
-
-    identity: Identity
-    capabilities: Capabilities = Capabilities()
-    calibration: Mapping[str, Fit] = MappingProxyType({})
+class Closable:
+    """A context manager that is closed at its end."""
 
     def close(self) -> None:
         """Lets go of memory, connections, processes; afterwards it answers no more."""
@@ -61,6 +54,17 @@ class Model:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Model(Closable):
+    """What painters and specialists share.
+
+    `identity`: who this is, to the last weight. `calibration`: what sets the confidence of its answers right, by task
+    (`plantain.predictions.calibration`)."""
+
+    identity: Identity
+    capabilities: Capabilities = Capabilities()
+    calibration: Mapping[str, Fit] = MappingProxyType({})
 
 
 class Painter(Model):

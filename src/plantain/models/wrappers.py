@@ -11,7 +11,7 @@ Each is asked like a specialist. `spec` may be a TOML file, so that command line
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -52,15 +52,26 @@ class Predictor(Protocol):
 
 
 class Wrapper(Specialist):
-    """What the three share: a spec, the models it names, and the protocol of a specialist. `load` makes a model by its
-    name in the table; the pipeline hands it in."""
+    """What the three share: a spec, the models that it names under `wants`, and the protocol of a specialist. `load`
+    makes a model by its name in the table; the pipeline hands it in. `answers`: what is answered, in words."""
+
+    wants: str = "model"
+    answers: str
 
     def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
         super().__init__()
         if spec is None:
             raise UsageError(f"{self.name} wants a spec that says whom to ask; see the guide on evaluation")
         self.spec = dict(spec) if isinstance(spec, Mapping) else read_spec(spec)
-        self.load, self.asked = load, list[Predictor]()
+        names, options = self.needed(self.wants), self.spec.get("options", {})
+        every = [names] if isinstance(names, str) else names
+        self.asked: list[Predictor] = [load(name, **options.get(name, {})) for name in every]
+        able = (name for name in self.tasks() if any(one.supports(name) for one in self.asked))
+        self.supported_tasks = dict.fromkeys(able, self.answers)
+
+    def tasks(self) -> Iterable[str]:
+        """The tasks that this makes sense for: those that name what they look for, and answer with masks or things."""
+        return (n for n, cls in TASKS.items() if cls.kind in (Alpha, Instances) and cls.queries is not Task.queries)
 
     @lazy
     def identity(self) -> Identity:
@@ -70,12 +81,6 @@ class Wrapper(Specialist):
     def close(self) -> None:
         for one in self.asked:
             one.close()
-
-    def loaded(self, name: str) -> Predictor:
-        """A model by its name in the table, with the options that the spec has for it."""
-        one = self.load(name, **self.spec.get("options", {}).get(name, {}))
-        self.asked.append(one)
-        return one
 
     def needed(self, key: str) -> Any:
         """What the spec says of a key; UsageError where it says nothing."""
@@ -88,44 +93,42 @@ class Gated(Wrapper):
     """Asks first whether a thing is there at all; what is not there gets an empty answer. The judge is a model that
     answers in words, asked as the paper asks, or the painting's own presence against `min_score`."""
 
-    name = "gated"
+    name, answers = "gated", "what is there"
 
     def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
         super().__init__(spec, load=load)
-        self.inner = self.loaded(self.needed("model"))
         self.judge = Chat(**self.spec["judge"]) if "judge" in self.spec else None
         self.min_score = float(self.spec.get("min_score", 0.5))
-        self.supported_tasks = {name: "what is there" for name in by_name() if self.inner.supports(name)}
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
         if self.judge is None:
-            found = self.inner.predict(photo, task)
+            found = self.asked[0].predict(photo, task)
             return without(found, [n for n, p in (found.presence or {}).items() if p < self.min_score])
         names = task.queries
         there = {name: yes(self.judge.ask(photo, PRESENT.format(name=name))) for name in names}
         if not any(there.values()):
             return nothing(task, names, photo.shape[:2])
-        found = without(self.inner.predict(photo, task), [name for name, so in there.items() if not so])
+        found = without(self.asked[0].predict(photo, task), [name for name, so in there.items() if not so])
         return replace(found, presence={name: float(so) for name, so in there.items()})
 
 
 class Rewriting(Wrapper):
     """A query that wants reasoning becomes a phrase that names what can be seen, once, and is painted once."""
 
-    name = "rewriting"
+    name, answers = "rewriting", "queries that want reasoning"
 
     def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
         super().__init__(spec, load=load)
-        self.inner = self.loaded(self.needed("model"))
         self.writer = Chat(**self.needed("writer"))
-        texts = [name for name in by_name() if "text" in TASKS[name].__dataclass_fields__]
-        self.supported_tasks = {name: "queries that want reasoning" for name in texts if self.inner.supports(name)}
+
+    def tasks(self) -> Iterable[str]:
+        return (name for name in super().tasks() if "text" in TASKS[name].__dataclass_fields__)
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
         asked = task.queries
         said = tuple(phrase(self.writer.ask(photo, REWRITE.format(text=text))) for text in asked)
         put = replace(task, text=said if len(said) > 1 else said[0])
-        found: Any = self.inner.predict(photo, put)
+        found = self.asked[0].predict(photo, put)
         presence = dict(zip(asked, (found.presence or {}).values(), strict=False)) or None
         return replace(found, names=asked, presence=presence)
 
@@ -135,19 +138,15 @@ class Routed(Wrapper):
     mean: of the picture, or of the things found. With `min_confidence`, the first that reaches it; then the others are
     not asked."""
 
-    name = "routed"
+    name, wants, answers = "routed", "ask", "the most confident"
 
-    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
-        super().__init__(spec, load=load)
-        self.inner = [self.loaded(name) for name in self.needed("ask")]
-        self.min_confidence = float(self.spec.get("min_confidence", 2.0))
-        self.supported_tasks = {
-            name: "the most confident" for name in TASKS if any(one.supports(name) for one in self.inner)
-        }
+    def tasks(self) -> Iterable[str]:
+        return TASKS
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
         best, highest, refused = None, -1.0, []
-        for one in self.inner:
+        enough = float(self.spec.get("min_confidence", 2.0))
+        for one in self.asked:
             if not one.supports(task.name):
                 continue
             try:
@@ -158,7 +157,7 @@ class Routed(Wrapper):
             confidence = mean_confidence(answer)
             if confidence > highest:
                 best, highest = answer, confidence
-            if confidence >= self.min_confidence:
+            if confidence >= enough:
                 break
         if best is None:
             raise PainterError(f"nobody could answer this ({'; '.join(refused) or 'nobody supports it'})")
@@ -169,11 +168,6 @@ def mean_confidence(answer: Prediction) -> float:
     """Of all pixels, or of instances the mean of their scores."""
     values = answer.scores if isinstance(answer, Instances) else answer.confidence
     return float(values.mean()) if values.size else 0.0
-
-
-def by_name() -> list[str]:
-    """The tasks that name what they look for and answer with its mask or with things."""
-    return [name for name, cls in TASKS.items() if cls.kind in (Alpha, Instances) and cls.queries is not Task.queries]
 
 
 def yes(said: str) -> bool:

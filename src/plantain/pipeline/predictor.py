@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from plantain.errors import PainterError, PainterGone, PlantainError, UsageError
 from plantain.imaging.photo import read_photo
 from plantain.models import Capabilities, Identity, Painter, Specialist, rows
 from plantain.models import load as load_model
-from plantain.models.base import accepted
+from plantain.models.base import Closable, accepted
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.edit import PreparedEdit, PreparedPicture
 from plantain.pipeline.jobs import Edit, Generate, Job, PredictOptions
@@ -26,9 +25,9 @@ from plantain.tasks import Task
 from plantain.tasks.language.parsing import interpret
 
 
-class Predictor:
+class Predictor(Closable):
     """A model that answers questions about photos. Three stages, which `stream` overlaps over many photos: `prepare`
-    reads, `paint` asks the model, and what was prepared finishes the answer. It is a context manager."""
+    reads, `paint` asks the model, and what was prepared finishes the answer."""
 
     paints: bool = False  # whether it makes pictures: edits and pictures from words
     calibration: Mapping[str, Fit]
@@ -118,14 +117,6 @@ class Predictor:
     def close(self) -> None:
         """Lets go of what the model holds."""
         self.model.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def of(steps: int | None) -> dict[str, Any]:
