@@ -9,6 +9,7 @@ import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.errors import UsageError
+from plantain.predictions.types import Instances
 from plantain.tasks.language.templates import RGB
 
 BEYOND = 0.15  # how much of the distance past an asked color counts against it
@@ -126,6 +127,17 @@ def thing_confidence(
     table = np.concatenate([np.array([rest], np.float32), np.asarray(colors, np.float32).reshape(-1, 3)])
     distance = np.linalg.norm(levels(rgb) - table[ids], axis=-1)
     return confidence_at(distance) * (np.float32(0.4) + np.float32(0.6) * agreement(ids))
+
+
+def things(
+    name: str, boxes: Float[np.ndarray, "n 4"], scores: Float[np.ndarray, "n"], confidence: Float[np.ndarray, "h w"],
+    presence: float, masks: Bool[np.ndarray, "n h w"] | None = None,
+) -> Instances:  # fmt: skip
+    """The answer to a question about all things of one name."""
+    return Instances(
+        boxes=boxes, scores=np.asarray(scores, np.float32), masks=masks, labels=np.zeros(len(boxes), np.int64),
+        classes=(name,), confidence=confidence, presence={name: presence},
+    )  # fmt: skip
 
 
 def any_of(scores: Float[np.ndarray, "n"]) -> float:

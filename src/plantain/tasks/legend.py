@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from plantain.errors import UsageError
+from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
 
 BLACK: RGB = (0, 0, 0)
@@ -141,14 +142,6 @@ def on_corners(legend: Legend, background: RGB | None) -> Legend:
     raise UsageError("code 'corners' paints in corners of the RGB cube; leave the colors out, or the code")
 
 
-def fits_corners(legend: Legend, background: RGB | None) -> bool:
-    """Whether `on_corners` has a legend: colors that nobody chose, or that are corners anyway."""
-    try:
-        return bool(on_corners(legend, background))
-    except UsageError:
-        return False
-
-
 def only_white(record: Mapping[str, Any]) -> str:
     """The one name of a white-on-black record; refuses any other colors."""
     legend, background = record["legend"], record.get("background", BLACK)
@@ -160,3 +153,47 @@ def only_white(record: Mapping[str, Any]) -> str:
 def said(legend: Legend) -> dict[str, RGB]:
     """The legend as a prompt's record holds it."""
     return dict(legend)
+
+
+class LegendTask(Task):
+    """A task that is painted in a legend of flat colors, `entries`, beside a `background`.
+
+    Code "corners" is for painters that paint the mean of what they believe: a color between others then gets whatever
+    is blurred, so that only corners of the RGB cube are given, to at most 7 names a painting beside the background."""
+
+    background: RGB | None
+
+    @property
+    def entries(self) -> Legend:
+        """The legend as pairs (name, color)."""
+        raise NotImplementedError
+
+    def with_entries(self, entries: Legend, background: RGB | None) -> Self:
+        """The same question about these names alone."""
+        raise NotImplementedError
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.entries)
+
+    @property
+    def colors(self) -> tuple[RGB, ...]:
+        return tuple(color for _, color in self.entries)
+
+    def supports(self, code: str) -> bool:
+        """Corners are for colors that nobody chose, and for those that are corners anyway."""
+        try:
+            return code != "corners" or bool(on_corners(self.entries, self.background))
+        except UsageError:
+            return False
+
+    @property
+    def group(self) -> int:
+        """How many names one painting holds."""
+        return corner_group(len(self.entries), self.background) if self.code == "corners" else GROUP
+
+    def parts(self) -> Sequence[Self]:
+        """Groups of as many names as one painting holds, each on a background, for `merge` to join."""
+        groups = in_groups(self.entries, self.group)
+        ground = BLACK if self.background is None else self.background
+        return (self,) if len(groups) == 1 else tuple(self.with_entries(group, ground) for group in groups)

@@ -7,7 +7,7 @@ Groups of classes, things or points: joined. Instances: matched by IoU. Alpha an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -182,22 +182,17 @@ def _join_labels(groups: Sequence[Labels]) -> Labels:
     starts = np.cumsum([0, *(len(g.classes) for g in groups[:-1])])
     moved = np.stack([g.ids.astype(np.int16) + np.int16(start) for g, start in zip(groups, starts, strict=True)])
     ids = np.take_along_axis(moved, scores.argmax(0)[None], 0)[0]
-    second, first = np.maximum(np.sort(scores, axis=0)[-2:], 0)
+    second, best = np.maximum(np.sort(scores, axis=0)[-2:], 0)
     nobody = scores.max(0) < 0
     ids[nobody] = -1
     lowest = np.min([g.confidence for g in groups], axis=0)
-    confidence = np.where(nobody, lowest, first * first / np.maximum(first + second, 1e-6))
+    confidence = np.where(nobody, lowest, best * best / np.maximum(best + second, 1e-6))
     classes = sum((g.classes for g in groups), ())
+    first, colors, presence = groups[0], _joined_colors(groups, classes), _joined_presence(groups)
     return Labels(
-        ids=ids,
-        classes=classes,
-        colors=_joined_colors(groups, classes),
-        confidence=confidence.astype(np.float32),
-        presence=_joined_presence(groups),
-        painting=groups[0].painting,
-        stem=groups[0].stem,
-        task=groups[0].task,
-    )
+        ids=ids, classes=classes, colors=colors, confidence=confidence.astype(np.float32), presence=presence,
+        painting=first.painting, stem=first.stem, task=first.task,
+    )  # fmt: skip
 
 
 def _joined_colors(groups: Sequence[Labels | Alpha], names: tuple[str, ...]) -> tuple[RGB, ...]:
@@ -222,14 +217,7 @@ def panoptic(answers: Sequence[Panoptic]) -> Panoptic:
                 scores.append(float(score))
                 segments[own] = len(owners)
     return Panoptic(
-        ids=flat.ids,
-        classes=flat.classes,
-        colors=flat.colors,
-        confidence=flat.confidence,
-        presence=flat.presence,
-        painting=flat.painting,
-        stem=flat.stem,
-        task=flat.task,
+        **{field.name: getattr(flat, field.name) for field in fields(Labels)},
         segments=segments,
         segment_labels=np.array(owners, np.int64),
         segment_scores=np.array(scores, np.float32),

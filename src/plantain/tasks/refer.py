@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,18 +13,14 @@ from plantain.errors import UsageError
 from plantain.predictions.types import Alpha
 from plantain.tasks import decode_utils
 from plantain.tasks import targets as truths
-from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import (
     BLACK,
     CORNERS,
-    GROUP,
     WHITE,
     Legend,
-    corner_group,
+    LegendTask,
     draw_any,
-    fits_corners,
-    in_groups,
     legend_of,
     names_of,
     on_corners,
@@ -34,13 +30,10 @@ from plantain.tasks.legend import (
 
 
 @dataclass(frozen=True)
-class ReferringSegmentation(Task):
+class ReferringSegmentation(LegendTask):
     """The mask (0..1) of what `text` says; several texts get several colors and several masks.
 
-    Code "corners" is for painters that paint the mean of what they believe (see SemanticSegmentation): more texts than
-    the cube has corners are asked in groups.
-
-    >>> ReferringSegmentation("the red mug").targets
+    >>> ReferringSegmentation("the red mug").entries
     (('the red mug', (255, 255, 255)),)
     """
 
@@ -91,34 +84,20 @@ class ReferringSegmentation(Task):
 
     def supports(self, code: str) -> bool:
         """Corners are for colors that nobody chose; the few that are corners anyway are what code "mask" has too."""
-        given = {color for _, color in self.targets}
-        return code != "corners" or (not given <= set(CORNERS) and fits_corners(self.targets, self.background))
+        return code != "corners" or (not set(self.colors) <= set(CORNERS) and super().supports(code))
 
     @property
-    def group(self) -> int:
-        """How many texts one painting holds."""
-        return GROUP if self.code != "corners" else corner_group(len(self.targets), self.background)
-
-    def parts(self) -> Sequence[ReferringSegmentation]:
-        """Groups of as many texts as one painting holds, for `merge` to join."""
-        if len(self.targets) <= self.group:
-            return (self,)
-        groups = (zip(*group, strict=True) for group in in_groups(self.targets, self.group))
-        return tuple(ReferringSegmentation(texts, colors, self.background, code=self.code) for texts, colors in groups)
-
-    @property
-    def targets(self) -> Legend:
-        """(text, color) of every referent."""
+    def entries(self) -> Legend:
         if isinstance(self.text, str):
             return ((self.text, self.color),)
         return tuple(zip(self.text, self.color, strict=True))
 
-    @property
-    def queries(self) -> tuple[str, ...]:
-        return tuple(text for text, _ in self.targets)
+    def with_entries(self, entries: Legend, background: RGB | None) -> Self:
+        texts, colors = zip(*entries, strict=True)
+        return replace(self, text=texts, color=colors, background=background)
 
     def record(self) -> dict[str, Any]:
-        return {"legend": said(self.targets), "background": self.background}
+        return {"legend": said(self.entries), "background": self.background}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -131,21 +110,19 @@ class ReferringSegmentation(Task):
         self.require_one_painting()
         stack = truths.mask_like(truth, self.queries)
         rgb = np.broadcast_to(np.array(self.background, np.float32), (*stack.shape[1:], 3))
-        for alpha, (_, color) in zip(stack, self.targets, strict=True):
+        for alpha, color in zip(stack, self.colors, strict=True):
             rgb = rgb + alpha[..., None] * (np.array(color, np.float32) - rgb)
         return np.round(rgb).astype(np.uint8)
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Alpha:
         seen = decode_utils.levels(rgb)
-        which, place, distance = decode_utils.closest_line(seen, self.background, [color for _, color in self.targets])
+        which, place, distance = decode_utils.closest_line(seen, self.background, self.colors)
         confidence = decode_utils.confidence_at(distance) * decode_utils.binary_confidence(place)
-        alpha = np.stack([np.where(which == i, place, np.float32(0)) for i in range(len(self.targets))])
+        alpha = np.stack([np.where(which == i, place, np.float32(0)) for i in range(len(self.colors))])
         return Alpha(
             alpha=alpha,
             names=self.queries,
-            colors=tuple(color for _, color in self.targets),
+            colors=self.colors,
             confidence=confidence,
-            presence={
-                text: decode_utils.presence(a * confidence) for (text, _), a in zip(self.targets, alpha, strict=True)
-            },
+            presence={n: decode_utils.presence(a * confidence) for n, a in zip(self.queries, alpha, strict=True)},
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -14,15 +14,13 @@ from plantain.codecs.unmix import legends
 from plantain.errors import UsageError
 from plantain.predictions.types import Labels
 from plantain.tasks import decode_utils, targets
-from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import (
     BLACK,
     GROUP,
     Legend,
-    corner_group,
+    LegendTask,
     draw_any,
-    fits_corners,
     in_groups,
     legend_of,
     names_of,
@@ -33,14 +31,11 @@ from plantain.tasks.legend import (
 
 
 @dataclass(frozen=True)
-class SemanticSegmentation(Task):
+class SemanticSegmentation(LegendTask):
     """A class a pixel by a legend of colors.
 
     With a `background` what is none of the classes has that color and gets -1; without one every pixel belongs to a
     class. A legend entry called "background" is the background. `SemanticSegmentation.of(names)` picks the colors.
-
-    Code "corners" is for painters that paint the mean of what they believe: a color between others then gets whatever
-    is blurred, so that only corners of the RGB cube are given, to at most 7 classes a painting beside the background.
 
     >>> SemanticSegmentation({"road": (128, 64, 128), "sky": "#4682b4"}).classes
     ('road', 'sky')
@@ -89,31 +84,16 @@ class SemanticSegmentation(Task):
         wanted = names_of([n for n in ([names] if isinstance(names, str) else names) if n != "background"])
         return cls(draw_any(wanted, background, seed), background, code=code)
 
-    def supports(self, code: str) -> bool:
-        """Corners are for colors that nobody chose, and for those that are corners anyway."""
-        return code != "corners" or fits_corners(self.entries, self.background)
-
-    @property
-    def group(self) -> int:
-        """How many classes one painting holds."""
-        return GROUP if self.code != "corners" else corner_group(len(self.entries), self.background)
-
     @property
     def entries(self) -> Legend:
-        """The legend as pairs (name, color)."""
         return cast(Legend, self.legend)
+
+    def with_entries(self, entries: Legend, background: RGB | None) -> Self:
+        return replace(self, legend=entries, background=background)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.entries)
-
-    @property
-    def colors(self) -> tuple[RGB, ...]:
-        return tuple(color for _, color in self.entries)
-
-    @property
-    def queries(self) -> tuple[str, ...]:
-        return self.classes
+        return self.queries
 
     def record(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"legend": said(self.entries)}
@@ -143,13 +123,6 @@ class SemanticSegmentation(Task):
             confidence=confidence,
             presence=decode_utils.presences(ids, confidence, self.classes),
         )
-
-    def parts(self) -> Sequence[SemanticSegmentation]:
-        """Groups of as many classes as one painting holds, each on a background, for `merge` to join."""
-        groups = in_groups(self.entries, self.group)
-        if len(groups) == 1:
-            return (self,)
-        return tuple(SemanticSegmentation(group, self.background or BLACK, code=self.code) for group in groups)
 
     def passes(self, count: int, seed: int) -> Sequence[SemanticSegmentation]:
         """The question under `count` legends that unmix well; one pass is the question itself."""
