@@ -92,6 +92,31 @@ def test_without_a_unit_metres_are_not_claimed(tmp_path, photo):
         tiny.predict(photo, "metric depth")
 
 
+RAMP = np.arange(8, dtype=np.float32)[None, None, None].repeat(4, 2)  # 1 x 1 x 4 x 8, growing to the right
+
+
+@pytest.mark.parametrize(
+    ("reads", "about", "output", "question", "measured"),
+    [
+        ("depth", "", RAMP, "relative depth", lambda a: a.values),
+        ("inverse-depth", "", RAMP, "relative depth", lambda a: -a.values),
+        ("normals", "", np.concatenate([RAMP, RAMP * 0, RAMP * 0 + 1], 1), "surface normals", lambda a: a.xyz[..., 0]),
+        ("ids", 'classes = ["wall", "cup"]', RAMP > 3, "segment wall, cup", lambda a: a.ids),
+        ("class-scores", 'classes = ["wall", "cup"]', np.concatenate([3 - RAMP, RAMP - 3], 1), "segment wall, cup",
+         lambda a: a.ids),
+        ("mask", 'thing = "cup"', RAMP / 7, "segment the cup", lambda a: a.alpha[0]),
+        ("mask-stretched", 'thing = "cup"', RAMP, "segment the cup", lambda a: a.alpha[0]),
+        ("edges", "", RAMP / 7, "edges", lambda a: a.alpha[0]),
+    ],
+)  # fmt: skip
+def test_every_map_of_a_network_file_becomes_an_answer(tmp_path, photo, reads, about, output, question, measured):
+    spec = SPEC.replace('"depth"', f'"{reads}"').replace("unit = 2.0", about)
+    made = write(tmp_path, spec, lambda path: network(path, {"out": output}))
+    values = measured(plantain.load("file", spec=made).predict(photo, question))
+    assert values.shape == (HIGH, WIDE)
+    assert values[:, -1].mean() > values[:, 0].mean() and (np.diff(values[0].astype(float)) >= 0).all()
+
+
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [

@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 
 from plantain._shapes import Float, UInt8
 from plantain.errors import PlantainError, UnknownName, UsageError
-from plantain.models.base import Painter
+from plantain.models.base import Painter, PainterWrapper
 from plantain.models.painting import Painting, Request
 
 Rng = np.random.Generator
@@ -166,12 +166,11 @@ class Corruption:
         return np.round(spoiled).clip(0, 255).astype(np.uint8)
 
 
-class CorruptedPainter(Painter):
+class CorruptedPainter(PainterWrapper):
     """A painter to whom one of PAINTED happens."""
 
     def __init__(self, painter: Painter, change: Corruption) -> None:
-        self.painter, self.codes, self.calibration = painter, painter.codes, painter.calibration
-        self.capabilities = painter.capabilities
+        super().__init__(painter)
         self.change, self.level = change.name, PAINTED[change.name][change.severity - 1]
         settings = f"{painter.identity.settings}+{change.name}:{change.severity}"
         self.identity = replace(painter.identity, settings=settings)

@@ -8,7 +8,7 @@ like any other: paintings are kept, a line a photo, scores with intervals; with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,17 +74,8 @@ class GenerationRun(RunFolder):
             raise UsageError(f"{self.asked.model} makes no pictures; generation/kept is for painters")
         self.start(model)
         kept: Any = with_cache(model, self.folder)
-        known = {line["id"]: line.get("hashes") for line in self.lines()}
-
-        def missing() -> Iterator[SampleResult]:
-            for example in self.examples:
-                hashes = self.hashes(example)
-                if known.get(example.id) == hashes:
-                    step()
-                else:
-                    yield self.line(example, kept, model.painter) | {"hashes": hashes}
-
-        self.append(missing(), step)
+        missing = self.missing(((one.id, self.hashes(one), one) for one in self.examples), step)
+        self.append((self.line(one, kept, model.painter) for one in missing), step)
         return self.score()
 
     def hashes(self, example: Example) -> dict[str, str]:
@@ -104,6 +95,7 @@ class GenerationRun(RunFolder):
         made = model.generate(words, size=(true.shape[1], true.shape[0]), seed=self.asked.seed).rgb
         return {
             "id": example.id,
+            "hashes": self.hashes(example),
             "edits": {kind: self.repaired(true, kind, rng, model) for kind in kinds},
             "denoising": self.denoised(true, words, painter),
             "made": self.read(made)[0, -384:].round(4).tolist(),

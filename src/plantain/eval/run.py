@@ -163,17 +163,9 @@ class Run(RunFolder):
     def run(self, model: Predictor, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every picture that has no line that still holds; gives and writes the scores."""
         self.start(model)
-        known = {line["id"]: line.get("hashes") for line in self.lines()}
-
-        def missing() -> Iterator[Sample]:
-            for example in self.examples:
-                sample = self.sample(example, model)
-                if known.get(example.id) == sample.hashes:
-                    step()
-                else:
-                    yield sample
-
-        self.append(map(self.result, self.answers(missing(), self.with_kept_answers(model))), step)
+        samples = (self.sample(example, model) for example in self.examples)
+        missing = self.missing(((one.example.id, one.hashes, one) for one in samples), step)
+        self.append(map(self.result, self.answers(missing, self.with_kept_answers(model))), step)
         self._fresh = True
         return self.score()
 

@@ -85,6 +85,20 @@ class Painter(Model):
         raise NotImplementedError
 
 
+class PainterWrapper(Painter):
+    """A painter around another one, whose canvas, codes, capabilities and calibration it has."""
+
+    def __init__(self, painter: Painter) -> None:
+        self.painter, self.codes, self.calibration = painter, painter.codes, painter.calibration
+        self.capabilities = painter.capabilities
+
+    def canvas(self, width: int, height: int) -> tuple[int, int]:
+        return self.painter.canvas(width, height)
+
+    def close(self) -> None:
+        self.painter.close()
+
+
 def accepted(made: object, request: Request, identity: Identity) -> Painting | PlantainError:
     """What came back for a request, signed by its painter; a PainterError where it is no painting of that canvas.
 

@@ -23,6 +23,8 @@ from plantain.models.specialists.base import Specialist
 from plantain.models.specialists.pretrained import hub_commit
 
 GROUP = "plantain.models"
+DEPTH, CLASSES = "metric-depth relative-depth", "semantic refer detect instances"  # tasks of many rows
+THINGS = "detect instances refer"
 
 
 @dataclass(frozen=True)
@@ -68,131 +70,56 @@ def hub(name: str, tasks: str, summary: str, license: str, where: str) -> ModelS
 MODELS: dict[str, ModelSpec] = {
     row.name: row
     for row in (
-        ModelSpec(
-            "embedded",
-            "plantain.models.painters.embedded:Embedded",
-            "The seedling: a small generator in the wheel; a CPU is enough, nothing to download.",
-            license="Apache-2.0 code; weights: research and non-commercial use (LICENSE-WEIGHTS.md)",
-        ),
-        ModelSpec(
-            "oracle",
-            "plantain.models.painters.oracle:Oracle",
-            "Paints a given truth (truth=...), degraded as you like: noise, blur, drift, JPEG, shift. For tests.",
-            needs=("truth",),
-        ),
-        ModelSpec(
-            "function",
-            "plantain.models.painters.function:Function",
-            "Wraps a callable (paint=...) that takes photo, prompt and seed and gives a picture.",
-            needs=("paint",),
-        ),
-        ModelSpec(
-            "cached",
-            "plantain.models.painters.cached:Cached",
-            "Another painter (painter=..., folder=...) whose paintings are kept on disk and never painted twice.",
-            needs=("painter", "folder"),
-        ),
+        ModelSpec("embedded", "plantain.models.painters.embedded:Embedded",
+                  "The seedling: a small generator in the wheel; a CPU is enough, nothing to download.",
+                  license="Apache-2.0 code; weights: research and non-commercial use (LICENSE-WEIGHTS.md)"),
+        ModelSpec("oracle", "plantain.models.painters.oracle:Oracle",
+                  "Paints a given truth (truth=...), degraded as you like: noise, blur, drift, JPEG, shift. For tests.",
+                  needs=("truth",)),
+        ModelSpec("function", "plantain.models.painters.function:Function",
+                  "Wraps a callable (paint=...) that takes photo, prompt and seed and gives a picture.",
+                  needs=("paint",)),
+        ModelSpec("cached", "plantain.models.painters.cached:Cached",
+                  "Another painter (painter=..., folder=...) whose paintings are kept on disk and never painted twice.",
+                  needs=("painter", "folder")),
         wrapper("gated", "Gated", "Asks first whether a thing is there (spec=...)."),
         wrapper("rewriting", "Rewriting", "Has queries rewritten as phrases (spec=...)."),
         wrapper("routed", "Routed", "Gives the most confident of several answers (spec=...)."),
-        specialist(
-            "file",
-            "",
-            "Any ONNX or TFLite network by a spec (spec=FILE.toml).",
-            "its own",
-            "onnx_spec:File",
-            needs="spec",
-        ),
+        specialist("file", "", "Any ONNX or TFLite network by a spec (spec=FILE.toml).", "its own", "onnx_spec:File",
+                   needs="spec"),
         published("meter", "metric-depth relative-depth", "METER-xxs: indoor depth in metres.", "MIT"),
-        published(
-            "deeplab-voc", "semantic refer", "DeepLab v3 on MobileNetV2: 20 classes.", "Apache-2.0", extra="tflite"
-        ),
+        published("deeplab-voc", "semantic refer", "DeepLab v3 on MobileNetV2: 20 classes.", "Apache-2.0", "tflite"),
         published("u2netp", "refer matte", "U-2-Net, small: the main object.", "Apache-2.0"),
-        published("selfie", "refer matte", "MediaPipe selfie segmentation: persons.", "Apache-2.0", extra="tflite"),
-        published("movenet", "keypoints", "MoveNet Lightning: 17 joints of one person.", "Apache-2.0", extra="tflite"),
+        published("selfie", "refer matte", "MediaPipe selfie segmentation: persons.", "Apache-2.0", "tflite"),
+        published("movenet", "keypoints", "MoveNet Lightning: 17 joints of one person.", "Apache-2.0", "tflite"),
         published("nanodet", "detect", "NanoDet-m: boxes of 80 classes.", "Apache-2.0"),
-        published("yolov8n", "detect", "YOLOv8 nano: boxes of 80 classes.", "AGPL-3.0", extra="tflite"),
-        published(
-            "yolov8n-seg",
-            "detect instances refer",
-            "YOLOv8 nano: boxes and masks of 80 classes.",
-            "AGPL-3.0",
-            extra="tflite",
-        ),
-        hub("sam3", "detect instances refer", "SAM 3: all things that a phrase names.", "SAM license", "sam3:SAM3"),
-        hub(
-            "grounded-sam2",
-            "detect instances refer",
-            "Grounding DINO's boxes with SAM 2's masks.",
-            "Apache-2.0",
-            "grounding_dino:GroundedSAM2",
-        ),
-        hub(
-            "grounding-dino",
-            "detect",
-            "Grounding DINO: boxes of what words name.",
-            "Apache-2.0",
-            "grounding_dino:GroundingDINO",
-        ),
-        hub(
-            "depth-anything-v2",
-            "metric-depth relative-depth",
-            "Depth Anything V2, ZoeDepth, Depth Pro, DPT.",
-            "of the checkpoint",
-            "depth_anything:DepthAnything",
-        ),
-        hub(
-            "depth-anything-3",
-            "metric-depth relative-depth",
-            "Depth Anything 3, by its own package.",
-            "of the checkpoint",
-            "depth_anything_3:DepthAnything3",
-        ),
-        hub("moge-2", "metric-depth relative-depth normals", "MoGe-2, by its own package.", "MIT", "moge:MoGe"),
-        hub(
-            "unidepth",
-            "metric-depth relative-depth",
-            "UniDepth V2, by its own package.",
-            "CC BY-NC 4.0",
-            "unidepth:UniDepth",
-        ),
+        published("yolov8n", "detect", "YOLOv8 nano: boxes of 80 classes.", "AGPL-3.0", "tflite"),
+        published("yolov8n-seg", THINGS, "YOLOv8 nano: boxes and masks of 80 classes.", "AGPL-3.0", "tflite"),
+        hub("sam3", THINGS, "SAM 3: all things that a phrase names.", "SAM license", "sam3:SAM3"),
+        hub("grounded-sam2", THINGS, "Grounding DINO's boxes with SAM 2's masks.", "Apache-2.0",
+            "grounding_dino:GroundedSAM2"),
+        hub("grounding-dino", "detect", "Grounding DINO: boxes of what words name.", "Apache-2.0",
+            "grounding_dino:GroundingDINO"),
+        hub("depth-anything-v2", DEPTH, "Depth Anything V2, ZoeDepth, Depth Pro, DPT.", "of the checkpoint",
+            "depth_anything:DepthAnything"),
+        hub("depth-anything-3", DEPTH, "Depth Anything 3, by its own package.", "of the checkpoint",
+            "depth_anything_3:DepthAnything3"),
+        hub("moge-2", DEPTH + " normals", "MoGe-2, by its own package.", "MIT", "moge:MoGe"),
+        hub("unidepth", DEPTH, "UniDepth V2, by its own package.", "CC BY-NC 4.0", "unidepth:UniDepth"),
         hub("dsine", "normals", "DSINE, by torch.hub.", "research only", "dsine:DSINE"),
         hub("marigold-depth", "relative-depth", "Marigold: depth by diffusion.", "RAIL++-M", "marigold:MarigoldDepth"),
         hub("marigold-normals", "normals", "Marigold: normals by diffusion.", "RAIL++-M", "marigold:MarigoldNormals"),
-        hub(
-            "mask2former",
-            "semantic refer detect instances",
-            "Mask2Former: the checkpoint's classes.",
-            "of the checkpoint",
-            "mask2former:Mask2Former",
-        ),
-        hub(
-            "oneformer",
-            "semantic refer detect instances",
-            "OneFormer: the checkpoint's classes.",
-            "MIT",
-            "mask2former:OneFormer",
-        ),
-        hub(
-            "yolo", "detect instances refer", "YOLO by ultralytics: the checkpoint's classes.", "AGPL-3.0", "yolo:YOLO"
-        ),
-        specialist(
-            "unet",
-            "metric-depth relative-depth normals semantic refer matte edges keypoints",
-            "The control: a U-Net with one head a task, by plantain train unet_cpu.",
-            "of the data",
-            "unet:UNet",
-        ),
-        specialist(
-            "pidinet",
-            "edges",
-            "PiDiNet-small: edges.",
-            "code ours; weights: research only",
-            "pidinet:PiDiNet",
-            extra="train",
-        ),
+        hub("mask2former", CLASSES, "Mask2Former: the checkpoint's classes.", "of the checkpoint",
+            "mask2former:Mask2Former"),
+        hub("oneformer", CLASSES, "OneFormer: the checkpoint's classes.", "MIT", "mask2former:OneFormer"),
+        hub("yolo", THINGS, "YOLO by ultralytics: the checkpoint's classes.", "AGPL-3.0", "yolo:YOLO"),
+        specialist("unet", DEPTH + " normals semantic refer matte edges keypoints",
+                   "The control: a U-Net with one head a task, by plantain train unet_cpu.", "of the data",
+                   "unet:UNet"),
+        specialist("pidinet", "edges", "PiDiNet-small: edges.", "code ours; weights: research only", "pidinet:PiDiNet",
+                   "train"),
     )
-}
+}  # fmt: skip
 
 
 def rows() -> dict[str, ModelSpec]:

@@ -259,16 +259,15 @@ def _join_instances(groups: Sequence[Instances]) -> Instances:
     classes = tuple(dict.fromkeys(name for g in groups for name in g.classes))
     label_of = [np.array([classes.index(g.classes[label]) for label in g.labels], np.int64) for g in groups]
     masks = [g.masks for g in groups if g.masks is not None]
-    return replace(
-        groups[0],
-        masks=np.concatenate(masks) if len(masks) == len(groups) else None,
-        boxes=np.concatenate([g.boxes for g in groups]),
-        labels=np.concatenate(label_of),
-        classes=classes,
-        scores=np.concatenate([g.scores for g in groups]),
-        confidence=_mean_confidence(groups),
-        presence=_joined_presence(groups),
-    )
+    every = np.concatenate(masks) if len(masks) == len(groups) else None
+    labels, confidence = np.concatenate(label_of), _mean_confidence(groups)
+    return _joined(groups, "boxes scores", masks=every, labels=labels, classes=classes, confidence=confidence)
+
+
+def _joined(groups: Sequence[Answer], arrays: str, /, **others: Any) -> Answer:
+    """The first answer with the arrays of all in the fields of these names, and all presences."""
+    joined: dict[str, Any] = {name: np.concatenate([getattr(g, name) for g in groups]) for name in arrays.split()}
+    return replace(groups[0], **joined, **others, presence=_joined_presence(groups))
 
 
 def alpha(answers: Sequence[Alpha]) -> Alpha:
@@ -277,15 +276,8 @@ def alpha(answers: Sequence[Alpha]) -> Alpha:
 
 
 def _join_alpha(groups: Sequence[Alpha]) -> Alpha:
-    names = sum((g.names for g in groups), ())
-    return replace(
-        groups[0],
-        alpha=np.concatenate([g.alpha for g in groups]),
-        names=names,
-        colors=_joined_colors(groups, names),
-        confidence=np.min([g.confidence for g in groups], axis=0),
-        presence=_joined_presence(groups),
-    )
+    names, confidence = sum((g.names for g in groups), ()), np.min([g.confidence for g in groups], axis=0)
+    return _joined(groups, "alpha", names=names, colors=_joined_colors(groups, names), confidence=confidence)
 
 
 def _mean_alpha(answers: Sequence[Alpha]) -> Alpha:
@@ -305,15 +297,8 @@ def keypoints(answers: Sequence[Keypoints]) -> Keypoints:
 
 
 def _join_points(groups: Sequence[Keypoints]) -> Keypoints:
-    return replace(
-        groups[0],
-        xy=np.concatenate([g.xy for g in groups]),
-        visible=np.concatenate([g.visible for g in groups]),
-        names=sum((g.names for g in groups), ()),
-        scores=np.concatenate([g.scores for g in groups]),
-        confidence=np.min([g.confidence for g in groups], axis=0),
-        presence=_joined_presence(groups),
-    )
+    names, confidence = sum((g.names for g in groups), ()), np.min([g.confidence for g in groups], axis=0)
+    return _joined(groups, "xy visible scores", names=names, confidence=confidence)
 
 
 def _mean_points(answers: Sequence[Keypoints]) -> Keypoints:

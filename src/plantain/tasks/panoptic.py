@@ -37,7 +37,7 @@ class PanopticSegmentation(Task):
     """Stuff in its legend's flat colors (blue at most 80); each thing in the color of its center, blue for its kind.
 
     `stuff` is a legend, or names that get colors; at most 31 kinds of stuff and 8 of things are asked in one painting,
-    more in several. Code "corners" is for painters that paint the mean of what they believe (see SemanticSegmentation):
+    more in several. Code "corners" is for painters that paint the mean of what they believe (see LegendTask):
     3 kinds of stuff and one of things a painting, for two kinds in shades of blue would have each other's between them.
     """
 
@@ -170,7 +170,7 @@ class PanopticSegmentation(Task):
         """Groups that fit one painting each, for `merge` to join."""
         stuff = in_groups(self.entries, self.group)
         things = in_groups(self.things, 1 if self.code == "corners" else MOST_THINGS)
-        pairs = list(zip_longest(stuff, things, fillvalue=()))
+        pairs: list[Any] = list(zip_longest(stuff, things, fillvalue=()))
         if len(pairs) == 1:
             return (self,)
         return tuple(PanopticSegmentation(own, kinds, code=self.code) for own, kinds in pairs)

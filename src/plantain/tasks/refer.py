@@ -94,7 +94,7 @@ class ReferringSegmentation(LegendTask):
 
     def with_entries(self, entries: Legend, background: RGB | None) -> Self:
         texts, colors = zip(*entries, strict=True)
-        return replace(self, text=texts, color=colors, background=background)
+        return replace(self, text=texts, color=colors, background=BLACK if background is None else background)
 
     def record(self) -> dict[str, Any]:
         return {"legend": said(self.entries), "background": self.background}

@@ -23,8 +23,15 @@ from plantain.tasks import Task
 ANNOTATIONS = {"instances": "annotations", "crowds": "crowds"}  # truth -> the fact that holds its rows
 
 
+class ThingsAdapter(EvalAdapter):
+    """Things with a score each, which is their confidence."""
+
+    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
+        return np.asarray(answers[0].scores, float)
+
+
 @dataclass(frozen=True)
-class DetectionAdapter(EvalAdapter):
+class DetectionAdapter(ThingsAdapter):
     """All things of one class, as boxes or with masks; photos without one are asked too. Groups count neither way."""
 
     name: str
@@ -63,9 +70,6 @@ class DetectionAdapter(EvalAdapter):
         labels = np.zeros(len(seen.scores), int)
         return Detections(seen.boxes.astype(float), labels, seen.scores.astype(float), seen.masks)
 
-    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
-        return np.asarray(answers[0].scores, float)
-
 
 @dataclass(frozen=True)
 class KeypointsAdapter(EvalAdapter):
@@ -101,7 +105,7 @@ class KeypointsAdapter(EvalAdapter):
 
 
 @dataclass(frozen=True)
-class ConceptsAdapter(EvalAdapter):
+class ConceptsAdapter(ThingsAdapter):
     """Every instance of the photo's own phrase, against one annotator or several."""
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
@@ -119,9 +123,6 @@ class ConceptsAdapter(EvalAdapter):
     def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Predicted:
         seen = answers[0]
         return Predicted(seen.masks, seen.scores.astype(float))
-
-    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
-        return np.asarray(answers[0].scores, float)
 
 
 @dataclass(frozen=True)

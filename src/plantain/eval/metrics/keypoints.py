@@ -17,6 +17,7 @@ from plantain.eval.metrics.matching import Curves, Pairs, by_score
 # half the standard deviation of annotators, by joint. Source: pycocotools, cocoeval.py, Params.kpt_oks_sigmas
 COCO_SIGMAS = (0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087,
                0.089, 0.089)  # fmt: skip
+Joints = tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]  # places, which are known, a length in pixels
 
 
 class Poses(NamedTuple):
@@ -89,9 +90,7 @@ class PCK:
     share: float = 0.2
     norm: Literal["joints-box", "given"] = "joints-box"
 
-    def measure(
-        self, pred: Float[np.ndarray, "k 2"], truth: tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]
-    ) -> Row:
+    def measure(self, pred: Float[np.ndarray, "k 2"], truth: Joints) -> Row:
         """`truth`: joints, which are known, and the length in pixels (any number with "joints-box")."""
         xy, known, given = truth
         if self.norm not in ("joints-box", "given"):
@@ -101,13 +100,11 @@ class PCK:
             near = np.hypot(*(pred - xy).T) < self.share * length
         return {"hit": near & known, "known": known}
 
-    def worst(self, truth: tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]) -> Row:
+    def worst(self, truth: Joints) -> Row:
         """No joint found."""
         return self.measure(np.full_like(truth[0], np.nan), truth)
 
-    def judge(
-        self, pred: Float[np.ndarray, "k 2"], truth: tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]
-    ) -> Judged:
+    def judge(self, pred: Float[np.ndarray, "k 2"], truth: Joints) -> Judged:
         """Right: within .2 of the larger side of the box of the known joints; error: the distance in such sides, 10 for
         a joint that was not found."""
         xy, known, _ = truth

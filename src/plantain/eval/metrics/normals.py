@@ -19,6 +19,7 @@ from plantain.eval.metrics.base import Judged, Row, Scores, check_size, total
 LIMITS = (5.0, 7.5, 11.25, 22.5, 30.0)
 BIN = 0.01  # degrees: a pooled median is found within one bin, and exact where errors are spread evenly in it
 FIGURES = ("mean", "median", "rmse", *(f"under_{limit:g}" for limit in LIMITS))
+Truth = tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]  # vectors, and where they are known
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,7 @@ class NormalsMetric:
     over: Literal["pixels", "pictures"] = "pixels"
     digits: int | None = None
 
-    def measure(
-        self, pred: Float[np.ndarray, "h w 3"], truth: tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]
-    ) -> Row:
+    def measure(self, pred: Float[np.ndarray, "h w 3"], truth: Truth) -> Row:
         """Exact sums, the median, and a histogram of angles in bins of 0.01 degrees (only those that are not empty).
 
         `pred` need not be unit: the cosine is of directions; a vector of length 0 is 90 degrees off. `truth`: vectors,
@@ -51,13 +50,11 @@ class NormalsMetric:
         sums = np.array([len(angle), angle.sum(), (angle**2).sum(), *below])
         return {"sums": sums, "median": np.median(angle), "bins": index, "counts": count}
 
-    def worst(self, truth: tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]) -> Row:
+    def worst(self, truth: Truth) -> Row:
         """The opposite directions."""
         return self.measure(-truth[0], truth)
 
-    def judge(
-        self, pred: Float[np.ndarray, "h w 3"], truth: tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]
-    ) -> Judged:
+    def judge(self, pred: Float[np.ndarray, "h w 3"], truth: Truth) -> Judged:
         """Right: within 11.25 degrees; error: the angle between unit normals."""
         xyz, valid = truth
         angle = np.degrees(np.arccos((pred * xyz).sum(-1)[valid].clip(-1, 1)))

@@ -35,6 +35,7 @@ from plantain.models.specialists.outputs import (
     MatteOutput,
     NormalsOutput,
     SpecialistOutput,
+    from_disparity,
 )
 from plantain.models.specialists.tensors import IMAGENET, Network, Preprocess
 from plantain.predictions.boxes import nms
@@ -259,24 +260,20 @@ class OutputParser:
     wants: str = ""
 
 
+CLASSES = {"semantic": "its classes alone", "refer": "one of its classes"}
+ALONE = dict.fromkeys(("refer", "matte"), "{spec.thing} alone")
 PARSERS: dict[str, OutputParser] = {
     "depth": OutputParser(depth, {"metric-depth": "metres", "relative-depth": "depth up to scale and shift"}),
     "inverse-depth": OutputParser(inverse_depth, {"relative-depth": "disparity up to scale and shift"}),
     "normals": OutputParser(normals, {"normals": "unit normals"}),
-    "ids": OutputParser(ids, {"semantic": "its classes alone", "refer": "one of its classes"}, "classes"),
-    "class-scores": OutputParser(
-        class_scores, {"semantic": "its classes alone", "refer": "one of its classes"}, "classes"
-    ),
-    "mask": OutputParser(mask, {"refer": "{spec.thing} alone", "matte": "{spec.thing} alone"}, "thing"),
-    "mask-stretched": OutputParser(
-        mask_stretched, {"refer": "{spec.thing} alone", "matte": "{spec.thing} alone"}, "thing"
-    ),
+    "ids": OutputParser(ids, CLASSES, "classes"),
+    "class-scores": OutputParser(class_scores, CLASSES, "classes"),
+    "mask": OutputParser(mask, ALONE, "thing"),
+    "mask-stretched": OutputParser(mask_stretched, ALONE, "thing"),
     "edges": OutputParser(edges, {"edges": "strength 0..1"}),
     "points": OutputParser(points, {"keypoints": "its own names, one person"}, "classes"),
     "yolo": OutputParser(yolo, {"detect": "its classes alone"}, "classes"),
-    "yolo-masks": OutputParser(
-        yolo, {name: "its classes alone" for name in ("detect", "instances", "refer")}, "classes"
-    ),
+    "yolo-masks": OutputParser(yolo, dict.fromkeys(("detect", "instances", "refer"), "its classes alone"), "classes"),
     "nanodet": OutputParser(nanodet, {"detect": "its classes alone"}, "classes"),
 }
 
