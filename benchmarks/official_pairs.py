@@ -78,7 +78,7 @@ def asked(task: tasks.Task) -> dict[str, tuple[int, int, int]]:
         named = dict(task.entries)
         return named if task.background is None else named | {"background": task.background}
     if isinstance(task, tasks.ReferringSegmentation):
-        return dict(task.targets) | {"background": task.background}
+        return dict(task.entries) | {"background": task.background}
     return {"background": task.background} if isinstance(task, tasks.InstanceSegmentation) else {}
 
 

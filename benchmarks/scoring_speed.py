@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from plantain.eval.metrics.detection import Detection, Found, Truths
+from plantain.eval.metrics.detection import Detection, Detections, Truths
 from plantain.eval.metrics.labels import Cityscapes
 
 CLASSES = 80
@@ -44,7 +44,7 @@ def confusions(pictures: int) -> tuple[float, float]:
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def boxes(pictures: int) -> list[tuple[Found, Truths]]:
+def boxes(pictures: int) -> list[tuple[Detections, Truths]]:
     """Answers around truths and elsewhere; corners x0 y0 x1 y1."""
     rng, out = np.random.default_rng(1), []
     for _ in range(pictures):
@@ -55,7 +55,7 @@ def boxes(pictures: int) -> list[tuple[Found, Truths]]:
         kinds = np.concatenate([np.repeat(labels, 5), rng.integers(0, CLASSES, ANSWERS - len(near))])
         found[:, 2:] = np.maximum(found[:, 2:], found[:, :2] + 1)
         area = (true[:, 2] - true[:, 0]) * (true[:, 3] - true[:, 1])
-        out.append((Found(found, kinds, rng.random(ANSWERS)), Truths(true, labels, area, np.zeros(TRUTHS, bool))))
+        out.append((Detections(found, kinds, rng.random(ANSWERS)), Truths(true, labels, area, np.zeros(TRUTHS, bool))))
     return out
 
 
@@ -64,12 +64,12 @@ def _corners(rng: np.random.Generator, n: int) -> np.ndarray:
     return np.concatenate([low, low + rng.uniform(10, 200, (n, 2))], 1)
 
 
-def ours(data: list[tuple[Found, Truths]]) -> float:
+def ours(data: list[tuple[Detections, Truths]]) -> float:
     metric = Detection(tuple(map(str, range(CLASSES))))
     return metric.reduce([metric.measure(p, t) for p, t in data])["ap"]
 
 
-def coco(data: list[tuple[Found, Truths]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def coco(data: list[tuple[Detections, Truths]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The same as COCO's dictionaries."""
     truths, answers = [], []
     for i, (found, true) in enumerate(data):

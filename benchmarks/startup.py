@@ -88,7 +88,7 @@ def perceivers(data: Path, photo: Path) -> dict[str, Callable[[], object]]:
             print(f"{said}: skipped ({error})")
             continue
         # without the memory of the last photo, which a specialist keeps for further questions
-        calls[said] = lambda model=model, question=question: (model.specialist.see(pixels), question)
+        calls[said] = lambda model=model, question=question: (model.specialist.infer(pixels), question)
     return calls
 
 

@@ -36,7 +36,7 @@ def test_shift_and_zoom_are_measured(right, down, zoom):
     assert found.right_px == pytest.approx(right, abs=0.15)
     assert found.down_px == pytest.approx(down, abs=0.15)
     assert found.zoom == pytest.approx(zoom, abs=1e-3)
-    assert found.alike > 0.8
+    assert found.inlier_ratio > 0.8
 
 
 def test_a_blurred_noisy_picture_is_measured_too():
@@ -49,7 +49,7 @@ def test_a_blurred_noisy_picture_is_measured_too():
 
 def test_a_still_picture_has_not_moved():
     found = measure(CHART, CHART)
-    assert (found.right_px, found.down_px, found.zoom, found.alike) == (0, 0, pytest.approx(1), 1)
+    assert (found.right_px, found.down_px, found.zoom, found.inlier_ratio) == (0, 0, pytest.approx(1), 1)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_still_picture_has_not_moved():
     ],
 )
 def test_another_picture_is_not_the_chart(other):
-    assert measure(CHART, other).alike < 0.5
+    assert measure(CHART, other).inlier_ratio < 0.5
 
 
 def test_the_shift_agrees_with_scikit_image():
@@ -98,31 +98,31 @@ class Bent(Painter):
 
 
 def test_a_true_painter_is_ok():
-    check = doctor.keeps_place(Bent(lambda photo: photo))
+    check = doctor.check_registration(Bent(lambda photo: photo))
     assert (check.state, check.facts["shift_px"]) == ("ok", [0, 0])
 
 
 def test_a_shifting_painter_fails_and_the_pixels_are_said():
-    check = doctor.keeps_place(Bent(lambda photo: np.roll(photo, (-2, 3), axis=(0, 1))))
+    check = doctor.check_registration(Bent(lambda photo: np.roll(photo, (-2, 3), axis=(0, 1))))
     assert check.state == "failed"
     assert "+3.00 px right, -2.00 px down" in check.found
 
 
 def test_a_zooming_painter_fails():
-    check = doctor.keeps_place(Bent(lambda photo: moved(photo, 0, 0, 1.02)))
+    check = doctor.check_registration(Bent(lambda photo: moved(photo, 0, 0, 1.02)))
     assert check.state == "failed"
     assert check.facts["zoom"] == pytest.approx(1.02, abs=1e-3)
 
 
 def test_a_painter_of_another_size_fails():
-    check = doctor.keeps_place(Bent(lambda photo: photo[:100]))
+    check = doctor.check_registration(Bent(lambda photo: photo[:100]))
     assert check.state == "failed"
     assert "gave 512 x 100" in check.found
 
 
 def test_a_painter_that_paints_something_else_is_a_note():
-    assert doctor.keeps_place(Bent(np.zeros_like)).state == "note"
-    broken = doctor.keeps_place(Bent(lambda photo: PainterError("out of memory")))
+    assert doctor.check_registration(Bent(np.zeros_like)).state == "note"
+    broken = doctor.check_registration(Bent(lambda photo: PainterError("out of memory")))
     assert (broken.state, broken.found) == ("note", "not measured: out of memory")
 
 

@@ -32,6 +32,7 @@ MAY: dict[str, set[str]] = {
 FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method: the one edge against the arrows
     ("predictions.types", "predictions.npz"),
     ("predictions.types", "predictions.resample"),
+    ("predictions.types", "output.formats"),
     ("predictions.types", "output.save"),
     ("predictions.types", "output.show"),
 }

@@ -47,7 +47,7 @@ def examine(model: str = "embedded") -> Iterator[Check]:
     yield accelerator()
     yield embedded()
     if isinstance(loaded, PainterPredictor):  # a specialist paints no chart
-        yield keeps_place(loaded.painter)
+        yield check_registration(loaded.painter)
 
 
 def versions() -> Check:
@@ -130,7 +130,7 @@ def embedded() -> Check:
     return Check("embedded", "ok" if sane else "failed", text, facts)
 
 
-def keeps_place(painter: Painter) -> Check:
+def check_registration(painter: Painter) -> Check:
     """A chart of crosses is asked back unchanged; what came back is compared by phase correlation."""
     from plantain.models.painting import Painting, Request
     from plantain.pipeline.registration import chart, measure
@@ -147,9 +147,10 @@ def keeps_place(painter: Painter) -> Check:
             "registration", "failed", f"{painter.identity.name} was asked for {width} x {height} pixels and gave {size}"
         )
     found = measure(shown, answer.rgb)
-    facts = {"shift_px": [found.right_px, found.down_px], "zoom": found.zoom, "alike": found.alike}
-    if found.alike < 0.5:
-        text = f"not measured: {painter.identity.name} did not give the chart back ({found.alike:.0%} of it is alike)"
+    facts = {"shift_px": [found.right_px, found.down_px], "zoom": found.zoom, "alike": found.inlier_ratio}
+    if found.inlier_ratio < 0.5:
+        alike = f"{found.inlier_ratio:.0%} of it is alike"
+        text = f"not measured: {painter.identity.name} did not give the chart back ({alike})"
         return Check("registration", "note", text, facts)
     name = painter.identity.name
     corner = abs(found.zoom - 1) * (width**2 + height**2) ** 0.5 / 2

@@ -4,7 +4,7 @@ PlantainError            one clear line: what was got, what was wanted, what to 
 ├── UsageError           the question or an argument is wrong (exit code 2)
 │   ├── UnknownName      no such task, model, code or class; says the nearest names
 │   ├── MissingExtra     a feature needs a package that is not installed; says the pip command
-│   └── CodeMismatch     a painting made with another colour code than the one asked for
+│   └── CodeMismatch     a painting made with another color code than the one asked for
 ├── PhotoError           a photo that cannot be read (missing, empty, truncated, not an image, a bomb)
 ├── TruthError           numbers that cannot be painted (NaN, negative depth, wrong shape)
 ├── PainterError         a painter failed on one request; the others go on

@@ -1,4 +1,4 @@
-"""Class names of the labelled sets, in the order of their labels."""
+"""Class names of the labeled sets, in the order of their labels."""
 
 from __future__ import annotations
 

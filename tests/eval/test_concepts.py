@@ -12,7 +12,7 @@ from golden import golden
 from plantain.data.coco_masks import decode_rle
 from plantain.eval.metrics.assignment import assign
 from plantain.eval.metrics.base import total
-from plantain.eval.metrics.concepts import Annotated, Claimed, Concepts
+from plantain.eval.metrics.concepts import Annotated, Concepts, Predicted
 
 NAMES = {"cgF1": "cgf1", "positive_micro_F1": "pmf1", "positive_macro_F1": "macro_f1", "precision": "precision",
          "recall": "recall", "F1": "f1", "IL_MCC": "il_mcc", "IL_precision": "il_precision", "IL_recall": "il_recall",
@@ -44,7 +44,7 @@ def test_golden(part: str) -> None:
         theirs = [[t for t in case["gts"][a] if t["image_id"] == i] for a in annotators]
         truth = [Annotated(shapes(t, case, boxes), case["exhaustive"][a][i]) for a, t in enumerate(theirs)]
         rows.append(
-            metric.measure(Claimed(shapes(mine, case, boxes), np.array([d["score"] for d in mine], float)), truth)
+            metric.measure(Predicted(shapes(mine, case, boxes), np.array([d["score"] for d in mine], float)), truth)
         )
     scores = metric.reduce(rows)
     shared = [name for name in NAMES if name in official]

@@ -11,7 +11,7 @@ import pytest
 from golden import golden
 from plantain.errors import UnknownName, UsageError
 from plantain.eval.metrics.alignment import ALIGNMENTS
-from plantain.eval.metrics.depth import CROPS, Boundaries, Depth, cropped, sample
+from plantain.eval.metrics.depth import CROPS, Boundaries, DepthMetric, cropped, sample
 
 FLOAT32 = 2e-5  # relative: upstream counts in float32
 SOLVED = 5e-4  # relative: UniDepth inverts its normal equations in float32 (in float64 it gives what we give)
@@ -36,7 +36,7 @@ def pictures(kind: str) -> tuple[list[tuple[np.ndarray, np.ndarray]], Any]:
 ])  # fmt: skip
 def test_marigold(name: str, kind: str, alignment: str) -> None:
     official = golden("depth_marigold")[1]["results"][name]
-    metric = Depth(near=1e-3, far=10.0, alignment=alignment, clip=(1e-3, 10.0))
+    metric = DepthMetric(near=1e-3, far=10.0, alignment=alignment, clip=(1e-3, 10.0))
     rows = [metric.measure(p, g) for p, g in pictures(kind)[0]]
     assert set(official["mean"]) == set(MARIGOLD)
     for theirs, ours in MARIGOLD.items():
@@ -59,7 +59,7 @@ def test_marigolds_lines(kind: str, name: str, alignment: str) -> None:
 
 def test_depth_anything_v2() -> None:
     official = golden("depth_anything_v2")[1]["results"]
-    metric = Depth(near=1e-3, far=20.0, inclusive=True, fewest=10)
+    metric = DepthMetric(near=1e-3, far=20.0, inclusive=True, fewest=10)
     rows = [metric.measure(p, g) for p, g in pictures("metric")[0]]
     names = {"d1": "delta1", "d2": "delta2", "d3": "delta3", "silog": "silog_half"}
     for theirs, value in official["mean"].items():
@@ -79,7 +79,7 @@ UNIDEPTH = {"d1": "delta1", "d2": "delta2", "d3": "delta3", "arel": "abs_rel", "
 ])  # fmt: skip
 def test_unidepth(suffix: str, alignment: str, figures: int, tolerance: float) -> None:
     official = golden("depth_unidepth")[1]["results"]
-    metric = Depth(near=0.0, far=10.0, alignment=alignment)
+    metric = DepthMetric(near=0.0, far=10.0, alignment=alignment)
     rows = [metric.measure(p, g) for p, g in pictures("metric")[0]]
     shared = [name for name in UNIDEPTH if name + suffix in official["mean"]]
     assert len(shared) == figures and len(official["mean"]) == 18
@@ -105,7 +105,7 @@ MOGE = [
 @pytest.mark.parametrize(("kind", "name", "alignment", "power"), MOGE)
 def test_moge(kind: str, name: str, alignment: str, power: int) -> None:
     official = golden("depth_moge")[1]["results"][kind]
-    metric = Depth(near=0.0, alignment=alignment)
+    metric = DepthMetric(near=0.0, alignment=alignment)
     rows = [metric.measure(p**power, g) for p, g in pictures(kind)[0]]
     for theirs, ours in (("rel", "abs_rel"), ("delta1", "delta1")):
         assert metric.reduce(rows)[ours] == pytest.approx(official["mean"][f"{name}/{theirs}"], rel=FLOAT32)
@@ -157,7 +157,7 @@ def test_samples_lie_nearest_to_the_middle_of_each_cell(size: tuple[int, int]) -
 
 def test_pooled_and_by_picture_differ_as_they_should() -> None:
     few, many = np.full((1, 2), 2.0, np.float32), np.full((1, 8), 2.0, np.float32)
-    by_picture, pooled = Depth(), Depth(over="pixels")
+    by_picture, pooled = DepthMetric(), DepthMetric(over="pixels")
     rows = [by_picture.measure(few * 2, few), by_picture.measure(many, many)]
     assert (by_picture.reduce(rows)["delta1"], pooled.reduce(rows)["delta1"]) == (0.5, 0.8)
     assert by_picture.reduce(rows)["rmse"] == pytest.approx(1.0)
@@ -169,7 +169,7 @@ def test_pooled_and_by_picture_differ_as_they_should() -> None:
 def test_silog_by_name() -> None:
     """ln pred - ln truth is 0 and .2: mean .1, mean of squares .02."""
     truth = np.array([[1.0, 1.0]])
-    metric = Depth()
+    metric = DepthMetric()
     scores = metric.reduce([metric.measure(np.exp([[0.0, 0.2]]), truth)])
     assert scores["silog_eigen"] == pytest.approx(0.1)
     assert scores["silog"] == pytest.approx(10.0)
@@ -204,7 +204,7 @@ def test_only_the_crop_counts(crop: str) -> None:
     truth = np.full((375, 1242), 5.0, np.float32)
     pred = np.full_like(truth, 50.0)
     pred[cropped(crop, truth.shape)] = 5.0
-    metric = Depth(crop=crop)
+    metric = DepthMetric(crop=crop)
     rows = [metric.measure(pred, truth)]
     where = cropped(crop, truth.shape)
     assert metric.reduce(rows)["delta1"] == 1 and metric.reduce(rows)["rmse"] == 0
@@ -213,14 +213,14 @@ def test_only_the_crop_counts(crop: str) -> None:
 
 def test_ends_of_the_range() -> None:
     truth = np.array([[1.0, 2.0, 10.0, np.nan, 0.0, np.inf]])
-    assert Depth(near=1.0, far=10.0).measure(truth, truth)["n"] == 1
-    assert Depth(near=1.0, far=10.0, inclusive=True).measure(truth, truth)["n"] == 3
-    assert Depth(near=0.0, inclusive=True).measure(truth, truth)["n"] == 3  # 0 is no depth
+    assert DepthMetric(near=1.0, far=10.0).measure(truth, truth)["n"] == 1
+    assert DepthMetric(near=1.0, far=10.0, inclusive=True).measure(truth, truth)["n"] == 3
+    assert DepthMetric(near=0.0, inclusive=True).measure(truth, truth)["n"] == 3  # 0 is no depth
 
 
 def test_clip_comes_after_alignment() -> None:
     truth, pred = np.array([[1.0, 2.0, 4.0]]), np.array([[10.0, 20.0, 80.0]])
-    metric = Depth(alignment="median", clip=(1.5, 5.0))  # times .1: 1, 2, 8, then 1.5, 2, 5
+    metric = DepthMetric(alignment="median", clip=(1.5, 5.0))  # times .1: 1, 2, 8, then 1.5, 2, 5
     scores = metric.reduce([metric.measure(pred, truth)])
     assert scores["abs_rel"] == pytest.approx((0.5 + 0 + 0.25) / 3)
 
@@ -230,12 +230,12 @@ def test_alignments_undo_what_they_may(alignment: str) -> None:
     truth = 1 + 4 * np.random.default_rng(0).uniform(size=(40, 50))
     given = 1 / truth if alignment.startswith("disparity") else truth
     pred = given * 0.3 + (0.7 if "shift" in alignment or alignment.startswith("disparity") else 0)
-    metric = Depth(alignment=alignment)
+    metric = DepthMetric(alignment=alignment)
     assert metric.reduce([metric.measure(pred, truth)])["abs_rel"] < 1e-9
 
 
 def test_rows_survive_json() -> None:
-    metric = Depth(near=0.0, far=10.0)
+    metric = DepthMetric(near=0.0, far=10.0)
     rows = [metric.measure(p, g) for p, g in pictures("metric")[0]]
     kept = [json.loads(json.dumps({k: np.asarray(v).tolist() for k, v in row.items()})) for row in rows]
     assert metric.reduce(kept) == metric.reduce(rows)
@@ -244,10 +244,10 @@ def test_rows_survive_json() -> None:
 def test_pictures_with_too_few_pixels_are_left_out_by_name_only() -> None:
     good, sparse = np.ones((4, 4)), np.zeros((4, 4))
     sparse[0, :3] = 1
-    metric = Depth(fewest=10)
+    metric = DepthMetric(fewest=10)
     rows = [metric.measure(good, good), metric.measure(good * 9, sparse)]
     assert metric.reduce(rows)["abs_rel"] == 0
-    assert Depth().reduce([Depth().measure(good * 9, sparse)])["abs_rel"] == 8
+    assert DepthMetric().reduce([DepthMetric().measure(good * 9, sparse)])["abs_rel"] == 8
     assert all(np.isnan(v) for v in metric.reduce(rows[1:]).values())
     assert metric.reduce([]).keys() == metric.reduce(rows).keys() and np.isnan(metric.reduce([])["delta1"])
 
@@ -255,17 +255,17 @@ def test_pictures_with_too_few_pixels_are_left_out_by_name_only() -> None:
 def test_what_cannot_be_scored_is_refused() -> None:
     ones = np.ones((4, 4), np.float32)
     with pytest.raises(UsageError, match="no pixel of this truth is valid"):
-        Depth(far=0.5).measure(ones, ones)
+        DepthMetric(far=0.5).measure(ones, ones)
     with pytest.raises(UsageError, match="no pixel of this truth is valid"):
         Boundaries().measure(ones, ones * 0)
     with pytest.raises(UsageError, match="bring the answer to the truth's size"):
-        Depth().measure(ones, ones[1:])
+        DepthMetric().measure(ones, ones[1:])
     with pytest.raises(UsageError, match="bring the answer to the truth's size"):
         Boundaries().measure(ones, ones[1:])
     with pytest.raises(UsageError, match="not finite at 16 of 16 valid pixels"):
-        Depth().measure(ones * np.nan, ones)
+        DepthMetric().measure(ones * np.nan, ones)
     with pytest.raises(UnknownName, match="unknown alignment 'magic'"):
-        Depth(alignment="magic").measure(ones, ones)
+        DepthMetric(alignment="magic").measure(ones, ones)
 
 
 def test_boundaries_by_hand() -> None:

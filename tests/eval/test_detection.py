@@ -13,7 +13,7 @@ import pytest
 from golden import golden
 from plantain.data.coco_masks import decode_rle
 from plantain.errors import UsageError
-from plantain.eval.metrics.detection import Detection, Found, Truths
+from plantain.eval.metrics.detection import Detection, Detections, Truths
 from plantain.eval.metrics.keypoints import PCK, KeypointAP, People, Poses
 from plantain.predictions.boxes import box_iou
 
@@ -33,7 +33,7 @@ def masks(things: list[dict[str, Any]], shape: tuple[int, int]) -> np.ndarray:
     return np.array([decode_rle(t["segmentation"]) for t in things], bool).reshape(-1, *shape)
 
 
-def pictures(case: dict[str, Any], with_masks: bool) -> list[tuple[Found, Truths]]:
+def pictures(case: dict[str, Any], with_masks: bool) -> list[tuple[Detections, Truths]]:
     out = []
     for image in case["images"]:
         found = [d for d in case["detections"] if d["image_id"] == image["id"]]
@@ -43,7 +43,7 @@ def pictures(case: dict[str, Any], with_masks: bool) -> list[tuple[Found, Truths
         drawn = [masks(things, shape) if with_masks else None for things in (found, true)]
         scores = np.array([d["score"] for d in found], float)
         areas, crowds = (np.array([a[key] for a in true], kind) for key, kind in (("area", float), ("iscrowd", bool)))
-        pred = Found(corners([d["bbox"] for d in found]), labels[0], scores, drawn[0])
+        pred = Detections(corners([d["bbox"] for d in found]), labels[0], scores, drawn[0])
         truth = Truths(corners([a["bbox"] for a in true]), labels[1], areas, crowds, drawn[1])
         out.append((pred, truth))
     return out
@@ -115,7 +115,7 @@ def test_random_boxes_as_pycocotools(seed: int) -> None:
     assert mine == pytest.approx(official(case, "bbox").tolist(), abs=EXACT)
 
 
-def _numbered(case: dict[str, Any], number: int) -> tuple[Found, Truths]:
+def _numbered(case: dict[str, Any], number: int) -> tuple[Detections, Truths]:
     return pictures(case | {"images": [i for i in case["images"] if i["id"] == number]}, False)[0]
 
 
@@ -157,7 +157,7 @@ def test_pck_counts_known_joints_alone() -> None:
 
 
 def test_masks_are_asked_for() -> None:
-    none = Found(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))
+    none = Detections(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))
     truth = Truths(np.zeros((1, 4)), np.zeros(1, int), np.ones(1), np.zeros(1, bool))
     with pytest.raises(UsageError, match="mask AP needs masks"):
         Detection(("a",), "masks").measure(none, truth)

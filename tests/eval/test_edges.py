@@ -14,7 +14,7 @@ from skimage.morphology import thin as reference_thin
 
 from golden import golden
 from plantain.errors import UsageError
-from plantain.eval.metrics.edges import FIGURES, Curve, Edges, matching, partners, suppressed, thin
+from plantain.eval.metrics.edges import FIGURES, EdgeMetric, PrecisionRecall, matching, partners, suppressed, thin
 
 RECALL, PRECISION = 0.002, 0.01  # relative, of counts: the official matcher is random (design 3)
 EXACT = 1e-12
@@ -35,7 +35,7 @@ def official_counts(max_dist: float) -> np.ndarray:
 
 @cache
 def our_counts(max_dist: float) -> np.ndarray:
-    case, metric = official()[0], Edges(thresholds=33, max_dist=max_dist, thinning="hasty")
+    case, metric = official()[0], EdgeMetric(thresholds=33, max_dist=max_dist, thinning="hasty")
     return np.array([metric.measure(p / 255, g)["counts"] for p, g in zip(case["pred"], case["gt"], strict=True)])
 
 
@@ -64,10 +64,10 @@ def check_scores(scores: dict[str, float], one: dict[str, Any], tolerance: float
 
 @PROTOCOLS
 def test_scores_of_the_official_counts(max_dist: float) -> None:
-    metric, one = Edges(thresholds=33), official()[1][f"thresholds_33_maxdist_{max_dist}"]
+    metric, one = EdgeMetric(thresholds=33), official()[1][f"thresholds_33_maxdist_{max_dist}"]
     counts = official_counts(max_dist)
     check_scores(metric.reduce([{"counts": c} for c in counts]), one, EXACT)
-    curve = Curve.of(counts.sum(0))
+    curve = PrecisionRecall.of(counts.sum(0))
     assert curve.recall == pytest.approx(one["recall"], rel=EXACT)
     assert curve.precision == pytest.approx(one["precision"], rel=EXACT)
 
@@ -75,7 +75,7 @@ def test_scores_of_the_official_counts(max_dist: float) -> None:
 @PROTOCOLS
 def test_scores_of_our_counts(max_dist: float) -> None:
     one = official()[1][f"thresholds_33_maxdist_{max_dist}"]
-    check_scores(Edges(thresholds=33).reduce([{"counts": c} for c in our_counts(max_dist)]), one, 0.003)
+    check_scores(EdgeMetric(thresholds=33).reduce([{"counts": c} for c in our_counts(max_dist)]), one, 0.003)
 
 
 def test_probes() -> None:
@@ -180,7 +180,7 @@ def test_pairs_are_near_one_to_one_and_nearest_first() -> None:
 
 def test_rows_survive_json_and_empty_maps_count_as_nothing_found() -> None:
     case = official()[0]
-    metric = Edges(thresholds=9)
+    metric = EdgeMetric(thresholds=9)
     rows = [metric.measure(p / 255, g) for p, g in zip(case["pred"], case["gt"], strict=True)]
     kept = [json.loads(json.dumps({k: v.tolist() for k, v in row.items()})) for row in rows]
     assert metric.reduce(kept) == metric.reduce(rows)
@@ -193,7 +193,7 @@ def test_rows_survive_json_and_empty_maps_count_as_nothing_found() -> None:
 
 def test_the_truth_itself_is_found() -> None:
     truth = thin(official()[0]["gt"][0][:1])
-    scores = Edges(thresholds=5).reduce([Edges(thresholds=5).measure(truth[0].astype(np.float32), truth)])
+    scores = EdgeMetric(thresholds=5).reduce([EdgeMetric(thresholds=5).measure(truth[0].astype(np.float32), truth)])
     assert {scores[f] for f in ("ods", "ois", "ods_precision", "ods_recall")} == {1.0}
 
 
@@ -201,31 +201,35 @@ def test_strengths_are_rounded_to_eight_bits() -> None:
     """An official file holds .199 as 51, and 51 / 255 is threshold .2."""
     line = np.zeros((9, 9), np.float32)
     line[4] = 0.199
-    painted = [Edges(thresholds=4, levels=n).measure(line, (line > 0)[None])["counts"][3].tolist() for n in (255, 0)]
+    painted = [
+        EdgeMetric(thresholds=4, levels=n).measure(line, (line > 0)[None])["counts"][3].tolist() for n in (255, 0)
+    ]
     assert painted == [[9, 0, 0, 0], [0, 0, 0, 0]]
 
 
 def test_the_best_f_lies_between_thresholds() -> None:
-    threshold, recall, precision, f1 = Curve(np.array([0.9, 0.1]), np.array([0.1, 0.9])).between(np.array([0.2, 0.6]))
+    threshold, recall, precision, f1 = PrecisionRecall(np.array([0.9, 0.1]), np.array([0.1, 0.9])).between(
+        np.array([0.2, 0.6])
+    )
     assert f1 == pytest.approx(0.5, abs=1e-4) and threshold == pytest.approx(0.4, abs=0.4 / 99)
     assert recall + precision == pytest.approx(1)
 
 
 def test_an_annotator_who_drew_nothing_adds_nothing() -> None:
-    case, metric = official()[0], Edges(thresholds=5)
+    case, metric = official()[0], EdgeMetric(thresholds=5)
     some = metric.measure(case["pred"][0] / 255, case["gt"][0])
     more = metric.measure(case["pred"][0] / 255, np.append(case["gt"][0], np.zeros((1, 81, 121), bool), axis=0))
     assert (some["counts"] == more["counts"]).all()
 
 
 def test_curve_by_hand() -> None:
-    curve = Curve(np.array([0.8, 0.4, 0.2]), np.array([0.4, 0.6, 1.0]))
+    curve = PrecisionRecall(np.array([0.8, 0.4, 0.2]), np.array([0.4, 0.6, 1.0]))
     assert curve.r50() == pytest.approx(0.6)  # half way between the first two
     assert curve.area() == pytest.approx(
         0.01 * (np.interp(np.arange(20, 81) / 100, [0.2, 0.4, 0.8], [1, 0.6, 0.4]).sum())
     )
     assert curve.monotone() == pytest.approx((21 * 1.0 + 20 * 0.6 + 40 * 0.4) / 101)
-    assert np.isnan(Curve(np.array([0.5, 0.4]), np.array([0.1, 0.3])).r50())
+    assert np.isnan(PrecisionRecall(np.array([0.5, 0.4]), np.array([0.1, 0.3])).r50())
 
 
 def test_suppression_leaves_ridges() -> None:
@@ -237,14 +241,14 @@ def test_suppression_leaves_ridges() -> None:
     slanted = np.exp(-((np.arange(60)[:, None] - x) ** 2) / 18)
     inner = suppressed(slanted)[8:-8, 8:-8]
     assert (np.diag(inner) > 0.9).all() and np.count_nonzero(inner) <= 3 * len(inner)
-    assert Edges(thresholds=3, nms="gradient").measure(ridge, (ridge > 0.99)[None])["counts"][0, 0] > 30
+    assert EdgeMetric(thresholds=3, nms="gradient").measure(ridge, (ridge > 0.99)[None])["counts"][0, 0] > 30
 
 
 def test_what_cannot_be_scored_is_refused() -> None:
     soft, truth = np.zeros((8, 8)), np.zeros((2, 8, 8), bool)
     with pytest.raises(UsageError, match="bring the answer to the truth's size"):
-        Edges().measure(soft[1:], truth)
+        EdgeMetric().measure(soft[1:], truth)
     with pytest.raises(UsageError, match="no annotator's map"):
-        Edges().measure(soft, truth[:0])
+        EdgeMetric().measure(soft, truth[:0])
     with pytest.raises(UsageError, match=r"values outside 0\.\.1"):
-        Edges().measure(soft + 2, truth)
+        EdgeMetric().measure(soft + 2, truth)

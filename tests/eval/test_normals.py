@@ -10,7 +10,7 @@ import pytest
 
 from golden import golden
 from plantain.errors import UsageError
-from plantain.eval.metrics.normals import BIN, FIGURES, Normals, pooled_median
+from plantain.eval.metrics.normals import BIN, FIGURES, NormalsMetric, pooled_median
 
 FLOAT32 = 2e-5  # relative: upstream counts in float32
 SHARE = 1e-9  # per cent: counts of pixels
@@ -23,7 +23,7 @@ MARIGOLD = {f: f"{f}_angular_error" for f in ("mean", "median", "rmse")} | {
 }
 
 
-def rows_of(metric: Normals, case: Any, valid: np.ndarray) -> list[Any]:
+def rows_of(metric: NormalsMetric, case: Any, valid: np.ndarray) -> list[Any]:
     last = [np.ascontiguousarray(np.moveaxis(case[k], 1, -1)) for k in ("pred", "gt")]
     return [metric.measure(p, (g, v)) for p, g, v in zip(*last, valid, strict=True)]
 
@@ -40,17 +40,17 @@ def agree(scores: dict[str, float], official: dict[str, float], names: dict[str,
 
 def test_dsine() -> None:
     case, record = golden("normals_dsine")
-    official, metric = record["results"], Normals()
+    official, metric = record["results"], NormalsMetric()
     rows = rows_of(metric, case, case["mask"])
     agree(metric.reduce(rows), official["pooled"], DSINE, median=BIN)
-    agree(Normals("pictures").reduce(rows), official["mean_of_per_image"], DSINE)
+    agree(NormalsMetric("pictures").reduce(rows), official["mean_of_per_image"], DSINE)
     for row, one in zip(rows, official["per_image"], strict=True):
-        agree(Normals("pictures").reduce([row]), one, DSINE)
+        agree(NormalsMetric("pictures").reduce([row]), one, DSINE)
 
 
 def test_marigold_rounds_each_picture() -> None:
     case, record = golden("normals_marigold")
-    official, metric = record["results"], Normals("pictures", digits=4)
+    official, metric = record["results"], NormalsMetric("pictures", digits=4)
     rows = rows_of(metric, case, np.abs(case["gt"]).sum(1) > 0)
     agree(metric.reduce(rows), official["mean"], MARIGOLD, median=LAST, mean=LAST, rmse=LAST)
     for row, one in zip(rows, official["per_image"], strict=True):
@@ -59,7 +59,7 @@ def test_marigold_rounds_each_picture() -> None:
 
 def test_rows_are_small_and_survive_json() -> None:
     case, _ = golden("normals_dsine")
-    metric = Normals()
+    metric = NormalsMetric()
     rows = rows_of(metric, case, case["mask"])
     kept = [json.loads(json.dumps({k: np.asarray(v).tolist() for k, v in row.items()})) for row in rows]
     assert metric.reduce(kept) == metric.reduce(rows)
@@ -81,22 +81,22 @@ def test_known_angles() -> None:
     truth[..., 2] = 1
     pred = np.array([[[0, 0, 5.0], [0, 1, 1.0], [0, 0, -0.5], [0, 0, 0.0]]])  # 0, 45, 180 and, of no length, 90 degrees
     known = np.array([[True, True, True, False]])
-    scores = Normals().reduce([Normals().measure(pred, (truth, known))])
+    scores = NormalsMetric().reduce([NormalsMetric().measure(pred, (truth, known))])
     assert scores["mean"] == pytest.approx(75) and scores["rmse"] == pytest.approx(((45**2 + 180**2) / 3) ** 0.5)
     assert scores["median"] == pytest.approx(45, abs=BIN) and scores["under_30"] == pytest.approx(1 / 3)
-    assert Normals().reduce([Normals().measure(pred, (truth, ~known))])["mean"] == pytest.approx(90)
+    assert NormalsMetric().reduce([NormalsMetric().measure(pred, (truth, ~known))])["mean"] == pytest.approx(90)
 
 
 def test_what_cannot_be_scored_is_refused() -> None:
     normals, known = np.ones((4, 4, 3)), np.ones((4, 4), bool)
     with pytest.raises(UsageError, match=r"the answer is \(4, 4, 3\), its truth \(2, 4, 3\)"):
-        Normals().measure(normals, (normals[:2], known[:2]))
+        NormalsMetric().measure(normals, (normals[:2], known[:2]))
     with pytest.raises(UsageError, match="no normal of this truth is valid"):
-        Normals().measure(normals, (normals, ~known))
+        NormalsMetric().measure(normals, (normals, ~known))
     with pytest.raises(UsageError, match="not finite"):
-        Normals().measure(normals * np.nan, (normals, known))
+        NormalsMetric().measure(normals * np.nan, (normals, known))
 
 
 def test_no_pictures_are_no_figures() -> None:
-    scores = Normals().reduce([])
+    scores = NormalsMetric().reduce([])
     assert tuple(scores) == FIGURES and all(np.isnan(v) for v in scores.values())

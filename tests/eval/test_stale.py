@@ -27,13 +27,13 @@ from plantain.eval.compare import compare
 from plantain.eval.html_report import html_report, markdown
 from plantain.eval.metrics.boxes import Grounding
 from plantain.eval.metrics.concepts import Concepts
-from plantain.eval.metrics.depth import Depth as DepthMetric
+from plantain.eval.metrics.depth import DepthMetric
 from plantain.eval.metrics.detection import Detection
-from plantain.eval.metrics.edges import Edges
+from plantain.eval.metrics.edges import EdgeMetric
 from plantain.eval.metrics.keypoints import PCK
 from plantain.eval.metrics.labels import Segmentation
 from plantain.eval.metrics.mattes import Mattes
-from plantain.eval.metrics.normals import Normals as NormalsMetric
+from plantain.eval.metrics.normals import NormalsMetric
 from plantain.eval.metrics.panoptic import PanopticQuality
 from plantain.eval.metrics.presence import Existence
 from plantain.eval.metrics.referring import Referring
@@ -110,7 +110,7 @@ KINDS: dict[str, tuple[adapters.EvalAdapter, Any, str, dict[str, Callable[[Path]
     "mask": (adapters.MaskAdapter("cat"), Referring(), "iou", {"mask": alpha}),
     "phrase": (adapters.PhraseAdapter(), Referring(), "iou", {"mask": alpha}),
     "matte": (adapters.MatteAdapter(), Mattes(), "sad", {"alpha": partial(alpha, soft=True)}),
-    "edges": (adapters.EdgesAdapter(), Edges(thresholds=3), "ods", {"edges": alpha, "annotators": alpha}),
+    "edges": (adapters.EdgesAdapter(), EdgeMetric(thresholds=3), "ods", {"edges": alpha, "annotators": alpha}),
     "boxes": (adapters.DetectionAdapter("cat"), Detection(("cat",)), "ap", {"instances": things}),
     "keypoints": (adapters.KeypointsAdapter(), PCK(("nose", "tail")), "pck", {"keypoints": points}),
     "concepts": (adapters.ConceptsAdapter(), Concepts(), "cgf1", {"instances": things}),

@@ -57,7 +57,7 @@ def tokens(words, colours, width=4):
     return Tokens(
         words=np.full((words, width), 2, np.float32),
         phrases=np.full((colours, width), 3, np.float32),
-        colours=np.full((colours, 3), 0.5, np.float32),
+        colors=np.full((colours, 3), 0.5, np.float32),
         names=("x",) * colours,
     )
 

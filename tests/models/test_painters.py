@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from plantain.models.painters.cached import Cached
 from plantain.models.painters.function import Function
 from plantain.models.painters.oracle import Oracle
 from plantain.models.painting import Painting, Request
+from plantain.pipeline.predictor import PainterPredictor
+from plantain.predictions.calibration import Fit
 from plantain.predictions.resample import nearest
 from plantain.predictions.types import Depth
 from plantain.tasks import MetricDepth, SurfaceNormals
@@ -79,7 +82,7 @@ def test_rows_are_complete(name: str) -> None:
     row = MODELS[name]
     assert row.name == name
     assert row.summary.endswith(".")
-    assert row.licence
+    assert row.license
 
 
 # ---- the oracle
@@ -235,3 +238,19 @@ def test_a_predictor_can_be_cached(tmp_path) -> None:
     answer = model.predict(PHOTO, "metric depth")
     assert np.allclose(answer.metres, SLOPE, rtol=0.02)
     assert answer.painting.model == "oracle"
+
+
+def test_a_cached_painter_is_calibrated_as_it_was_and_not_where_that_is_not_wanted(tmp_path) -> None:
+    class Doubtful(Oracle):
+        calibration = MappingProxyType({"metric-depth": Fit((0.0, 1.0), (0.0, 0.5))})
+
+    def confidence(painter, **options) -> float:
+        model = plantain.load("cached", painter=painter, folder=tmp_path, **options)
+        return float(model.predict(PHOTO, "metric depth").confidence.mean())
+
+    painter = Doubtful(TRUTH)
+    plain = confidence(painter, calibrated=False)
+    assert confidence(painter) == pytest.approx(plain / 2)
+    assert confidence(PainterPredictor(painter)) == pytest.approx(plain / 2)
+    assert confidence(PainterPredictor(painter), calibrated=False) == pytest.approx(plain)
+    assert confidence(PainterPredictor(painter, {})) == pytest.approx(plain)

@@ -20,7 +20,7 @@ from PIL import Image, PngImagePlugin
 from plantain import __version__
 from plantain.errors import OutputError, PhotoError
 from plantain.models.identity import Identity
-from plantain.models.painting import Painting, Usage
+from plantain.models.painting import Painting, Usage, read_record
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 PAINTING = Painting(
@@ -108,7 +108,7 @@ def test_a_damaged_chunk_is_an_error_of_one_line(tmp_path):
     at = raw.index(b"iTXt") + 20
     raw[at] ^= 0xFF  # its checksum is wrong now
     (tmp_path / "x.png").write_bytes(raw)
-    with pytest.raises(PhotoError, match=r"x\.png is not a readable picture") as refusal:
+    with pytest.raises(PhotoError, match=r"x\.png is not a readable photo") as refusal:
         Painting.load(tmp_path / "x.png")
     assert "\n" not in str(refusal.value)
 
@@ -155,6 +155,14 @@ def test_sixteen_bit_gray_keeps_its_upper_byte(tmp_path):
     assert Painting.load(tmp_path / "x.png").rgb[0].tolist() == [[v] * 3 for v in (0, 1, 128, 255)]
 
 
+def test_large_paintings_are_read_without_a_warning(tmp_path, monkeypatch, recwarn):
+    """Pillow warns from MAX_IMAGE_PIXELS on and refuses from twice that on."""
+    path = PAINTING.save(tmp_path / "x.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", RGB.shape[0] * RGB.shape[1] - 1)
+    assert Painting.load(path).prompt == read_record(path)["prompt"] == PAINTING.prompt
+    assert not recwarn.list
+
+
 def test_what_cannot_be_read(tmp_path):
     (tmp_path / "words.png").write_text("no picture")
     (tmp_path / "empty.png").write_bytes(b"")
@@ -162,8 +170,8 @@ def test_what_cannot_be_read(tmp_path):
     Image.fromarray(np.repeat(RGB, 40, 0)).save(buffer, "PNG")
     (tmp_path / "half.png").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
     for name, words in {
-        "missing.png": "no such file", "words.png": "not a readable", "empty.png": "not a readable",
-        "half.png": "not a readable", ".": "not a readable",
+        "missing.png": "No such file", "words.png": "not a readable", "empty.png": "empty",
+        "half.png": "not a readable", ".": "a folder",
     }.items():  # fmt: skip
         with pytest.raises(PhotoError, match=words):
             Painting.load(tmp_path / name)

@@ -11,9 +11,16 @@ from PIL import Image
 import plantain
 from plantain import tasks
 from plantain.errors import PainterError, UnknownName, UsageError
-from plantain.models.specialists.onnx_spec import KNOWN, READERS, File, Spec, nanodet, yolo
-from plantain.models.specialists.outputs import Classes, Points, Soft, Surface, Things, known
-from plantain.models.specialists.tensors import Feed
+from plantain.models.specialists.onnx_spec import KNOWN, PARSERS, File, Spec, nanodet, yolo
+from plantain.models.specialists.outputs import (
+    DepthOutput,
+    InstanceOutput,
+    KeypointOutput,
+    LabelOutput,
+    MatteOutput,
+    known,
+)
+from plantain.models.specialists.tensors import Preprocess
 from plantain.predictions.boxes import nms
 from plantain.predictions.types import Depth
 from plantain.vocabularies import COCO_THINGS
@@ -56,7 +63,7 @@ SPEC = """
 name = "tiny"
 file = "tiny.onnx"
 reads = "depth"
-[feed]
+[preprocess]
 size = [8, 4]
 [about]
 unit = 2.0
@@ -85,11 +92,36 @@ def test_without_a_unit_metres_are_not_claimed(tmp_path, photo):
         tiny.predict(photo, "metric depth")
 
 
+RAMP = np.arange(8, dtype=np.float32)[None, None, None].repeat(4, 2)  # 1 x 1 x 4 x 8, growing to the right
+
+
+@pytest.mark.parametrize(
+    ("reads", "about", "output", "question", "measured"),
+    [
+        ("depth", "", RAMP, "relative depth", lambda a: a.values),
+        ("inverse-depth", "", RAMP, "relative depth", lambda a: -a.values),
+        ("normals", "", np.concatenate([RAMP, RAMP * 0, RAMP * 0 + 1], 1), "surface normals", lambda a: a.xyz[..., 0]),
+        ("ids", 'classes = ["wall", "cup"]', RAMP > 3, "segment wall, cup", lambda a: a.ids),
+        ("class-scores", 'classes = ["wall", "cup"]', np.concatenate([3 - RAMP, RAMP - 3], 1), "segment wall, cup",
+         lambda a: a.ids),
+        ("mask", 'thing = "cup"', RAMP / 7, "segment the cup", lambda a: a.alpha[0]),
+        ("mask-stretched", 'thing = "cup"', RAMP, "segment the cup", lambda a: a.alpha[0]),
+        ("edges", "", RAMP / 7, "edges", lambda a: a.alpha[0]),
+    ],
+)  # fmt: skip
+def test_every_map_of_a_network_file_becomes_an_answer(tmp_path, photo, reads, about, output, question, measured):
+    spec = SPEC.replace('"depth"', f'"{reads}"').replace("unit = 2.0", about)
+    made = write(tmp_path, spec, lambda path: network(path, {"out": output}))
+    values = measured(plantain.load("file", spec=made).predict(photo, question))
+    assert values.shape == (HIGH, WIDE)
+    assert values[:, -1].mean() > values[:, 0].mean() and (np.diff(values[0].astype(float)) >= 0).all()
+
+
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
-        (("reads = ", 'reads = "magic" # '), UnknownName, "unknown reader of outputs 'magic'"),
-        (("[feed]", "[food]"), UsageError, r"has no \[feed\]"),
+        (("reads = ", 'reads = "magic" # '), UnknownName, "unknown output parser 'magic'"),
+        (("[preprocess]", "[food]"), UsageError, r"has no \[preprocess\]"),
         (("unit", "uint"), UsageError, "is no spec.*uint.*it may say: name, file, reads"),
         (("name = ", "name "), UsageError, "is no TOML"),
         (('reads = "depth"', 'reads = "ids"'), UsageError, "reads ids, so it must say 'classes'"),
@@ -131,31 +163,33 @@ def test_missing_weights_name_the_file():
 @pytest.mark.parametrize("size", [(64, 64), (96, 48), (30, 90)])
 def test_maps_come_back_to_where_they_were(fit, size):
     ramp = np.linspace(0, 255, WIDE)[None].repeat(HIGH, 0).astype(np.uint8)
-    feed = Feed(size, fit)
-    back = feed.map_back(feed.picture(np.repeat(ramp[..., None], 3, -1))[..., 0].astype(np.float32), (WIDE, HIGH))
+    preprocess = Preprocess(size, fit)
+    back = preprocess.map_back(
+        preprocess.picture(np.repeat(ramp[..., None], 3, -1))[..., 0].astype(np.float32), (WIDE, HIGH)
+    )
     assert back.shape == (HIGH, WIDE)
     assert np.abs(back - ramp)[4:-4, 4:-4].max() < 8
 
 
 def test_letterbox_keeps_the_shape_and_points():
-    feed = Feed((100, 100), "letterbox", pad=114)
-    assert feed.box((40, 20)) == (0, 25, 100, 75)
-    picture = feed.picture(np.zeros((20, 40, 3), np.uint8))
+    preprocess = Preprocess((100, 100), "letterbox", pad=114)
+    assert preprocess.box((40, 20)) == (0, 25, 100, 75)
+    picture = preprocess.picture(np.zeros((20, 40, 3), np.uint8))
     assert (picture[:25] == 114).all() and (picture[25:75] == 0).all() and (picture[75:] == 114).all()
-    assert feed.points_back(np.array([[0.0, 25], [100, 75]]), (40, 20)).tolist() == [[0, 0], [40, 20]]
+    assert preprocess.points_back(np.array([[0.0, 25], [100, 75]]), (40, 20)).tolist() == [[0, 0], [40, 20]]
 
 
 def test_numbers_as_the_network_wants_them():
     photo = np.full((4, 4, 3), (10, 20, 30), np.uint8)
-    feed = Feed((4, 4), order="bgr", scale=1.0, mean=(1, 2, 3), spread=(2, 2, 2))
-    assert feed.tensor(photo, np.dtype(np.float32))[0, :, 0, 0].tolist() == [14.5, 9, 3.5]
-    raw = Feed((4, 4), layout="nhwc").tensor(photo, np.dtype(np.uint8))
+    preprocess = Preprocess((4, 4), order="bgr", scale=1.0, mean=(1, 2, 3), std=(2, 2, 2))
+    assert preprocess.tensor(photo, np.dtype(np.float32))[0, :, 0, 0].tolist() == [14.5, 9, 3.5]
+    raw = Preprocess((4, 4), layout="nhwc").tensor(photo, np.dtype(np.uint8))
     assert raw.dtype == np.uint8 and raw.shape == (1, 4, 4, 3) and raw[0, 0, 0].tolist() == [10, 20, 30]
 
 
 def test_the_white_frame():
-    feed = Feed((8, 8), frame=((8, 8), (1, 2, 3, 0)))
-    picture = feed.picture(np.zeros((8, 8, 3), np.uint8))[..., 0] == 255
+    preprocess = Preprocess((8, 8), frame=((8, 8), (1, 2, 3, 0)))
+    picture = preprocess.picture(np.zeros((8, 8, 3), np.uint8))[..., 0] == 255
     assert picture[:, 0].all() and picture[:2].all() and picture[:, 5:].all() and not picture[2:, 1:5].any()
 
 
@@ -169,7 +203,7 @@ def test_doubles_go_by_class():
 
 
 def test_yolo_rows_become_boxes_and_masks():
-    spec = Spec("y", "y", "yolo-masks", Feed((64, 64), "letterbox"), classes=("cat", "person"))
+    spec = Spec("y", "y", "yolo-masks", Preprocess((64, 64), "letterbox"), classes=("cat", "person"))
     rows = np.zeros((1, 4 + 2 + 32, 3), np.float32)
     rows[0, :4, 0] = (0.5, 0.5, 0.5, 0.25)  # centre, size: x 16..48, y 24..40 on the input
     rows[0, 5, 0], rows[0, 6, 0] = 0.9, 1.0
@@ -177,7 +211,7 @@ def test_yolo_rows_become_boxes_and_masks():
     prototypes = np.full((1, 16, 16, 32), -1.0, np.float32)
     prototypes[0, :, :8, 0] = 1.0  # the left half
     seen = yolo([rows, prototypes], spec, (128, 64))  # a photo twice as wide as high: it lies in the middle
-    assert isinstance(seen, Things) and seen.scores.tolist() == pytest.approx([0.9])
+    assert isinstance(seen, InstanceOutput) and seen.scores.tolist() == pytest.approx([0.9])
     assert seen.boxes[0].tolist() == pytest.approx([32, 16, 96, 48])
     assert seen.masks[0, 20:44, 34:60].all() and not seen.masks[0, :, 68:].any() and not seen.masks[0, :15].any()
     assert len(seen.answer(tasks.InstanceSegmentation("people")).scores) == 1
@@ -185,7 +219,7 @@ def test_yolo_rows_become_boxes_and_masks():
 
 
 def test_nanodet_distances_are_expectations():
-    spec = Spec("n", "n", "nanodet", Feed((32, 32)), classes=("a", "b", "c"))
+    spec = Spec("n", "n", "nanodet", Preprocess((32, 32)), classes=("a", "b", "c"))
     outputs = []
     for stride in (8, 16, 32):
         n = (32 // stride) ** 2
@@ -208,7 +242,7 @@ def test_names_as_people_say_them():
 
 def test_classes_answer_in_the_questions_order():
     ids = np.array([[0, 1], [2, -1]])
-    seen = Classes(ids, ("background", "person", "cat"))
+    seen = LabelOutput(ids, ("background", "person", "cat"))
     labels = seen.answer(tasks.SemanticSegmentation.of(["cat", "sky", "people"]))
     assert labels.ids.tolist() == [[-1, 2], [0, -1]]
     named = seen.answer(tasks.ReferringSegmentation(("cat", "person")))
@@ -219,18 +253,18 @@ def test_classes_answer_in_the_questions_order():
 
 
 def test_points_that_a_network_does_not_know_are_not_there():
-    seen = Points(np.array([[1.0, 2], [3, 4]]), np.array([0.5, 0.6]), ("nose", "left knee"), (8, 8))
+    seen = KeypointOutput(np.array([[1.0, 2], [3, 4]]), np.array([0.5, 0.6]), ("nose", "left knee"), (8, 8))
     answer = seen.answer(tasks.KeypointDetection(["left knee", "head top"]))
     assert answer.xy[0].tolist() == [3, 4] and np.isnan(answer.xy[1]).all() and answer.visible.tolist() == [True, False]
 
 
 def test_relative_depth_is_never_metres():
     with pytest.raises(UsageError, match="no unit"):
-        Surface(np.ones((2, 2)), "affine").answer(tasks.MetricDepth())
+        DepthOutput(np.ones((2, 2)), "affine").answer(tasks.MetricDepth())
 
 
 def test_a_soft_mask_knows_one_thing():
-    seen = Soft(np.array([[0.2, 0.9]]), "person")
+    seen = MatteOutput(np.array([[0.2, 0.9]]), "person")
     assert seen.answer(tasks.ReferringSegmentation("the man")).masks.tolist() == [[[False, True]]]
     with pytest.raises(UsageError, match="does not know 'dog'"):
         seen.answer(tasks.Matting("dog"))
@@ -238,7 +272,7 @@ def test_a_soft_mask_knows_one_thing():
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
 def test_the_table_claims_what_the_network_claims(name):
-    assert set(plantain.MODELS[name].supported_tasks) == set(READERS[KNOWN[name].reads].supported_tasks)
+    assert set(plantain.MODELS[name].supported_tasks) == set(PARSERS[KNOWN[name].reads].supported_tasks)
 
 
 # ---- the published networks, where their files are

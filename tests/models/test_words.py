@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plantain.errors import PainterError
 from plantain.models.painters.grids import GRIDS, PATCH, grid
-from plantain.models.painters.words import MOST_COLOURS, MOST_WORDS, TABLE, Words, kept, owner, trigrams
+from plantain.models.painters.words import MOST_COLORS, MOST_WORDS, TABLE, Words, kept, owner, trigrams
 from plantain.tasks import ReferringSegmentation, SemanticSegmentation
 from plantain.tasks.base import STYLES
 
@@ -40,7 +40,7 @@ def made(tmp_path):
 
 
 def levels(tokens):
-    return [tuple(c) for c in np.rint(tokens.colours * 255).astype(int).tolist()]
+    return [tuple(c) for c in np.rint(tokens.colors * 255).astype(int).tolist()]
 
 
 def test_a_known_word_is_its_row(made):
@@ -144,7 +144,7 @@ def test_words_of_long_legends_live_in_their_colours_alone(shipped):
 
 def test_what_is_kept_is_bounded(shipped):
     tokens = shipped.read(" ".join(f"word{i} ({i}, {i}, 0)" for i in range(200)))
-    assert len(tokens.colours) == len(tokens.phrases) == MOST_COLOURS == 96
+    assert len(tokens.colors) == len(tokens.phrases) == MOST_COLORS == 96
     assert len(shipped.read("cup " * 500).words) == MOST_WORDS == 40
 
 
@@ -168,12 +168,12 @@ def test_any_text_is_accepted(prompt):
     words.pieces, words.piece_scale = np.ones((16, 4), np.int8), 1.0
     tokens = words.read(prompt)
     assert tokens.words.shape[1:] == tokens.phrases.shape[1:] == (4,)
-    assert len(tokens.phrases) == len(tokens.colours) == len(tokens.names) <= MOST_COLOURS
+    assert len(tokens.phrases) == len(tokens.colors) == len(tokens.names) <= MOST_COLORS
     assert len(tokens.words) <= MOST_WORDS
     assert np.isfinite(tokens.words).all() and np.isfinite(tokens.phrases).all()
-    assert tokens.colours.size == 0 or (tokens.colours.min() >= 0 and tokens.colours.max() <= 1)
+    assert tokens.colors.size == 0 or (tokens.colors.min() >= 0 and tokens.colors.max() <= 1)
     again = words.read(prompt)
-    assert np.array_equal(again.words, tokens.words) and np.array_equal(again.colours, tokens.colours)
+    assert np.array_equal(again.words, tokens.words) and np.array_equal(again.colors, tokens.colors)
 
 
 # ---- grids

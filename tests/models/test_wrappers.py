@@ -161,7 +161,7 @@ def test_an_empty_phrase(stands, server):
 # ---- routed
 
 
-def test_the_surest_answers(stands):
+def test_the_most_confident_answers(stands):
     stands["a"], stands["b"] = Stand("a", 0.6), Stand("b", 0.8)
     stands["c"] = Stand("c", 0.99, claims=("refer",))
     routed = plantain.load("routed", spec={"ask": ["a", "b", "c"]})

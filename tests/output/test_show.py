@@ -136,7 +136,7 @@ def test_things_of_a_panoptic_painting_get_colors_that_can_be_told_apart():
     )
     wall, cup, spoon = (np.array(color, float) for color in drawing.colors_of(painted))
     assert wall.tolist() == [255, 0, 0]
-    assert np.linalg.norm(cup - spoon) > 100
+    assert min(np.linalg.norm(cup - spoon), np.linalg.norm(wall - cup), np.linalg.norm(wall - spoon)) > 100
 
 
 def test_what_was_cut_out_stays_as_it_is_and_the_rest_is_dark():
@@ -205,8 +205,61 @@ def test_shortened_text_fits(text, size, width):
 
 def test_a_long_legend_is_counted_rather_than_endless():
     entries = [panels.Entry(f"class {i}", (i, i, i)) for i in range(200)]
-    assert panels.legend(560, entries, 13).height < 14 * 13 * 2
+    assert panels.legend(560, entries, 13).height < (panels.MOST_ROWS + 2) * 13 * 1.6
     assert panels.legend(560, entries[:3], 13).height < 60
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Every text that is drawn, as it is drawn."""
+    texts, shortened, lettering = [], panels.shortened, panels.lettering
+
+    def kept(way):
+        def of(*asked):
+            drawn = way(*asked)
+            texts.append(drawn[0])
+            return drawn
+
+        return of
+
+    monkeypatch.setattr(panels, "shortened", kept(shortened))
+    monkeypatch.setattr(panels, "lettering", kept(lettering))
+    return texts
+
+
+def test_the_directions_of_normals_are_not_cut(written):
+    overlay(answers(375, 560)["normals"])
+    assert "to the camera" in written
+    assert not [text for text in written if text.endswith("...")]
+
+
+def test_every_color_of_a_picture_of_sixty_classes_is_named(written):
+    names = tuple(f"class number {i}" for i in range(60))
+    ids = (np.arange(480 * 640) % 60).reshape(480, 640).astype(np.int16)
+    overlay(Labels(ids=ids, classes=names, confidence=np.ones(ids.shape, np.float32)))
+    assert set(names) <= set(written)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 70), st.integers(0, 12)), min_size=1, max_size=70),
+    st.integers(panels.LEAST_WIDTH, 900),
+    st.integers(12, 30),
+)
+def test_columns_of_a_legend_fill_its_width_and_no_more(lengths, width, size):
+    entries = [panels.Entry("m" * name, (1, 2, 3), "9" * note) for name, note in lengths]
+    rows, widths = panels._columns(entries, width, 20, size)
+    assert sum(widths) == pytest.approx(width)
+    assert 1 <= rows <= panels.MOST_ROWS
+    assert rows == panels.MOST_ROWS or rows * len(widths) >= len(entries) > rows * (len(widths) - 1)
+
+
+def test_classes_that_are_not_found_are_named_in_several_lines(written):
+    names = ("wall", *(f"thing number {i}" for i in range(12)))
+    ids = np.zeros((375, 560), np.int16)
+    overlay(Labels(ids=ids, classes=names, confidence=np.ones(ids.shape, np.float32)))
+    assert " ".join(written).count("thing number 11") >= 1
+    assert not [text for text in written if text.endswith("...")]
 
 
 def test_ticks_are_round_and_inside():

@@ -18,7 +18,7 @@ from plantain.models.painters.cached import Cached
 from plantain.models.painters.function import Function
 from plantain.models.painting import Painting, Request
 from plantain.models.specialists.base import Specialist
-from plantain.models.specialists.outputs import Lines
+from plantain.models.specialists.outputs import EdgeOutput
 from plantain.pipeline.jobs import Edit, Generate, Job, Outcome, PredictOptions
 from plantain.pipeline.predictor import PainterPredictor, Predictor, SpecialistPredictor
 from plantain.pipeline.store import LONGEST, Store, base_of, cut, is_answer, slug
@@ -63,9 +63,9 @@ class Ruler(Specialist):
         super().__init__()
         self.seen = 0
 
-    def look(self, photo, task):
+    def infer_for(self, photo, task):
         self.seen += 1
-        return Lines(np.ones(photo.shape[:2], np.float32))
+        return EdgeOutput(np.ones(photo.shape[:2], np.float32))
 
 
 class World:

@@ -20,7 +20,7 @@ from plantain.tasks import (
     SurfaceNormals,
     Task,
 )
-from plantain.tasks.semantic import CORNERS
+from plantain.tasks.legend import CORNERS
 
 AWKWARD = [
     "road",
@@ -79,7 +79,7 @@ def metric_depths(draw: Callable) -> MetricDepth:
 
 @st.composite
 def semantics(draw: Callable) -> SemanticSegmentation:
-    legend, background = draw(legends())
+    legend, background = draw(legends(most=10))
     code = draw(codes(SemanticSegmentation))
     if code == "corners":
         return SemanticSegmentation.of(tuple(legend), draw(st.sampled_from([None, *CORNERS])), code=code)
@@ -94,10 +94,11 @@ def instances(draw: Callable) -> InstanceSegmentation:
 
 @st.composite
 def refers(draw: Callable) -> ReferringSegmentation:
-    legend, background = draw(legends(background=False))
-    return ReferringSegmentation(
-        tuple(legend), tuple(legend.values()), background, code=draw(codes(ReferringSegmentation))
-    )
+    legend, background = draw(legends(most=10, background=False))
+    code = draw(codes(ReferringSegmentation))
+    if code == "corners":
+        return ReferringSegmentation(tuple(legend), None, draw(st.sampled_from(CORNERS)), code=code)
+    return ReferringSegmentation(tuple(legend), tuple(legend.values()), background, code=code)
 
 
 @st.composite

@@ -6,6 +6,8 @@ import pytest
 from plantain.errors import TruthError, UsageError
 from plantain.predictions.types import Panoptic
 from plantain.tasks import PanopticSegmentation
+from plantain.tasks.language.parsing import parse
+from plantain.tasks.merge import merge
 from plantain.tasks.panoptic import MOST_THINGS, STUFF_COLORS
 
 
@@ -77,6 +79,25 @@ def test_many_classes_go_in_groups() -> None:
     assert all(len(p.things) <= MOST_THINGS for p in parts)
     with pytest.raises(UsageError, match="parts"):
         task.decode(np.zeros((4, 4, 3), np.uint8))
+
+
+def test_corners_are_three_kinds_of_stuff_and_one_of_things_a_painting() -> None:
+    task = PanopticSegmentation(("sky", "grass", "sea", "wall"), ("car", "person", "dog")).resolve(
+        {"panoptic": "corners"}
+    )
+    parts = task.parts()
+    assert [part.classes for part in parts] == [("sky", "grass", "car"), ("sea", "wall", "person"), ("dog",)]
+    assert all(parse(part.prompt()) == part and part.parts() == (part,) for part in parts)
+    truth = scene()
+    read = merge(parts, [part.decode(part.encode(truth)) for part in parts])
+    named = [read.classes.index(name) for name in truth.classes]
+    assert (read.ids == np.array(named)[truth.ids]).mean() > 0.99
+    assert sorted(read.classes[k] for k in read.segment_labels) == ["car", "car", "person"]
+    assert len(set(read.colors)) == len(read.classes)
+    chosen = PanopticSegmentation({"sky": (0, 0, 80)}, ("car",))
+    assert chosen.resolve({"panoptic": "corners"}).code == "panoptic"
+    with pytest.raises(UsageError, match="colors of its own"):
+        PanopticSegmentation({"sky": (0, 0, 80)}, code="corners")
 
 
 def test_refusals() -> None:

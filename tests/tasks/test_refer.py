@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from plantain.errors import TruthError, UsageError
 from plantain.predictions.types import Alpha
 from plantain.tasks import ReferringSegmentation
+from plantain.tasks.language.parsing import parse
+from plantain.tasks.merge import merge
 
 from . import strategies
 
@@ -73,7 +75,6 @@ def test_faint_and_odd_paintings_are_doubted() -> None:
         ({"text": "a", "color": (0, 0, 0)}, "same color"),
         ({"text": ("a", "b"), "color": ((1, 2, 3), (1, 2, 3))}, "same color"),
         ({"text": ("a", "b"), "color": ((1, 2, 3),)}, "1 colors"),
-        ({"text": tuple(map(str, range(65)))}, "groups"),
     ],
 )
 def test_wrong_questions_are_refused(arguments, words) -> None:
@@ -83,6 +84,30 @@ def test_wrong_questions_are_refused(arguments, words) -> None:
 
 def test_white_background_gets_another_color() -> None:
     assert ReferringSegmentation("a", background=(255, 255, 255)).color != (255, 255, 255)
+
+
+def test_many_texts_go_in_groups_whose_answers_are_joined() -> None:
+    texts = tuple(f"mug {i}" for i in range(9))
+    task = ReferringSegmentation(texts).resolve({"refer": "corners"})
+    parts = task.parts()
+    assert [part.queries for part in parts] == [texts[:5], texts[5:]]
+    assert all(parse(part.prompt()) == part for part in (task, *parts))
+    masks = (np.arange(9)[:, None, None] == np.zeros((4, 27), int) + np.arange(27) // 3).astype(np.float32)
+    truth = Alpha(alpha=masks, names=texts, confidence=np.ones((4, 27), np.float32))
+    read = merge(parts, [part.decode(part.encode(truth)) for part in parts])
+    assert read.names == texts
+    assert np.abs(read.alpha - masks).max() < 0.01
+    assert len(set(read.colors)) == 9
+    with pytest.raises(UsageError, match="parts"):
+        task.encode(truth)
+    assert [len(part.queries) for part in ReferringSegmentation(tuple(map(str, range(70)))).parts()] == [64, 6]
+
+
+def test_few_texts_and_chosen_colors_keep_their_code() -> None:
+    for task in (ReferringSegmentation("mug"), ReferringSegmentation(("a", "b"), ("#123456", "red"))):
+        assert task.resolve({"refer": "corners"}) == task.resolve({})
+    with pytest.raises(UsageError, match="leave the colors out"):
+        ReferringSegmentation("mug", "#123456", code="corners")
 
 
 def test_wrong_truths_are_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,14 +61,8 @@ def run(
             raise UsageError(f"{GENERATION} runs alone: plantain bench run {GENERATION} --model A --data FOLDER")
         return generation(ask, base, folder, out, limit, quiet)
     config = RunConfig(ask.model, ask.given, ask.options(), ask.code, limit, corrupt)
-    codes = []
-    for one in [Run(config.folder(out, name), find_benchmark(name), config, folder) for name in names]:
-        bars = progress(len(one.examples), one.benchmark.id, quiet=quiet)
-        with loaded(one) as model, bars as bar:
-            scores = one.run(model, bar.step)
-            bill(model, quiet=quiet)
-        codes.append(report_scores(one, scores))
-    return max(codes)
+    runs = [Run(config.folder(out, name), find_benchmark(name), config, folder) for name in names]
+    return max([scored(one, Run.run, quiet) for one in runs])
 
 
 def score(*runs: Path, quiet: Quiet = False) -> int:
@@ -79,13 +73,9 @@ def score(*runs: Path, quiet: Quiet = False) -> int:
     runs
         Runs, or folders that hold them.
     """
-    codes = []
-    for one in opened(runs, "plantain bench score runs/embedded"):
-        bars = progress(len(one.examples), one.benchmark.id, quiet=quiet)
-        with loaded(one) as model, bars as bar:
-            scores = one.rescore(model, bar.step)
-        codes.append(report_scores(one, scores))
-    return max(codes)
+    from plantain.eval.run import Run
+
+    return max([scored(one, Run.rescore, quiet) for one in opened(runs, "plantain bench score runs/embedded")])
 
 
 def report(*runs: Path, out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs")) -> int:
@@ -222,8 +212,11 @@ def generation(ask: PredictArgs, base: str | None, data: Path, out: Path, limit:
     return 0
 
 
-def report_scores(run: Run, scores: dict[str, Any]) -> int:
+def scored(run: Run, how: Callable[[Run, Predictor, Callable[[], None]], dict[str, Any]], quiet: bool) -> int:
     """One JSON line on stdout, one for people on stderr; the exit code: 1 where a truth could not be scored."""
+    with loaded(run) as model, progress(len(run.examples), run.benchmark.id, quiet=quiet) as bar:
+        scores = how(run, model, bar.step)
+        bill(model, quiet=quiet)
     emit({"run": str(run.folder), **{k: v for k, v in scores.items() if k not in ("parts", "failures", "lines")}})
     value, low, high = scores["scores"][scores["primary"]]
     lost = f", {scores['no_truth']} without a truth that can be scored" if scores["no_truth"] else ""

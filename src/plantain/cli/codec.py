@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plantain.cli.options import Output
-from plantain.cli.photos import Found, find, is_there, prepare
+from plantain.cli.photos import PhotoFile, find, is_there, prepare
 from plantain.cli.predict import read_task
 from plantain.cli.reporting import run_jobs
 from plantain.errors import OutputError, PlantainError, UsageError
@@ -101,7 +101,7 @@ def decode(
     return run(stream(jobs, model, store=store))
 
 
-def _id(one: Found, task: str) -> str:
+def _id(one: PhotoFile, task: str) -> str:
     """What the answer of a painting is called: of Plantain's own, as the photo that it was made of."""
     from plantain.models.painting import read_record
 
@@ -110,7 +110,7 @@ def _id(one: Found, task: str) -> str:
     return (one.below / stem).as_posix()
 
 
-def _fits(found: Sequence[Found]) -> Iterator[Outcome]:
+def _fits(found: Sequence[PhotoFile]) -> Iterator[Outcome]:
     from plantain.codecs.curve import fits
     from plantain.models.painting import Painting
     from plantain.pipeline.jobs import Job, Outcome, result

@@ -109,7 +109,8 @@ def edit(
     out
         Folder of the pictures: NAME.edit.ORDER.png.
     mask
-        A picture that is white where the photo is to be painted anew.
+        Where the photo is to be painted anew, as a picture of the photo's size: its bright parts (above half of
+        white), or, where it is transparent anywhere, its opaque parts whatever their color.
     """
     photos, text = split(words)
     options = asking.options()

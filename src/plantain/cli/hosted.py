@@ -54,7 +54,7 @@ def ahead(jobs: Sequence[Job], model: Predictor, store: Store, asking: ModelArgs
 def asked(job: Job, model: Predictor, store: Store) -> Sequence[Request]:
     """What a job has to ask; nothing where its answer is there. A photo that cannot be read is left to the run."""
     try:
-        return () if store.find(job, store.claim(job)) else model.prepare(job).requests
+        return () if store.find(job, store.key(job)) else model.prepare(job).requests
     except (OSError, PhotoError):
         return ()
 

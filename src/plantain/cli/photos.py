@@ -23,7 +23,7 @@ JPEG = b"\xff\xd8"
 
 
 @dataclass(frozen=True)
-class Found:
+class PhotoFile:
     """A photo (a path, or the bytes of a picture), and how its answer is called below the folder of answers."""
 
     photo: Path | bytes
@@ -35,20 +35,20 @@ class Found:
         return (self.below / self.name).as_posix()
 
 
-def find(words: Iterable[str]) -> list[Found]:
+def find(words: Iterable[str]) -> list[PhotoFile]:
     """Files, folders (all photos below, subfolders kept), patterns, and `-`: a picture or a list of files on stdin.
 
     A file that is named but missing is kept: it gets its own error line while the others go on. Photos whose answers
     would be called alike keep their endings, and where these are alike too, the name of their folder. UsageError where
     a folder, a pattern or stdin holds no photo."""
-    found: dict[Path | bytes, Found] = {}
+    found: dict[Path | bytes, PhotoFile] = {}
     for word in words:
         for one in _photos(word):
             found.setdefault(one.photo, one)
     return _told_apart(_told_apart(list(found.values()), _ending), _folder)
 
 
-def _photos(word: str) -> Iterator[Found]:
+def _photos(word: str) -> Iterator[PhotoFile]:
     """Photos that a word means, each with the subfolder it keeps."""
     path = Path(word)
     if word == STDIN:
@@ -62,7 +62,7 @@ def _photos(word: str) -> Iterator[Found]:
         fixed = Path(*parts[: next(i for i, part in enumerate(parts) if has_magic(part))])
         yield from _below(fixed, [Path(one) for one in sorted(glob(word, recursive=True))], f"the pattern {word!r}")
     else:
-        yield Found(path, Path(), path.stem)
+        yield PhotoFile(path, Path(), path.stem)
 
 
 def is_there(path: Path) -> bool:
@@ -73,16 +73,16 @@ def is_there(path: Path) -> bool:
         return False
 
 
-def _from_stdin() -> Iterator[Found]:
+def _from_stdin() -> Iterator[PhotoFile]:
     """A picture itself, or a list of files, one a line."""
     content = _read_stdin().removeprefix(BOM_UTF8)
     if b"\0" in content or content.startswith(JPEG):
-        yield Found(content, Path(), "stdin")
+        yield PhotoFile(content, Path(), "stdin")
         return
     listed = [line.strip() for line in os.fsdecode(content).splitlines()]
     if not any(listed):
         raise UsageError("standard input is empty; send a picture, or a list of files, one a line")
-    yield from (Found(Path(line), Path(), Path(line).stem) for line in listed if line)
+    yield from (PhotoFile(Path(line), Path(), Path(line).stem) for line in listed if line)
 
 
 def _read_stdin() -> bytes:
@@ -92,11 +92,11 @@ def _read_stdin() -> bytes:
     return sys.stdin.read().encode() if binary is None else binary.read()
 
 
-def _below(base: Path, found: Sequence[Path], what: str) -> Iterator[Found]:
+def _below(base: Path, found: Sequence[Path], what: str) -> Iterator[PhotoFile]:
     photos = [path for path in found if is_photo(path)]
     if not photos:
         raise UsageError(f"no photo in {what}; looked for files ending in {' '.join(sorted(ENDINGS))}")
-    yield from (Found(photo, photo.relative_to(base).parent, photo.stem) for photo in photos)
+    yield from (PhotoFile(photo, photo.relative_to(base).parent, photo.stem) for photo in photos)
 
 
 def is_photo(path: Path) -> bool:
@@ -111,7 +111,7 @@ def is_photo(path: Path) -> bool:
     return not is_answer(path)
 
 
-def _told_apart(found: Sequence[Found], more: Callable[[Found], str]) -> list[Found]:
+def _told_apart(found: Sequence[PhotoFile], more: Callable[[PhotoFile], str]) -> list[PhotoFile]:
     """Those that are called alike get `more` in their names."""
     counts: dict[str, int] = {}
     for one in found:
@@ -119,11 +119,11 @@ def _told_apart(found: Sequence[Found], more: Callable[[Found], str]) -> list[Fo
     return [replace(one, name=f"{one.name}{more(one)}") if counts[one.id] > 1 else one for one in found]
 
 
-def _ending(one: Found) -> str:
+def _ending(one: PhotoFile) -> str:
     return one.photo.suffix if isinstance(one.photo, Path) else ""
 
 
-def _folder(one: Found) -> str:
+def _folder(one: PhotoFile) -> str:
     """The name of the folder, and what tells it from others of that name."""
     if not isinstance(one.photo, Path):
         return ""

@@ -34,7 +34,6 @@ def predict(
     """
     photos, question = split(words)
     options, task = asking.options(), read_task(question, asking.code)
-    from plantain.output.formats import with_annotations
     from plantain.output.save import check_formats
 
     check_formats(output.formats, task.kind.kind, output.camera)
@@ -50,10 +49,10 @@ def predict(
         jobs = [Job(one.id, one.photo, task, options) for one in found]
         if ahead(jobs, model, store, asking, quiet=output.quiet):
             return 0
-        outcomes = stream(jobs, model, store=store)
-        if "coco" in output.formats and len(found) > 1:
-            outcomes = with_annotations(outcomes, output.out / "annotations.json")
-        return run_jobs(outcomes, len(found), "photos", quiet=output.quiet)
+        code = run_jobs(stream(jobs, model, store=store), len(found), "photos", quiet=output.quiet)
+        if "coco" in output.formats:
+            store.annotations(Job("", None, task, options))
+        return code
 
 
 def split(words: Sequence[str]) -> tuple[list[str], str]:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from plantain.cli.terminal import print_error
 from plantain.errors import OutputError, PainterError, PainterGone, PlantainError, UsageError
@@ -44,8 +44,8 @@ def exit_code(answered: int, errors: list[PlantainError]) -> int:
     return 1 if answered or failed else 2
 
 
-class Progress(Protocol):
-    """How far a loop over many photos is."""
+class Progress:
+    """How far a loop over many photos is: this one says nothing."""
 
     def step(self) -> None:
         """One more is done."""
@@ -53,17 +53,10 @@ class Progress(Protocol):
     @contextmanager
     def aside(self) -> Iterator[None]:
         """A moment in which other lines may be written to the terminal."""
-
-
-class Silent:
-    def step(self) -> None: ...
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
         yield
 
 
-class Plain(Silent):
+class Plain(Progress):
     """A line now and then, for logs."""
 
     def __init__(self, total: int, what: str) -> None:
@@ -77,14 +70,11 @@ class Plain(Silent):
             self.said = now
             rate = self.done / (now - self.start)
             left = duration((self.total - self.done) / rate)
-            print(
-                f"{self.done} of {self.total} {self.what}, {rate:.2g} a second, {left} left",
-                file=sys.stderr,
-                flush=True,
-            )
+            line = f"{self.done} of {self.total} {self.what}, {rate:.2g} a second, {left} left"
+            print(line, file=sys.stderr, flush=True)
 
 
-class Bar(Silent):
+class Bar(Progress):
     """A live bar of rich, taken away while lines are written to the same terminal."""
 
     def __init__(self, bar: Any, task: Any) -> None:
@@ -104,7 +94,7 @@ class Bar(Silent):
 def progress(total: int, what: str, *, quiet: bool) -> Iterator[Progress]:
     """A bar with rate and time left on a terminal; plain lines elsewhere; nothing for one photo, or when quiet."""
     if quiet or total < 2:
-        yield Silent()
+        yield Progress()
         return
     if not sys.stderr.isatty():
         yield Plain(total, what)

@@ -13,7 +13,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON line
 
 
 def tasks(*, json: Json = False) -> int:
-    """Lists what can be asked: name, answer, colour codes (the default first), and what it is."""
+    """Lists what can be asked: name, answer, color codes (the default first), and what it is."""
     from plantain.tasks import TASKS
 
     rows = [
@@ -40,7 +40,7 @@ def models(*, json: Json = False) -> int:
             "kind": row.kind,
             "answers": " ".join(row.supported_tasks) or ("every task" if row.kind == "painter" else "as its spec says"),
             "ready": readiness(row),
-            "licence": row.licence,
+            "licence": row.license,
             "about": row.summary,
         }
         for row in known().values()

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from plantain._shapes import Shaped
-from plantain.errors import TruthError, UnknownName
+from plantain.errors import PhotoError, TruthError, UnknownName
+from plantain.imaging.photo import open_picture
 from plantain.predictions.boxes import boxes_around
 from plantain.predictions.npz import NEEDED, from_npz
 from plantain.predictions.types import Alpha, Depth, Instances, Labels, Prediction
@@ -34,15 +34,17 @@ def read_truth(path: Path, kind: type[Prediction], unit: str = "mm") -> Any:
         return np.load(path, allow_pickle=False) if ending == ".npy" else _png(path, kind, unit)
     except FileNotFoundError:
         raise TruthError(f"no such file: {path}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, SyntaxError) as error:
+    except PhotoError as error:
+        raise TruthError(str(error)) from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise TruthError(f"{path} cannot be read as {path.suffix} ({error}); write it again") from error
 
 
 def _png(path: Path, kind: type[Prediction], unit: str) -> Any:
-    with Image.open(path) as image:
+    with open_picture(path) as image:
         mode, raw = image.mode, np.asarray(image)
     if raw.ndim != 2:
-        raise TruthError(f"{path} is a colour picture ({mode}); a truth PNG has one channel (a painting is decoded)")
+        raise TruthError(f"{path} is a color picture ({mode}); a truth PNG has one channel (a painting is decoded)")
     if issubclass(kind, Depth):
         if raw.dtype.itemsize < 2:
             raise TruthError(f"{path} has 8 bits or fewer; a depth PNG has 16 (millimetres, or --unit kitti)")

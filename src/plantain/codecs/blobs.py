@@ -16,7 +16,17 @@ from plantain.codecs.centers import decode_centers, encode_centers
 from plantain.codecs.flat import Denoised, denoise, flat_regions
 from plantain.codecs.paper import decode_paper
 from plantain.codecs.regions import components
-from plantain.codecs.things import RGB, Found, by_score, encode, least_area, pixel_boxes
+from plantain.codecs.things import (
+    RGB,
+    Found,
+    by_score,
+    encode,
+    least_area,
+    owners,
+    pixel_boxes,
+    weights_of,
+    without_ground,
+)
 
 __all__ = ["Found", "decode", "decode_centers", "decode_paper", "encode", "encode_centers"]
 
@@ -29,7 +39,7 @@ BELL = 24.0  # levels: a pixel so far from its thing's color counts 1/e
 
 
 def decode(rgb: Shaped[np.ndarray, "h w 3"], background: RGB = (0, 0, 0)) -> Found:
-    """Things told apart by color, surest first; whatever is near the background's color is none.
+    """Things told apart by color, the highest score first; whatever is near the background's color is none.
 
     score = purity x separation: how near a thing's pixels are to its color, and how far that is from the background
     and from every other thing's color."""
@@ -51,19 +61,13 @@ class _Parts:
 def _things(
     denoised: Denoised, parts: Int[np.ndarray, "h w"], group: Int[np.ndarray, "n"], ground: Float[np.ndarray, "3"]
 ) -> Found:
-    table = np.cumsum(group != 0) - 1
-    table[group == 0] = -1
-    numbers = table[parts]  # parts that are not background, from 0
-    seen = _measured(denoised, numbers, int((group != 0).sum()))
+    numbers, count = without_ground(parts, group)
+    seen = _measured(denoised, numbers, count)
     thing = components(len(seen.area), *_belonging(seen, numbers, denoised.noise))
-    weight = np.zeros((len(seen.area), len(seen.area)))  # of each part in each thing
-    weight[thing, np.arange(len(thing))] = seen.area
-    area = weight.sum(1)
-    weight /= np.maximum(area[:, None], 1)
+    weight, area = weights_of(thing, seen.area)
     colors = weight @ seen.color
     real = (area >= least_area(parts.shape)) & (np.linalg.norm(colors - ground, axis=1) > LIKE_GROUND)
-    name = np.where(real, np.cumsum(real) - 1, -1)[thing]
-    owner = np.append(name, -1).astype(np.int16)[numbers]
+    owner = owners(real, thing, numbers)
     return by_score(owner, colors[real], (weight @ seen.purity)[real] * _separation(colors[real], ground))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from plantain._shapes import Bool, Float, Int, Shaped, UInt8
 from plantain.codecs.cells import bytes_of
 from plantain.codecs.flat import Denoised, denoise, flat_regions, ranges
-from plantain.codecs.things import Found, by_score, encode, least_area, pixel_boxes
+from plantain.codecs.things import Found, by_score, encode, least_area, owners, pixel_boxes, weights_of, without_ground
 
 AVERAGED = (1.5, 8.0)  # see `denoise`: neighboring centers differ by a few levels only
 NEVER = 1e3  # see `Calm.mingled`: a small thing within a large one meets it at every pixel
@@ -46,15 +46,14 @@ def encode_centers(masks: Bool[np.ndarray, "n h w"]) -> UInt8[np.ndarray, "h w 3
 
 
 def decode_centers(rgb: Shaped[np.ndarray, "h w 3"]) -> Found:
-    """Things from location colors on black, surest first.
+    """Things from location colors on black, the highest score first.
 
     score = how blue a thing is x how well its votes agree x whether they point into its own box (else 0.3)."""
     seen = denoise(bytes_of(rgb), AVERAGED)
     votes = _votes(seen)
     parts, group, _ = flat_regions(votes, (0, 0, 0))
-    table = np.where(group != 0, np.cumsum(group != 0) - 1, -1)
-    numbers = table[parts]
-    measured = _measured(seen, votes, numbers, int((group != 0).sum()))
+    numbers, count = without_ground(parts, group)
+    measured = _measured(seen, votes, numbers, count)
     thing = _joined(measured, numbers.shape)
     return _found(measured, thing, numbers)
 
@@ -156,11 +155,7 @@ def _inside(place: Float[np.ndarray, "n 2"], box: Float[np.ndarray, "n 4"]) -> B
 
 
 def _found(parts: _Parts, thing: Int[np.ndarray, "n"], numbers: Int[np.ndarray, "h w"]) -> Found:
-    count = len(parts.area)
-    weight = np.zeros((count, count))  # of each part in each thing
-    weight[thing, np.arange(count)] = parts.area
-    area = weight.sum(1)
-    weight /= np.maximum(area[:, None], 1)
+    weight, area = weights_of(thing, parts.area)
     box = parts.box.copy()
     np.minimum.at(box[:, :2], thing, parts.box[:, :2])
     np.maximum.at(box[:, 2:], thing, parts.box[:, 2:])
@@ -169,6 +164,4 @@ def _found(parts: _Parts, thing: Int[np.ndarray, "n"], numbers: Int[np.ndarray, 
     colors = weight @ parts.color
     scores = colors[:, 2] / 255 * (weight @ parts.accord) * np.where(_inside(place, box), 1.0, 0.3)
     real = area >= least_area(numbers.shape)
-    name = np.where(real, np.cumsum(real) - 1, -1)[thing]
-    owner = np.append(name, -1).astype(np.int16)[numbers]
-    return by_score(owner, colors[real], scores[real])
+    return by_score(owners(real, thing, numbers), colors[real], scores[real])

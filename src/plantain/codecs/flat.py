@@ -192,8 +192,8 @@ def _grouped(denoised: Denoised, colors: Float[np.ndarray, "k 3"]) -> Int[np.nda
     """The group of each pixel: inside by its color, at borders one of its neighbors'."""
     legend = np.round(colors).astype(np.uint8)
     ids, distance, _ = nearest(denoised.rgb, legend)
-    sure = distance <= np.where(denoised.border, denoised.exact, 2 * denoised.width)
-    groups = np.where(sure, ids, np.int16(-1))
+    near = distance <= np.where(denoised.border, denoised.exact, 2 * denoised.width)
+    groups = np.where(near, ids, np.int16(-1))
     return _spread(groups, groups < 0, denoised, colors)
 
 

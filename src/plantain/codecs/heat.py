@@ -2,9 +2,9 @@
 
 Code heat/1. Every thing is a soft spot h: 1 at the center of its box, a normal curve whose standard deviations are SPOT
 of the box's sides. The painting is (h, h u(width), h u(height)), where u(s) = 1 + log(s) / log(RANGE) of the side's
-share s of the picture's. The code is linear in belief: a painter of the mean paints the probability that a center is
-here in red, and green / red and blue / red stay the expected sizes, however faint the spot. Centers with the sizes at
-them are CenterNet's idea (arXiv 1904.07850), there as regression heads, here as colors.
+share s of the picture's. The code is linear in probability: a painter of the mean paints the probability that a center
+is here in red, and green / red and blue / red stay the expected sizes, however faint the spot. Centers with the sizes
+at them are CenterNet's idea (arXiv 1904.07850), there as regression heads, here as colors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST = 300
 
 
 class Boxes(NamedTuple):
-    """Boxes (left, top, right, bottom in pixels), surest first, and their scores 0..1."""
+    """Boxes (left, top, right, bottom in pixels), the highest score first, and their scores 0..1."""
 
     boxes: Float[np.ndarray, "n 4"]
     scores: Float[np.ndarray, "n"]

@@ -15,7 +15,7 @@ MOST = 256  # things in one painting: more are noise, and their masks fill the m
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Things in a painting, surest first: their masks, their colors (levels) and scores 0..1."""
+    """Things in a painting, the highest score first: their masks, their colors (levels) and scores 0..1."""
 
     masks: Bool[np.ndarray, "n h w"]
     colors: Float[np.ndarray, "n 3"]
@@ -34,6 +34,30 @@ def by_score(owner: Int[np.ndarray, "h w"], colors: Float[np.ndarray, "n 3"], sc
     for mask, k in zip(masks, order, strict=True):
         np.equal(owner, owner.dtype.type(k), out=mask)
     return Found(masks, colors[order].astype(np.float32), scores[order].astype(np.float32))
+
+
+def without_ground(parts: Int[np.ndarray, "h w"], group: Int[np.ndarray, "n"]) -> tuple[Int[np.ndarray, "h w"], int]:
+    """The number of each pixel's part among those that are not of group 0, from 0 (else -1), and how many they are."""
+    shown = group != 0
+    return np.where(shown, np.cumsum(shown) - 1, -1)[parts], int(shown.sum())
+
+
+def weights_of(
+    thing: Int[np.ndarray, "n"], part_area: Float[np.ndarray, "n"]
+) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n"]]:
+    """The share that each part has in each thing, and the things' areas."""
+    weight = np.zeros((len(thing), len(thing)))
+    weight[thing, np.arange(len(thing))] = part_area
+    area = weight.sum(1)
+    return weight / np.maximum(area[:, None], 1), area
+
+
+def owners(
+    real: Bool[np.ndarray, "n"], thing: Int[np.ndarray, "n"], numbers: Int[np.ndarray, "h w"]
+) -> Int[np.ndarray, "h w"]:
+    """Each pixel's thing among those that are real, or -1."""
+    name = np.where(real, np.cumsum(real) - 1, -1)[thing]
+    return np.append(name, -1).astype(np.int16)[numbers]
 
 
 def pixel_boxes(

@@ -5,7 +5,6 @@ A run's folder holds them under a hash of what was asked. `replay=True` asks no 
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, TruthError
+from plantain.models.identity import digest
 from plantain.models.painters.cached import Cached
 from plantain.pipeline.predictor import PainterPredictor, Predictor, SpecialistPredictor
 from plantain.predictions.npz import from_npz, to_npz
@@ -21,22 +21,21 @@ from plantain.tasks import Task
 
 
 class CachedSpecialist(SpecialistPredictor):
-    """A specialist whose answers are kept in `folder`, with the confidence that the network states."""
+    """A specialist whose answers are kept in `folder`, without calibration."""
 
     def __init__(self, predictor: SpecialistPredictor, folder: Path, replay: bool) -> None:
         super().__init__(predictor.specialist, predictor.calibration)
         self.folder, self.replay = folder, replay
 
-    def stated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
+    def uncalibrated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
         """The kept answer, or the specialist's, which is then kept. PainterError for a damaged or a lost one."""
-        asked = repr((self.name, task.prompt(), photo.shape)).encode()
-        name = hashlib.sha256(asked + photo.tobytes()).hexdigest()
+        name = digest([self.identity.to_json() | {"decoding": None}, task.prompt(), photo])
         path = self.folder / name[:2] / f"{name[2:]}.npz"
         if path.exists():
             return read_kept(path)
         if self.replay:
             raise PainterError(f"this answer is not kept in {self.folder}; run it again")
-        answer = super().stated(photo, task)
+        answer = super().uncalibrated(photo, task)
         to_npz(answer, path, exact=True)
         return answer
 

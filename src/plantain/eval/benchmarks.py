@@ -30,13 +30,13 @@ from plantain.eval.adapters import (
     SemanticAdapter,
 )
 from plantain.eval.metrics.boxes import Grounding
-from plantain.eval.metrics.depth import Depth
+from plantain.eval.metrics.depth import DepthMetric
 from plantain.eval.metrics.detection import Detection
-from plantain.eval.metrics.edges import Edges
+from plantain.eval.metrics.edges import EdgeMetric
 from plantain.eval.metrics.keypoints import PCK
 from plantain.eval.metrics.labels import Segmentation
 from plantain.eval.metrics.mattes import Mattes
-from plantain.eval.metrics.normals import Normals
+from plantain.eval.metrics.normals import NormalsMetric
 from plantain.eval.metrics.panoptic import PanopticQuality
 from plantain.eval.metrics.presence import Existence
 from plantain.eval.metrics.referring import Referring
@@ -71,14 +71,15 @@ def pinned(row: Benchmark) -> Benchmark:
 EIGEN = "Eigen crop, truth 0.001 to 10 m, "
 ROWS = (
     Benchmark("nyu-excerpt/metric-depth", excerpt("nyu", "test_dev"), MetricDepthAdapter(),
-              Depth(crop="nyu-eigen", far=10.0, clip=(0.1, 10.0)), "delta1",
+              DepthMetric(crop="nyu-eigen", far=10.0, clip=(0.1, 10.0)), "delta1",
               EIGEN + "clipped to 0.1 - 10 m, no alignment, no camera given, mean of pictures",
               baseline="delta1 .388 - .414, abs_rel .418 (mean depth map of the training half)"),
     Benchmark("nyu-excerpt/relative-depth", excerpt("nyu", "test_dev"), RelativeDepthAdapter(),
-              Depth(crop="nyu-eigen", far=10.0, alignment="scale-shift", clip=(0.1, 10.0)), "delta1",
+              DepthMetric(crop="nyu-eigen", far=10.0, alignment="scale-shift", clip=(0.1, 10.0)), "delta1",
               EIGEN + "scale and shift by least squares in depth, then clipped to 0.1 - 10 m, mean of pictures",
               baseline="delta1 .654"),
-    Benchmark("nyu-excerpt/normals", excerpt("nyu", "test_dev"), NormalsAdapter(NYU_CROP), Normals("pixels"), "median",
+    Benchmark("nyu-excerpt/normals", excerpt("nyu", "test_dev"), NormalsAdapter(NYU_CROP), NormalsMetric("pixels"),
+              "median",
               "Eigen crop, pooled pixels, pseudo-truth by plane fits", better="lower", baseline="39.2 degrees"),
     Benchmark("nyu-excerpt/classes-13", excerpt("nyu", "test_dev"), SemanticAdapter(NYU_13, "labels13"),
               Segmentation(NYU_13, "truth"), "miou", "13 classes at once, random legends", baseline=".062"),
@@ -98,7 +99,7 @@ ROWS = (
               "18 parts and the background at once, random legends",
               baseline="accuracy .231"),
     Benchmark("kitti-excerpt/metric-depth", excerpt("kitti", "dev_test"), MetricDepthAdapter(),
-              Depth(far=80.0, clip=(0.5, 80.0)), "delta1",
+              DepthMetric(far=80.0, clip=(0.5, 80.0)), "delta1",
               "LiDAR points up to 80 m, no crop, no alignment, mean of pictures", baseline="delta1 .493, abs_rel .265"),
     Benchmark("people-excerpt/person", excerpt("people", "dev_test"), MaskAdapter("person"), Referring(), "iou",
               "mean IoU of pictures", baseline=".233 - .291"),
@@ -112,8 +113,8 @@ ROWS = (
               "PCK@0.2 of the larger side of the joints' box; without neck and head top"),
     Benchmark("faces-excerpt/points", excerpt("faces", "dev_test"), KeypointsAdapter(thing="face"), PCK(FACE_6), "pck",
               "PCK@0.2 of the larger side of the six points' box"),
-    Benchmark("bsds-excerpt/edges", excerpt("bsds", "val"), EdgesAdapter(), Edges(thresholds=33, nms="gradient"), "ods",
-              "33 thresholds, non-maximum suppression, one-to-one matching within .0075 of the diagonal"),
+    Benchmark("bsds-excerpt/edges", excerpt("bsds", "val"), EdgesAdapter(), EdgeMetric(thresholds=33, nms="gradient"),
+              "ods", "33 thresholds, non-maximum suppression, one-to-one matching within .0075 of the diagonal"),
     Benchmark("mattes-excerpt/main-object", excerpt("mattes", "dev_test"), MatteAdapter(), Mattes(), "sad",
               "sum of absolute differences / 1000 where the trimap is undecided, mean of pictures", better="lower"),
     Benchmark("coco-excerpt/person-boxes", excerpt("coco", "dev_test"), DetectionAdapter("person"),

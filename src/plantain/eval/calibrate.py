@@ -39,37 +39,36 @@ def fit(
     runs: Sequence[Run], model: Predictor, way: Literal["isotonic", "temperature"] = "isotonic",
     step: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Fit], list[CalibrationReport]]:  # fmt: skip
-    """Fits by task, each benchmark with the same weight, and what they are worth. `model` states its confidence as
-    it is."""
+    """Fits by task, each benchmark with the same weight, and what they are worth. `model`: without any calibration."""
     halves: dict[str, list[tuple[Run, CalibrationSamples, CalibrationSamples, int]]] = {}
     for run in runs:
         mine, others, n = split(run, model, step)
         halves.setdefault(task_of(run), []).append((run, mine, others, n))
-    fits, told = {}, []
+    fits, reports = {}, []
     for task, parts in halves.items():
         fewest = min(MOST, max(len(mine.right) for _, mine, _, _ in parts))
         chosen = [taken(mine, fewest) for _, mine, _, _ in parts if len(mine.right)]
         if not chosen:
             raise UsageError(f"no answer to {task} was kept in the fitted half; run its benchmarks on more pictures")
-        sure, right = (np.concatenate([getattr(b, name) for b in chosen]) for name in ("confidence", "right"))
-        fits[task] = WAYS[way](sure, right)
-        told += [CalibrationReport(task, run.benchmark.id, n, ece(others), ece(others._replace(
+        confidence, right = (np.concatenate([getattr(b, name) for b in chosen]) for name in ("confidence", "right"))
+        fits[task] = WAYS[way](confidence, right)
+        reports += [CalibrationReport(task, run.benchmark.id, n, ece(others), ece(others._replace(
             confidence=fits[task].apply(others.confidence)))) for run, _, others, n in parts]  # fmt: skip
-    return fits, told
+    return fits, reports
 
 
 def split(run: Run, model: Predictor, step: Callable[[], None]) -> tuple[CalibrationSamples, CalibrationSamples, int]:
-    """The beliefs of the half that is fitted and of the other, and how many pictures that has; by the picture's id."""
+    """The samples of the half that is fitted and of the other, and how many pictures that has; by the picture's id."""
     halves: list[list[CalibrationSamples]] = [[], []]
-    for name, belief in calibration_samples(run, model, step):
-        halves[crc32(name.encode()) % 2].append(belief)
+    for name, samples in calibration_samples(run, model, step):
+        halves[crc32(name.encode()) % 2].append(samples)
     return joined(halves[0]), joined(halves[1]), len(halves[1])
 
 
 def calibration_samples(
     run: Run, model: Predictor, step: Callable[[], None]
 ) -> Iterator[tuple[str, CalibrationSamples]]:
-    """What was said and what was so, picture by picture; those that failed have nothing to say."""
+    """Confidence and what was right, picture by picture; those that failed have none."""
     run.require_fresh()
     run.require_same_weights(model)
     samples = (run.sample(example) for example in run.examples)
@@ -98,32 +97,32 @@ def joined(parts: Sequence[CalibrationSamples]) -> CalibrationSamples:
     )
 
 
-def taken(belief: CalibrationSamples, count: int) -> CalibrationSamples:
+def taken(samples: CalibrationSamples, count: int) -> CalibrationSamples:
     """So many of the values, evenly, again from the start where there are fewer."""
-    places = np.linspace(0, len(belief.right), count, endpoint=False).astype(int)
-    return CalibrationSamples(*(np.asarray(values)[places] for values in belief))
+    places = np.linspace(0, len(samples.right), count, endpoint=False).astype(int)
+    return CalibrationSamples(*(np.asarray(values)[places] for values in samples))
 
 
-def ece(belief: CalibrationSamples) -> float:
-    return CALIBRATION.reduce([CALIBRATION.measure(belief.confidence, belief.right)])["ece"]
+def ece(samples: CalibrationSamples) -> float:
+    return CALIBRATION.reduce([CALIBRATION.measure(samples.confidence, samples.right)])["ece"]
 
 
-def worth(task: str, told: Sequence[CalibrationReport]) -> bool:
+def worth(task: str, reports: Sequence[CalibrationReport]) -> bool:
     """Whether the mean ECE of the task's benchmarks, on the halves that were not fitted, has become smaller."""
-    rows = [one for one in told if one.task == task]
+    rows = [one for one in reports if one.task == task]
     return bool(np.nanmean([one.after for one in rows]) < np.nanmean([one.before for one in rows]))
 
 
-def write(fits: Mapping[str, Fit], told: Sequence[CalibrationReport], target: Path) -> Path:
+def write(fits: Mapping[str, Fit], reports: Sequence[CalibrationReport], target: Path) -> Path:
     """The file that lies beside the weights, with what each fit is worth; those that are worth nothing are left out."""
     record = {
         task: {
             "x": [round(x, 5) for x in fit.x],
             "y": [round(y, 5) for y in fit.y],
-            "ece": {t.benchmark: [round(t.before, 4), round(t.after, 4), t.n] for t in told if t.task == task},
+            "ece": {t.benchmark: [round(t.before, 4), round(t.after, 4), t.n] for t in reports if t.task == task},
         }
         for task, fit in fits.items()
-        if worth(task, told)
+        if worth(task, reports)
     }
     if not record:
         raise UsageError(f"no fit made the other half of the pictures better; {target} is not written")

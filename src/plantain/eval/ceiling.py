@@ -1,4 +1,4 @@
-"""The codec's ceiling: the truth itself painted, worn by noise, decoded and scored like any answer.
+"""The codec's ceiling: the truth itself painted, degraded by noise, decoded and scored like any answer.
 
 Without noise it says what no painter could pass; with noise the score must fall, step by step: a wrong crop, prompt,
 metric or resize shows here.

@@ -35,13 +35,13 @@ def lines(
         )
 
     drawn = []
-    for (_, (own_x, own_y)), colour in zip(series.items(), COLORS * 3, strict=False):
+    for (_, (own_x, own_y)), color in zip(series.items(), COLORS * 3, strict=False):
         places = " ".join(place(x, y) for x, y in zip(own_x, own_y, strict=True) if np.isfinite(y))
-        drawn.append(f"<polyline points='{places}' fill='none' stroke='{colour}' stroke-width='1.8'/>")
+        drawn.append(f"<polyline points='{places}' fill='none' stroke='{color}' stroke-width='1.8'/>")
     rows = [
-        f"<text x='{LEFT + 90 * (i % 3)}' y='{TOP + HIGH + 44 + 14 * (i // 3)}' fill='{colour}'>"
+        f"<text x='{LEFT + 90 * (i % 3)}' y='{TOP + HIGH + 44 + 14 * (i // 3)}' fill='{color}'>"
         f"{html.escape(name)}</text>"
-        for i, (name, colour) in enumerate(zip(series, COLORS * 3, strict=False))
+        for i, (name, color) in enumerate(zip(series, COLORS * 3, strict=False))
     ]
     tall = TOP + HIGH + 34 + (14 * -(-len(series) // 3) if legend else 0)
     marks = [(LEFT - 4, TOP + HIGH, "end", f"{y0:.3g}"), (LEFT - 4, TOP + 8, "end", f"{y1:.3g}"),
@@ -68,22 +68,23 @@ def words(marks: Sequence[tuple[float, float, str, str]]) -> str:
 
 
 def sparsification(told: Sequence[SampleResult]) -> str:
-    """The error that is left as pixels go: the unsure first, the wrong first, or in any order."""
+    """The error that is left as pixels go: the least confident first, the wrong first, or in any order."""
     rows = [row for row in rows_of(told, "sparsification") if "left" in row]
     if not rows:
         return ""
     gone, own, best = SPARSIFICATION.curves(rows).tolist()
-    series = {"unsure first": (gone, own), "worst first": (gone, best), "any order": (gone, [own[0]] * len(gone))}
+    evenly = [own[0]] * len(gone)
+    series = {"least confident first": (gone, own), "worst first": (gone, best), "any order": (gone, evenly)}
     return lines("error that is left", series, "share of pixels taken away")
 
 
 def reliability(told: Sequence[SampleResult]) -> str:
-    """The reliability diagram as SVG: how often what was said with a confidence was right, and how often it is said."""
+    """The reliability diagram as SVG: the share that was right at each confidence, and how often that is."""
     rows = rows_of(told, "calibration")
     if not rows:
         return ""
-    sure, right, share = CALIBRATION.curve(rows)
-    places = [_at(x, y) for x, y in zip(sure, right, strict=True) if np.isfinite(x) and np.isfinite(y)]
+    confidence, right, share = CALIBRATION.curve(rows)
+    places = [_at(x, y) for x, y in zip(confidence, right, strict=True) if np.isfinite(x) and np.isfinite(y)]
     dots = "".join("<circle cx='{}' cy='{}' r='3' fill='#2a7'/>".format(*place.split(",")) for place in places)
     tall, width = 60 * share / (float(share.max()) or 1.0), 200 / len(share)
     bars = "".join(

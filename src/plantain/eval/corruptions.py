@@ -1,4 +1,4 @@
-"""Rainy days: what may befall a photo, in five severities, without moving a pixel, so that the truth stays true.
+"""Corruptions of a photo, in five severities, without moving a pixel, so that the truth stays true.
 
     corrupt = Corruption.parse("fog:3")
     corrupt(photo, np.random.default_rng(0))
@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 
 from plantain._shapes import Float, UInt8
 from plantain.errors import PlantainError, UnknownName, UsageError
-from plantain.models.base import Painter
+from plantain.models.base import Painter, PainterWrapper
 from plantain.models.painting import Painting, Request
 
 Rng = np.random.Generator
@@ -97,7 +97,7 @@ def dirt(photo: np.ndarray, share: float, rng: Rng, depth: Any) -> np.ndarray:
 
 
 def cast(photo: np.ndarray, strength: float, rng: Rng, depth: Any) -> np.ndarray:
-    """The light has a colour: one channel more, another less."""
+    """The light has a color: one channel more, another less."""
     gain = np.ones(3)
     up, down = rng.permutation(3)[:2]
     gain[up], gain[down] = 1 + strength, 1 - strength
@@ -119,7 +119,7 @@ LEVELS: Mapping[str, tuple[Callable[..., np.ndarray], tuple[float, ...]]] = {  #
 }
 
 
-PAINTED: Mapping[str, tuple[float, ...]] = {  # what befalls a painter rather than a photo
+PAINTED: Mapping[str, tuple[float, ...]] = {  # corruptions of a painter rather than a photo
     "painting-jpeg": (95, 90, 80, 60, 40),  # quality
     "aspect": (1.15, 1.3, 1.5, 1.8, 2.2),  # how much wider than the photo the canvas is
 }
@@ -152,29 +152,28 @@ class Corruption:
 
     @property
     def of_painter(self) -> bool:
-        """Whether it befalls the painter, and leaves the photo as it is."""
+        """Whether it happens to the painter, and leaves the photo as it is."""
         return self.name in PAINTED
 
     def __call__(
         self, photo: UInt8[np.ndarray, "h w 3"], rng: Rng, depth: Float[np.ndarray, "h w"] | None = None
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """The photo so spoilt. `depth`: of every pixel, any unit, for fog; without it a plain ground ahead."""
+        """The photo so spoiled. `depth`: of every pixel, any unit, for fog; without it a plain ground ahead."""
         if self.of_painter:
             return photo
         work, levels = LEVELS[self.name]
-        spoilt = work(photo.astype(float), levels[self.severity - 1], rng, depth)
-        return np.round(spoilt).clip(0, 255).astype(np.uint8)
+        spoiled = work(photo.astype(float), levels[self.severity - 1], rng, depth)
+        return np.round(spoiled).clip(0, 255).astype(np.uint8)
 
 
-class CorruptedPainter(Painter):
+class CorruptedPainter(PainterWrapper):
     """A painter to whom one of PAINTED happens."""
 
     def __init__(self, painter: Painter, change: Corruption) -> None:
-        self.painter, self.codes, self.calibration = painter, painter.codes, painter.calibration
-        self.capabilities = painter.capabilities
+        super().__init__(painter)
         self.change, self.level = change.name, PAINTED[change.name][change.severity - 1]
-        worn = f"{painter.identity.settings}+{change.name}:{change.severity}"
-        self.identity = replace(painter.identity, settings=worn)
+        settings = f"{painter.identity.settings}+{change.name}:{change.severity}"
+        self.identity = replace(painter.identity, settings=settings)
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
         """The painter's own canvas, or one for a wider photo."""
@@ -194,7 +193,7 @@ class CorruptedPainter(Painter):
 
 
 def smeared(picture: np.ndarray, length: int, angle: float) -> np.ndarray:
-    """The mean over a line of `length` pixels at an angle from the x axis, centred."""
+    """The mean over a line of `length` pixels at an angle from the x axis, centered."""
     steps = np.arange(length) - (length - 1) / 2
     dx, dy = np.round(steps * np.cos(angle)).astype(int), np.round(steps * np.sin(angle)).astype(int)
     reach = length // 2 + 1

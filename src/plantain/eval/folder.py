@@ -12,9 +12,9 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from plantain.errors import UsageError
 from plantain.eval.scores import SampleResult
 from plantain.files import writing
 from plantain.pipeline.predictor import Predictor
+
+Item = TypeVar("Item")
 
 
 class RunFolder:
@@ -65,6 +67,18 @@ class RunFolder:
             os.truncate(path, len(whole))
         lines = [json.loads(line) for line in whole.splitlines()]
         return list({line["id"]: line for line in lines}.values())
+
+    def missing(
+        self, pictures: Iterable[tuple[str, Mapping[str, str], Item]], step: Callable[[], None]
+    ) -> Iterator[Item]:
+        """Of pictures (their ids, what their lines hang on, and what stands for them) those without a line that still
+        holds; `step` is called for the others."""
+        known = {line["id"]: line.get("hashes") for line in self.lines()}
+        for name, wanted, item in pictures:
+            if known.get(name) == wanted:
+                step()
+            else:
+                yield item
 
     def append(self, lines: Iterable[SampleResult], step: Callable[[], None] = lambda: None) -> None:
         """Writes lines, each safe on disk before the next; `step` is called after each."""

@@ -2,13 +2,13 @@
 
     plantain bench run generation/kept --model A --base B --data DATA
 
-Everything is fixed: photos (the captions' test half), what is spoilt and how, prompts and seeds. A run is a folder like
-any other: paintings are kept, a line a photo, scores with intervals; with a base, paired differences.
+Everything is fixed: photos (the captions' test half), what is degraded and how, prompts and seeds. A run is a folder
+like any other: paintings are kept, a line a photo, scores with intervals; with a base, paired differences.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,12 +26,12 @@ from plantain.data.excerpts import read
 from plantain.errors import UsageError
 from plantain.eval.answers import with_cache
 from plantain.eval.compare import paired
-from plantain.eval.fingerprint import digest, file_digest
 from plantain.eval.folder import RunFolder
 from plantain.eval.metrics.base import Row, Scores
 from plantain.eval.metrics.pictures import feature_distance, frechet, kernel_distance, psnr, ssim
 from plantain.eval.scores import SampleResult, bootstrap
 from plantain.imaging.photo import read_photo
+from plantain.models.identity import content_hash, digest, file_hash
 from plantain.models.painters.embedded import FOLDER, Embedded, VisionEncoder
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.predictor import PainterPredictor
@@ -74,31 +74,17 @@ class GenerationRun(RunFolder):
             raise UsageError(f"{self.asked.model} makes no pictures; generation/kept is for painters")
         self.start(model)
         kept: Any = with_cache(model, self.folder)
-        known = {line["id"]: line.get("hashes") for line in self.lines()}
-
-        def missing() -> Iterator[SampleResult]:
-            for example in self.examples:
-                hashes = self.hashes(example)
-                if known.get(example.id) == hashes:
-                    step()
-                else:
-                    yield self.line(example, kept, model.painter) | {"hashes": hashes}
-
-        self.append(missing(), step)
+        missing = self.missing(((one.id, self.hashes(one), one) for one in self.examples), step)
+        self.append((self.line(one, kept, model.painter) for one in missing), step)
         return self.score()
 
     def hashes(self, example: Example) -> dict[str, str]:
         """What a line hangs on beside the painter: the photo, its captions, and the encoder of features."""
         return {
-            "photo": file_digest(example.photo),
+            "photo": content_hash(example.photo),
             "question": digest(example.facts["captions"]),
-            "rules": digest((VERSION, __version__, self.encoder_digest)),
+            "rules": digest([VERSION, __version__, file_hash(FOLDER / "reader.onnx")]),
         }
-
-    @cached_property
-    def encoder_digest(self) -> str:
-        """A hash of the encoder's weights."""
-        return file_digest(FOLDER / "reader.onnx")
 
     def line(self, example: Example, model: PainterPredictor, painter: Any) -> dict[str, Any]:
         """Repairs, denoising and one picture from words, of one photo."""
@@ -109,6 +95,7 @@ class GenerationRun(RunFolder):
         made = model.generate(words, size=(true.shape[1], true.shape[0]), seed=self.asked.seed).rgb
         return {
             "id": example.id,
+            "hashes": self.hashes(example),
             "edits": {kind: self.repaired(true, kind, rng, model) for kind in kinds},
             "denoising": self.denoised(true, words, painter),
             "made": self.read(made)[0, -384:].round(4).tolist(),

@@ -30,6 +30,7 @@ from plantain.pipeline.predictor import PainterPredictor, Predictor
 from plantain.predictions.types import Prediction
 
 CEILING = 24  # pictures of which the ceiling is taken
+HEAD = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "baseline", "rules")
 SIDE = 260  # pixels of a thumbnail's width
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #2a7; }
@@ -38,7 +39,7 @@ h1 { font-size: 1.4rem } h2 { font-size: 1.15rem; margin-top: 2.5rem; padding-to
 h2 { border-top: 1px solid var(--line) }
 .wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
-td:last-child:nth-child(n+8) { min-width: 14rem }
+td:last-child:nth-child(n+9) { min-width: 14rem }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 code { background: var(--soft); padding: .1rem .3rem; border-radius: 4px; overflow-wrap: anywhere }
 .case { display: grid; grid-template-columns: repeat(5, 1fr); gap: .4rem; margin: .6rem 0 1.2rem }
@@ -68,7 +69,7 @@ def html_report(runs: Sequence[Run], target: Path, models: Sequence[Predictor], 
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>
 <h1>{title}</h1><p>Figures with 95 % intervals by bootstrap over pictures. A picture that failed counts as the worst
-answer. "Trivial" is an answer that looks at no photo. The test pictures are excerpts: no figure here is that of the
+answer. The baseline is an answer that looks at no photo. The test pictures are excerpts: no figure here is that of the
 published benchmark.</p>{overview(runs)}{"".join(parts)}</html>"""
     with writing(target) as path:
         path.write_text(page)
@@ -77,48 +78,41 @@ published benchmark.</p>{overview(runs)}{"".join(parts)}</html>"""
 
 def overview(runs: Sequence[Run]) -> str:
     """The table of all runs."""
-    head = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "trivial", "rules")
     body = []
     for run in runs:
-        scores, row = run.scores(), run.benchmark
-        value, low, high = scores["scores"][row.primary]
-        ece = scores["confidence"].get("ece", float("nan"))
-        figure, interval = f"{row.primary} ({row.better} is better)", f"{low:.3f} - {high:.3f}"
-        numbers = (f"{value:.3f}", interval, str(scores["n"]), str(scores["failed"]), f"{ece:.3f}")
-        cells = (row.id, run.model_name, figure, *numbers, row.baseline, row.protocol)
-        body.append(
-            [f"<a href='#{html.escape(anchor(run))}'>{html.escape(cells[0])}</a>", *map(html.escape, cells[1:])]
-        )
-    return f"<div class='wide'>{table(head, body, numeric=range(3, 8))}</div>"
+        first, *others = map(html.escape, cells(run))
+        body.append([f"<a href='#{html.escape(anchor(run))}'>{first}</a>", *others])
+    return f"<div class='wide'>{table(HEAD, body, numeric=range(3, 9))}</div>"
+
+
+def cells(run: Run) -> list[str]:
+    """A run's row under HEAD."""
+    scores, row = run.scores(), run.benchmark
+    value, low, high = scores["scores"][row.primary]
+    confidence = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
+    numbers = [f"{value:.3f}", f"{low:.3f} - {high:.3f}", str(scores["n"]), str(scores["failed"]), *confidence]
+    return [row.id, run.model_name, f"{row.primary}, {row.better} is better", *numbers, row.baseline, row.protocol]
 
 
 def markdown(runs: Sequence[Run], target: Path) -> Path:
     """The table of all runs as a page of markdown."""
     for run in runs:
         run.require_fresh()
-    names = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "trivial", "rules")
     made = "Made by `plantain bench run ... --data DATA` and `plantain bench report ... -o FILE.md`."
     told = (
         f"95 % bootstrap intervals over pictures; a picture that failed counts as the worst answer.\n{made}\n"
         "ECE and AUSE count all pictures; a calibrated model's maps may have been fitted on some of them.\n"
     )
-    lines = ["# Runs\n", told, f"| {' | '.join(names)} |", "|-|-|-|-:|-|-:|-:|-:|-:|-|-|"]
-    for run in runs:
-        scores, row = run.scores(), run.benchmark
-        value, low, high = scores["scores"][row.primary]
-        sure = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
-        figure, interval = f"{row.primary}, {row.better} is better", f"{low:.3f} - {high:.3f}"
-        numbers = (f"{value:.3f}", interval, scores["n"], scores["failed"])
-        cells = (row.id, run.model_name, figure, *numbers, *sure, row.baseline, row.protocol)
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    lines = ["# Runs\n", told, f"| {' | '.join(HEAD)} |", "|-|-|-|-:|-|-:|-:|-:|-:|-|-|"]
+    lines += [f"| {' | '.join(cells(run))} |" for run in runs]
     with writing(target) as path:
         path.write_text("\n".join(lines) + "\n")
     return target
 
 
 def anchor(run: Run) -> str:
-    befallen = "" if run.config.corrupt is None else f"-{run.config.corrupt}"
-    return f"{run.model_name}-{run.benchmark.id.replace('/', '-')}{befallen}"
+    corruption = "" if run.config.corrupt is None else f"-{run.config.corrupt}"
+    return f"{run.model_name}-{run.benchmark.id.replace('/', '-')}{corruption}"
 
 
 def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
@@ -160,7 +154,7 @@ def limits(run: Run, model: Predictor) -> str:
         examples = run.examples[:: max(1, len(run.examples) // CEILING)][:CEILING]
         codes = model.painter.codes
         value = ceiling(row, examples, codes=codes, draws=2)["scores"][row.primary][0]
-        said.append(f"Ceiling of the colour code (the truth painted and read, {len(examples)} pictures): {value:.3f}.")
+        said.append(f"Ceiling of the color code (the truth painted and read, {len(examples)} pictures): {value:.3f}.")
     said += [f"Published, not run here: {r.model} {r.value:g} ({r.source})." for r in row.reference]
     return " ".join(said)
 

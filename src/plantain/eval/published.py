@@ -23,11 +23,11 @@ from plantain.eval.adapters import (
     SemanticAdapter,
 )
 from plantain.eval.metrics.concepts import Concepts
-from plantain.eval.metrics.depth import Depth
+from plantain.eval.metrics.depth import DepthMetric
 from plantain.eval.metrics.detection import Detection
-from plantain.eval.metrics.edges import Edges
+from plantain.eval.metrics.edges import EdgeMetric
 from plantain.eval.metrics.labels import CITYSCAPES_IDS, CITYSCAPES_NAMES, Segmentation
-from plantain.eval.metrics.normals import Normals
+from plantain.eval.metrics.normals import NormalsMetric
 from plantain.eval.metrics.referring import Referring
 from plantain.eval.row import Benchmark, Reference
 from plantain.vocabularies import ADE20K_150, CAMVID_11, NYU_13
@@ -51,10 +51,10 @@ def vision_banana(value: float) -> tuple[Reference, ...]:
 
 
 def depth(
-    name: str, split: str, metric: Depth, protocol: str, reference: tuple[Reference, ...] = (), source: str = ""
+    name: str, split: str, metric: DepthMetric, protocol: str, reference: tuple[Reference, ...] = (), source: str = ""
 ) -> tuple[Benchmark, Benchmark]:
     """Metric depth, and depth up to scale and shift, of one set."""
-    fitted = Depth(metric.crop, metric.near, metric.far, metric.inclusive, "scale-shift", metric.clip)
+    fitted = DepthMetric(metric.crop, metric.near, metric.far, metric.inclusive, "scale-shift", metric.clip)
     aligned = f"{protocol}; scale and shift by least squares in depth"
     return (
         Benchmark(f"{name}/metric-depth", reader(name, split), MetricDepthAdapter(), metric, "delta1",
@@ -65,8 +65,8 @@ def depth(
 
 
 def normals(name: str, part: str, reference: tuple[Reference, ...] = ()) -> Benchmark:
-    return Benchmark(f"{name}/normals", reader(f"dsine-{part}", "test"), NormalsAdapter(), Normals("pixels"), "mean",
-                     "DSINE's pack, pooled pixels, degrees", better="lower", reference=reference,
+    return Benchmark(f"{name}/normals", reader(f"dsine-{part}", "test"), NormalsAdapter(), NormalsMetric("pixels"),
+                     "mean", "DSINE's pack, pooled pixels, degrees", better="lower", reference=reference,
                      source="Bae and Davison 2024, arXiv 2403.00712")  # fmt: skip
 
 
@@ -94,32 +94,33 @@ ROWS: tuple[Benchmark, ...] = (
     Benchmark("camvid/classes", reader("camvid", "test"), SemanticAdapter(CAMVID_11),
               Segmentation(CAMVID_11, "truth"), "miou",
               "11 classes at once, random legends", source="Brostow et al. 2009"),
-    *depth("nyuv2", "test", Depth(crop="nyu-eigen", far=10.0, clip=(1e-3, 10.0)),
+    *depth("nyuv2", "test", DepthMetric(crop="nyu-eigen", far=10.0, clip=(1e-3, 10.0)),
            "654 pictures, raw depth .001 to 10 m, Eigen crop", vision_banana(0.948), "Silberman et al. 2012"),
     Benchmark("nyuv2/classes-13", reader("nyuv2", "test"), SemanticAdapter(NYU_13, "labels13"),
               Segmentation(NYU_13, "truth"), "miou",
               "13 classes at once, random legends", source="Silberman et al. 2012"),
-    *depth("kitti-depth", "test", Depth(crop="kitti-eigen", far=80.0, clip=(1e-3, 80.0)),
+    *depth("kitti-depth", "test", DepthMetric(crop="kitti-eigen", far=80.0, clip=(1e-3, 80.0)),
            "652 pictures of Eigen's split, improved truth, benchmark crop then Eigen crop, " + LIDAR,
            vision_banana(0.915), "Geiger et al. 2013; Uhrig et al. 2017"),
-    *depth("eth3d", "train", Depth(clip=None), "454 pictures at full size, no cap", vision_banana(0.935),
+    *depth("eth3d", "train", DepthMetric(clip=None), "454 pictures at full size, no cap", vision_banana(0.935),
            "Schoeps et al. 2017"),
-    *depth("diode-indoors", "val", Depth(near=0.6, far=350.0, clip=(0.6, 350.0)), "indoor half of val, its own mask",
-           vision_banana(0.917), "Vasiljevic et al. 2019, arXiv 1908.00463"),
-    *depth("ibims1", "test", Depth(), "100 pictures, invalid and transparent pixels left out", vision_banana(0.934),
-           "Koch et al. 2018"),
-    *depth("nuscenes", "val", Depth(far=80.0, clip=(1e-3, 80.0)), "front camera of val, " + LIDAR,
+    *depth("diode-indoors", "val", DepthMetric(near=0.6, far=350.0, clip=(0.6, 350.0)),
+           "indoor half of val, its own mask", vision_banana(0.917), "Vasiljevic et al. 2019, arXiv 1908.00463"),
+    *depth("ibims1", "test", DepthMetric(), "100 pictures, invalid and transparent pixels left out",
+           vision_banana(0.934), "Koch et al. 2018"),
+    *depth("nuscenes", "val", DepthMetric(far=80.0, clip=(1e-3, 80.0)), "front camera of val, " + LIDAR,
            vision_banana(0.643), "Caesar et al. 2020"),
-    *depth("scannet", "test", Depth(far=10.0, clip=(1e-3, 10.0)), "depth .001 to 10 m", source="Dai et al. 2017"),
-    *depth("hypersim", "test", Depth(far=65.0, clip=(1e-3, 65.0)), "planar depth up to 65 m",
+    *depth("scannet", "test", DepthMetric(far=10.0, clip=(1e-3, 10.0)), "depth .001 to 10 m", source="Dai et al. 2017"),
+    *depth("hypersim", "test", DepthMetric(far=65.0, clip=(1e-3, 65.0)), "planar depth up to 65 m",
            source="Roberts et al. 2021"),
-    *depth("vkitti2", "val", Depth(far=80.0, clip=(1e-3, 80.0)), "up to 80 m", source="Cabon et al. 2020"),
+    *depth("vkitti2", "val", DepthMetric(far=80.0, clip=(1e-3, 80.0)), "up to 80 m", source="Cabon et al. 2020"),
     normals("nyuv2", "nyuv2", vision_banana(17.8)),
     normals("scannet", "scannet", vision_banana(15.1)),
     normals("ibims1", "ibims"),
     normals("sintel", "sintel"),
     normals("vkitti2", "vkitti", vision_banana(29.1)),
-    Benchmark("bsds500/edges", reader("bsds500", "test"), EdgesAdapter(), Edges(thresholds=99, nms="gradient"), "ods",
+    Benchmark("bsds500/edges", reader("bsds500", "test"), EdgesAdapter(), EdgeMetric(thresholds=99, nms="gradient"),
+              "ods",
               "200 pictures, 99 thresholds, non-maximum suppression, one-to-one matching within .0075 of the diagonal",
               source="Arbelaez et al. 2011"),
     Benchmark("coco/person-boxes", reader("coco", "val"), DetectionAdapter("person"), Detection(("person",)), "ap",

@@ -1,5 +1,5 @@
-"""How answers hold when the weather turns: a benchmark under every corruption and severity, and pictures that are not
-to be believed.
+"""How answers hold under corruptions: a benchmark under every corruption and severity, and pictures that
+show no scene.
 
 Every cell is a run of its own (a folder, resumed like any other). What is asked: how the figure falls, whether the
 confidence falls with it, and whether it still says which pixels are wrong (ECE, AUSE).
@@ -37,7 +37,7 @@ class Cell(NamedTuple):
     high: float
     ece: float
     ause: float
-    confidence: float  # the mean of what is stated
+    confidence: float  # the mean
     right: float  # the share that is right
 
 
@@ -70,12 +70,12 @@ class Sweep:
         return float(np.mean([cell.figure for cell in self.cells[1:]]) / self.clean.figure)
 
     def follows(self) -> float:
-        """Spearman's correlation, over the cells, of stated confidence with the share that is right; NaN where either
+        """Spearman's correlation, over the cells, of confidence with the share that is right; NaN where either
         never changes."""
-        sure, right = (np.array([getattr(c, name) for c in self.cells]) for name in ("confidence", "right"))
-        if np.ptp(sure) < 1e-9 or np.ptp(right) < 1e-9:
+        confidence, right = (np.array([getattr(c, name) for c in self.cells]) for name in ("confidence", "right"))
+        if np.ptp(confidence) < 1e-9 or np.ptp(right) < 1e-9:
             return float("nan")
-        return float(np.corrcoef(order(sure), order(right))[0, 1])
+        return float(np.corrcoef(order(confidence), order(right))[0, 1])
 
     def told(self) -> str:
         """A sentence on what the confidence does."""
@@ -96,7 +96,7 @@ def order(values: np.ndarray) -> np.ndarray:
 
 
 def select_corruptions(names: Sequence[str], model: Predictor) -> list[str]:
-    """The corruptions that are wanted; all that can befall the model where none is named."""
+    """The corruptions that are wanted; all that the model can suffer where none is named."""
     every = [*LEVELS, *(PAINTED if model.paints else ())]
     for name in names:
         if name not in every:
@@ -122,9 +122,9 @@ def sweep(
 def cell(run: Run, what: Corruption | None) -> Cell:
     """What a run says, as a cell."""
     scores = run.scores()
-    sure, right, share = CALIBRATION.curve(rows_of(run.lines(), "calibration"))
+    mean, right, share = CALIBRATION.curve(rows_of(run.lines(), "calibration"))
     confidence = scores["confidence"]
-    means = [float(np.nansum(values * share)) for values in (sure, right)]
+    means = [float(np.nansum(values * share)) for values in (mean, right)]
     figure, low, high = scores["scores"][scores["primary"]]
     name, severity = (what.name, what.severity) if what else ("", 0)
     ece, ause = (confidence.get(key, np.nan) for key in ("ece", "ause"))
@@ -167,7 +167,7 @@ def variants(benchmark: str, model: Predictor, config: RunConfig, data: Path, ou
     return Variants(benchmark, styles, tuple(figure(seed=config.predict.seed + seed) for seed in SEEDS))
 
 
-# ---- pictures that are not to be believed
+# ---- pictures that show no scene
 
 
 def blank(photo: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
@@ -206,7 +206,7 @@ OOD_PICTURES = {"blank": blank, "static": static, "scrambled": scrambled, "flat"
 
 @dataclass(frozen=True)
 class OODResult:
-    """Mean stated confidence on photos and on one sort of pictures not to be believed, and how well it tells them apart
+    """Mean confidence on photos and on one sort of pictures that show no scene, and how well it tells them apart
     (area under the ROC curve; .5 is not at all)."""
 
     benchmark: str
@@ -219,19 +219,19 @@ class OODResult:
 def ood_results(benchmark: str, model: Predictor, config: RunConfig, data: Path) -> Iterator[OODResult]:
     """Asks the benchmark's questions about its photos, and about the same many pictures that show nothing."""
     run = Run(Path("unused"), find_benchmark(benchmark), replace(config, corrupt=None), data)
-    stated: dict[str, list[float]] = {name: [] for name in ("", *OOD_PICTURES)}
+    means: dict[str, list[float]] = {name: [] for name in ("", *OOD_PICTURES)}
 
     def jobs() -> Iterator[Job]:
         samples = (sample for example in run.examples if (sample := run.sample(example)).asked)
         for number, sample in enumerate(samples):
             photo, rng = run.photo(sample.example), np.random.default_rng((config.predict.seed, number))
-            for name in stated:
+            for name in means:
                 shown = OOD_PICTURES[name](photo, rng) if name else photo
                 yield Job(name, shown, sample.asked[0], config.predict)
 
     for outcome in stream(jobs(), model):
-        stated[outcome.job.id].append(float(outcome.unwrap().confidence.mean()))
-    real = np.array(stated.pop(""))
-    for name, values in stated.items():
+        means[outcome.job.id].append(float(outcome.unwrap().confidence.mean()))
+    real = np.array(means.pop(""))
+    for name, values in means.items():
         fake = np.array(values)
         yield OODResult(benchmark, name, float(real.mean()), float(fake.mean()), ranked(real, fake))

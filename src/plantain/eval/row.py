@@ -20,7 +20,7 @@ CALIBRATION, SPARSIFICATION = Calibration(bins=15), Sparsification("mean")
 
 
 class CalibrationSamples(NamedTuple):
-    """n values: stated confidence 0..1, whether the answer was right there, and how wrong it was (its own unit)."""
+    """n values: confidence 0..1, whether the answer was right there, and how wrong it was (its own unit)."""
 
     confidence: np.ndarray
     right: np.ndarray
@@ -38,7 +38,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One row. `protocol`: crop, cap, alignment and legend in words; `trivial`: what an answer that looks at no photo
+    """One row. `protocol`: crop, cap, alignment and legend in words; `baseline`: what an answer that looks at no photo
     gets, with how; `better`: whether the primary figure should be high or low; `reference`: published figures."""
 
     id: str

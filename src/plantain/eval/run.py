@@ -25,12 +25,11 @@ from plantain.errors import OutputError, PainterError, PainterGone, PlantainErro
 from plantain.eval.answers import with_cache
 from plantain.eval.benchmarks import BENCHMARKS
 from plantain.eval.corruptions import CorruptedPainter, Corruption
-from plantain.eval.fingerprint import digest, file_digest
 from plantain.eval.folder import RunFolder, read_record
 from plantain.eval.row import Benchmark
 from plantain.eval.scores import SampleResult, score
 from plantain.imaging.photo import read_photo
-from plantain.models.identity import DECODING
+from plantain.models.identity import DECODING, content_hash, digest
 from plantain.pipeline.jobs import Job, Outcome, PredictOptions
 from plantain.pipeline.predictor import PainterPredictor, Predictor
 from plantain.pipeline.stream import stream
@@ -164,17 +163,9 @@ class Run(RunFolder):
     def run(self, model: Predictor, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every picture that has no line that still holds; gives and writes the scores."""
         self.start(model)
-        known = {line["id"]: line.get("hashes") for line in self.lines()}
-
-        def missing() -> Iterator[Sample]:
-            for example in self.examples:
-                sample = self.sample(example, model)
-                if known.get(example.id) == sample.hashes:
-                    step()
-                else:
-                    yield sample
-
-        self.append(map(self.result, self.answers(missing(), self.with_kept_answers(model))), step)
+        samples = (self.sample(example, model) for example in self.examples)
+        missing = self.missing(((one.example.id, one.hashes, one) for one in samples), step)
+        self.append(map(self.result, self.answers(missing, self.with_kept_answers(model))), step)
         self._fresh = True
         return self.score()
 
@@ -240,10 +231,10 @@ class Run(RunFolder):
         except PlantainError as broken:
             asked, error = (), str(broken)
         hashes = {
-            "photo": digest((file_digest(example.photo), self._fog_depth(example) if self.config.corrupt else None)),
+            "photo": digest([content_hash(example.photo), self._fog_depth(example) if self.config.corrupt else None]),
             "question": digest([task.prompt("json") for task in asked]),
-            "truth": digest((truth, error)),
-            "rules": digest((adapter, self.benchmark.metric, __version__, DECODING)),
+            "truth": digest([truth, error]),
+            "rules": digest([adapter, self.benchmark.metric, __version__, DECODING]),
             "calibration": digest(dict(model.calibration) if model else {}),
         }
         return Sample(example, asked, truth, hashes, error)

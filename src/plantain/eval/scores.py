@@ -54,7 +54,7 @@ def score(benchmark: Benchmark, lines: Sequence[SampleResult], draws: int = DRAW
     intervals = bootstrap(benchmark.metric, rows, main, draws)
     failed, unscorable = ([line for line in lines if line["state"] == state] for state in ("failed", "no truth"))
     decoded = rows_of([line for line in lines if line["state"] == "ok"], "score")
-    beliefs = {name: rows_of(lines, name) for name in ("calibration", "sparsification")}
+    kept = {name: rows_of(lines, name) for name in ("calibration", "sparsification")}
     return {
         "n": len(rows),
         "failed": len(failed),
@@ -64,8 +64,8 @@ def score(benchmark: Benchmark, lines: Sequence[SampleResult], draws: int = DRAW
         "scores": {name: [figures[name], *intervals[name]] for name in main},
         "parts": {name: value for name, value in figures.items() if ":" in name},
         "decoded_only": benchmark.metric.reduce(decoded)[benchmark.primary] if decoded else None,
-        "confidence": (CALIBRATION.reduce(beliefs["calibration"]) | SPARSIFICATION.reduce(beliefs["sparsification"]))
-        if beliefs["calibration"]
+        "confidence": (CALIBRATION.reduce(kept["calibration"]) | SPARSIFICATION.reduce(kept["sparsification"]))
+        if kept["calibration"]
         else {},
         "failures": [{"id": line["id"], "error": line["error"]} for line in failed + unscorable],
     }

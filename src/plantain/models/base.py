@@ -41,15 +41,8 @@ class Capabilities:
     deterministic: bool = True
 
 
-class Model:
-    """What painters and specialists share. It is a context manager: at its end it is closed.
-
-    `identity`: who this is, to the last weight. `calibration`: what sets the confidence of its answers right, by task
-    (`plantain.predictions.calibration`)."""
-
-    identity: Identity
-    capabilities: Capabilities = Capabilities()
-    calibration: Mapping[str, Fit] = MappingProxyType({})
+class Closable:
+    """A context manager that is closed at its end."""
 
     def note(self) -> str:
         """What people should know at the end of a run, as what it cost; "" for nothing."""
@@ -65,6 +58,17 @@ class Model:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Model(Closable):
+    """What painters and specialists share.
+
+    `identity`: who this is, to the last weight. `calibration`: what sets the confidence of its answers right, by task
+    (`plantain.predictions.calibration`)."""
+
+    identity: Identity
+    capabilities: Capabilities = Capabilities()
+    calibration: Mapping[str, Fit] = MappingProxyType({})
 
 
 class Painter(Model):
@@ -83,6 +87,23 @@ class Painter(Model):
 
         PainterGone says that nothing can be painted any more."""
         raise NotImplementedError
+
+
+class PainterWrapper(Painter):
+    """A painter around another one, whose canvas, codes, capabilities and calibration it has."""
+
+    def __init__(self, painter: Painter) -> None:
+        self.painter, self.codes, self.calibration = painter, painter.codes, painter.calibration
+        self.capabilities = painter.capabilities
+
+    def canvas(self, width: int, height: int) -> tuple[int, int]:
+        return self.painter.canvas(width, height)
+
+    def note(self) -> str:
+        return self.painter.note()
+
+    def close(self) -> None:
+        self.painter.close()
 
 
 def accepted(made: object, request: Request, identity: Identity) -> Painting | PlantainError:

@@ -81,17 +81,24 @@ def files_of(place: Path) -> Iterator[Path]:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, remembered between runs by its path, size and time of change (nanoseconds)."""
+    """`content_hash`, remembered between runs by the file's path, size and time of change (nanoseconds)."""
     state = path.stat()
     entry = f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}"
     known = _Remembered.open()
     if (found := known.hashes.get(entry)) is not None:
         return found
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = content_hash(path)
     if time.time() - state.st_mtime > YOUNG_S:
         known.add(entry, found)
     return found
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's content; "" where there is no such file."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Remembered:

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from plantain._shapes import Bool, Float, UInt8
-from plantain.errors import PhotoError
 from plantain.files import writing
 from plantain.imaging.deep_png import read_deep, write_deep
+from plantain.imaging.photo import open_picture
 from plantain.models.identity import Identity
 
 NOTE = "machine-made estimate"
@@ -145,16 +145,11 @@ class Painting:
     def load(cls, path: str | Path) -> Painting:
         """Reads a painted picture from anywhere; a Plantain PNG gives its provenance back. Raises PhotoError."""
         source = Path(path)
-        try:
-            with Image.open(source) as image:
-                lossy = image.format in LOSSY or (image.format == "WEBP" and not _lossless_webp(source))
-                text = getattr(image, "text", {}).get("plantain", "")
-                rgb = _rgb(image)
+        with open_picture(source) as image:
+            lossy = image.format in LOSSY or (image.format == "WEBP" and not _lossless_webp(source))
+            text = getattr(image, "text", {}).get("plantain", "")
+            rgb = _rgb(image)
             deep = read_deep(source) if source.suffix.lower() == ".png" else None
-        except FileNotFoundError as error:
-            raise PhotoError(f"no such file: {source}") from error
-        except Exception as error:  # Pillow raises many kinds; each means that this is not a picture
-            raise PhotoError(f"{source} is not a readable picture ({error}); give a PNG, WebP or JPEG") from error
         pixels = rgb if deep is None else (deep / np.float64(65535)).astype(np.float32)
         return cls(pixels, lossy=lossy, **_recorded(text))
 
@@ -162,7 +157,7 @@ class Painting:
 def read_record(path: str | Path) -> dict[str, Any]:
     """The provenance in a PNG, its pixels not read; {} where there is none."""
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             record = json.loads(getattr(image, "text", {}).get("plantain", ""))
     except Exception:  # no picture, no record, or a damaged one
         return {}

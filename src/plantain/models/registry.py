@@ -24,6 +24,8 @@ from plantain.models.specialists.base import Specialist
 from plantain.models.specialists.pretrained import hub_commit
 
 GROUP = "plantain.models"
+DEPTH, CLASSES = "metric-depth relative-depth", "semantic refer detect instances"  # tasks of many rows
+THINGS = "detect instances refer"
 
 
 @dataclass(frozen=True)
@@ -36,24 +38,24 @@ class ModelSpec:
     summary: str
     kind: str = "painter"
     extra: str | None = None
-    licence: str = "Apache-2.0"
+    license: str = "Apache-2.0"
     fixed: Mapping[str, Any] = field(default_factory=dict)
     supported_tasks: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
 
 def specialist(
-    name: str, tasks: str, summary: str, licence: str, where: str, extra: str | None = None, needs: str = "weights"
+    name: str, tasks: str, summary: str, license: str, where: str, extra: str | None = None, needs: str = "weights"
 ) -> ModelSpec:
     """A row of kind specialist; `tasks` and `needs` are apart by spaces."""
     factory = f"plantain.models.specialists.{where}"
     wanted = tuple(needs.split())
-    return ModelSpec(name, factory, summary, "specialist", extra, licence, {}, tuple(tasks.split()), wanted)
+    return ModelSpec(name, factory, summary, "specialist", extra, license, {}, tuple(tasks.split()), wanted)
 
 
-def published(name: str, tasks: str, summary: str, licence: str, extra: str | None = None) -> ModelSpec:
+def published(name: str, tasks: str, summary: str, license: str, extra: str | None = None) -> ModelSpec:
     """A row of a small published network, whose file somebody has downloaded."""
-    return replace(specialist(name, tasks, summary, licence, "onnx_spec:Known", extra), fixed={"name": name})
+    return replace(specialist(name, tasks, summary, license, "onnx_spec:Known", extra), fixed={"name": name})
 
 
 def wrapper(name: str, where: str, summary: str) -> ModelSpec:
@@ -61,159 +63,76 @@ def wrapper(name: str, where: str, summary: str) -> ModelSpec:
     return ModelSpec(name, f"plantain.models.wrappers:{where}", summary, "wrapper", needs=("spec",))
 
 
-def hub(name: str, tasks: str, summary: str, licence: str, where: str) -> ModelSpec:
+def hub(name: str, tasks: str, summary: str, license: str, where: str) -> ModelSpec:
     """A row of a large specialist, whose weights come from a hub or a folder."""
-    return specialist(name, tasks, summary, licence, where, "specialists", needs="")
+    return specialist(name, tasks, summary, license, where, "specialists", needs="")
 
 
 MODELS: dict[str, ModelSpec] = {
     row.name: row
     for row in (
-        ModelSpec(
-            "embedded",
-            "plantain.models.painters.embedded:Embedded",
-            "The seedling: a small generator in the wheel; a CPU is enough, nothing to download.",
-            licence="Apache-2.0 code; weights: research and non-commercial use (LICENSE-WEIGHTS.md)",
-        ),
-        ModelSpec(
-            "oracle",
-            "plantain.models.painters.oracle:Oracle",
-            "Paints a given truth (truth=...), as worn as you like: noise, blur, drift, JPEG, shift. For tests.",
-            needs=("truth",),
-        ),
-        ModelSpec(
-            "function",
-            "plantain.models.painters.function:Function",
-            "Wraps a callable (paint=...) that takes photo, prompt and seed and gives a picture.",
-            needs=("paint",),
-        ),
-        ModelSpec(
-            "cached",
-            "plantain.models.painters.cached:Cached",
-            "Another painter (painter=..., folder=...) whose paintings are kept on disk and never painted twice.",
-            needs=("painter", "folder"),
-        ),
-        ModelSpec(
-            "gemini",
-            "plantain.models.painters.hosted.gemini:Gemini",
-            "Nano Banana Pro by Google's service (docs/hosted.md); other models by --model-id.",
-            extra="hosted",
-            licence="terms of the service",
-        ),
-        ModelSpec(
-            "openai",
-            "plantain.models.painters.hosted.openai:OpenAI",
-            "GPT Image, or any /v1/images/edits by --base-url: vLLM-Omni, SGLang, LiteLLM (docs/hosted.md).",
-            extra="hosted",
-            licence="terms of the service, or of the model behind it",
-        ),
+        ModelSpec("embedded", "plantain.models.painters.embedded:Embedded",
+                  "The seedling: a small generator in the wheel; a CPU is enough, nothing to download.",
+                  license="Apache-2.0 code; weights: research and non-commercial use (LICENSE-WEIGHTS.md)"),
+        ModelSpec("oracle", "plantain.models.painters.oracle:Oracle",
+                  "Paints a given truth (truth=...), degraded as you like: noise, blur, drift, JPEG, shift. For tests.",
+                  needs=("truth",)),
+        ModelSpec("function", "plantain.models.painters.function:Function",
+                  "Wraps a callable (paint=...) that takes photo, prompt and seed and gives a picture.",
+                  needs=("paint",)),
+        ModelSpec("cached", "plantain.models.painters.cached:Cached",
+                  "Another painter (painter=..., folder=...) whose paintings are kept on disk and never painted twice.",
+                  needs=("painter", "folder")),
+        ModelSpec("gemini", "plantain.models.painters.hosted.gemini:Gemini",
+                  "Nano Banana Pro by Google's service (docs/hosted.md); other models by --model-id.",
+                  extra="hosted", license="terms of the service"),
+        ModelSpec("openai", "plantain.models.painters.hosted.openai:OpenAI",
+                  "GPT Image, or any /v1/images/edits by --base-url: vLLM-Omni, SGLang, LiteLLM (docs/hosted.md).",
+                  extra="hosted", license="terms of the service, or of the model behind it"),
         wrapper("gated", "Gated", "Asks first whether a thing is there (spec=...)."),
         wrapper("rewriting", "Rewriting", "Has queries rewritten as phrases (spec=...)."),
         wrapper("routed", "Routed", "Gives the most confident of several answers (spec=...)."),
-        specialist(
-            "file",
-            "",
-            "Any ONNX or TFLite network by a spec (spec=FILE.toml).",
-            "its own",
-            "onnx_spec:File",
-            needs="spec",
-        ),
+        specialist("file", "", "Any ONNX or TFLite network by a spec (spec=FILE.toml).", "its own", "onnx_spec:File",
+                   needs="spec"),
         published("meter", "metric-depth relative-depth", "METER-xxs: indoor depth in metres.", "MIT"),
-        published(
-            "deeplab-voc", "semantic refer", "DeepLab v3 on MobileNetV2: 20 classes.", "Apache-2.0", extra="tflite"
-        ),
+        published("deeplab-voc", "semantic refer", "DeepLab v3 on MobileNetV2: 20 classes.", "Apache-2.0", "tflite"),
         published("u2netp", "refer matte", "U-2-Net, small: the main object.", "Apache-2.0"),
-        published("selfie", "refer matte", "MediaPipe selfie segmentation: persons.", "Apache-2.0", extra="tflite"),
-        published("movenet", "keypoints", "MoveNet Lightning: 17 joints of one person.", "Apache-2.0", extra="tflite"),
+        published("selfie", "refer matte", "MediaPipe selfie segmentation: persons.", "Apache-2.0", "tflite"),
+        published("movenet", "keypoints", "MoveNet Lightning: 17 joints of one person.", "Apache-2.0", "tflite"),
         published("nanodet", "detect", "NanoDet-m: boxes of 80 classes.", "Apache-2.0"),
-        published("yolov8n", "detect", "YOLOv8 nano: boxes of 80 classes.", "AGPL-3.0", extra="tflite"),
-        published(
-            "yolov8n-seg",
-            "detect instances refer",
-            "YOLOv8 nano: boxes and masks of 80 classes.",
-            "AGPL-3.0",
-            extra="tflite",
-        ),
-        hub("sam3", "detect instances refer", "SAM 3: all things that a phrase names.", "SAM licence", "sam3:SAM3"),
-        hub(
-            "grounded-sam2",
-            "detect instances refer",
-            "Grounding DINO's boxes with SAM 2's masks.",
-            "Apache-2.0",
-            "grounding_dino:GroundedSAM2",
-        ),
-        hub(
-            "grounding-dino",
-            "detect",
-            "Grounding DINO: boxes of what words name.",
-            "Apache-2.0",
-            "grounding_dino:GroundingDINO",
-        ),
-        hub(
-            "depth-anything-v2",
-            "metric-depth relative-depth",
-            "Depth Anything V2, ZoeDepth, Depth Pro, DPT.",
-            "of the checkpoint",
-            "depth_anything:DepthAnything",
-        ),
-        hub(
-            "depth-anything-3",
-            "metric-depth relative-depth",
-            "Depth Anything 3, by its own package.",
-            "of the checkpoint",
-            "depth_anything_3:DepthAnything3",
-        ),
-        hub("moge-2", "metric-depth relative-depth normals", "MoGe-2, by its own package.", "MIT", "moge:MoGe"),
-        hub(
-            "unidepth",
-            "metric-depth relative-depth",
-            "UniDepth V2, by its own package.",
-            "CC BY-NC 4.0",
-            "unidepth:UniDepth",
-        ),
+        published("yolov8n", "detect", "YOLOv8 nano: boxes of 80 classes.", "AGPL-3.0", "tflite"),
+        published("yolov8n-seg", THINGS, "YOLOv8 nano: boxes and masks of 80 classes.", "AGPL-3.0", "tflite"),
+        hub("sam3", THINGS, "SAM 3: all things that a phrase names.", "SAM license", "sam3:SAM3"),
+        hub("grounded-sam2", THINGS, "Grounding DINO's boxes with SAM 2's masks.", "Apache-2.0",
+            "grounding_dino:GroundedSAM2"),
+        hub("grounding-dino", "detect", "Grounding DINO: boxes of what words name.", "Apache-2.0",
+            "grounding_dino:GroundingDINO"),
+        hub("depth-anything-v2", DEPTH, "Depth Anything V2, ZoeDepth, Depth Pro, DPT.", "of the checkpoint",
+            "depth_anything:DepthAnything"),
+        hub("depth-anything-3", DEPTH, "Depth Anything 3, by its own package.", "of the checkpoint",
+            "depth_anything_3:DepthAnything3"),
+        hub("moge-2", DEPTH + " normals", "MoGe-2, by its own package.", "MIT", "moge:MoGe"),
+        hub("unidepth", DEPTH, "UniDepth V2, by its own package.", "CC BY-NC 4.0", "unidepth:UniDepth"),
         hub("dsine", "normals", "DSINE, by torch.hub.", "research only", "dsine:DSINE"),
         hub("marigold-depth", "relative-depth", "Marigold: depth by diffusion.", "RAIL++-M", "marigold:MarigoldDepth"),
         hub("marigold-normals", "normals", "Marigold: normals by diffusion.", "RAIL++-M", "marigold:MarigoldNormals"),
-        hub(
-            "mask2former",
-            "semantic refer detect instances",
-            "Mask2Former: the checkpoint's classes.",
-            "of the checkpoint",
-            "mask2former:Mask2Former",
-        ),
-        hub(
-            "oneformer",
-            "semantic refer detect instances",
-            "OneFormer: the checkpoint's classes.",
-            "MIT",
-            "mask2former:OneFormer",
-        ),
-        hub(
-            "yolo", "detect instances refer", "YOLO by ultralytics: the checkpoint's classes.", "AGPL-3.0", "yolo:YOLO"
-        ),
-        specialist(
-            "unet",
-            "metric-depth relative-depth normals semantic refer matte edges keypoints",
-            "The control: a U-Net with one head a task, by plantain train unet_cpu.",
-            "of the data",
-            "unet:UNet",
-        ),
-        specialist(
-            "pidinet",
-            "edges",
-            "PiDiNet-small: edges.",
-            "code ours; weights: research only",
-            "pidinet:PiDiNet",
-            extra="train",
-        ),
+        hub("mask2former", CLASSES, "Mask2Former: the checkpoint's classes.", "of the checkpoint",
+            "mask2former:Mask2Former"),
+        hub("oneformer", CLASSES, "OneFormer: the checkpoint's classes.", "MIT", "mask2former:OneFormer"),
+        hub("yolo", THINGS, "YOLO by ultralytics: the checkpoint's classes.", "AGPL-3.0", "yolo:YOLO"),
+        specialist("unet", DEPTH + " normals semantic refer matte edges keypoints",
+                   "The control: a U-Net with one head a task, by plantain train unet_cpu.", "of the data",
+                   "unet:UNet"),
+        specialist("pidinet", "edges", "PiDiNet-small: edges.", "code ours; weights: research only", "pidinet:PiDiNet",
+                   "train"),
     )
-}
+}  # fmt: skip
 
 
 def rows() -> dict[str, ModelSpec]:
     """The table with the models of other packages, which may not take a name of ours."""
     theirs = {
-        p.name: ModelSpec(p.name, p.value, f"from the package {p.value.split('.')[0].split(':')[0]}", licence="its own")
+        p.name: ModelSpec(p.name, p.value, f"from the package {p.value.split('.')[0].split(':')[0]}", license="its own")
         for p in entry_points(group=GROUP)
     }
     return theirs | MODELS
@@ -232,7 +151,7 @@ def readiness(row: ModelSpec) -> str:
     keys = getattr(factory, "keys", ())  # of a service: environment variables
     if keys and not any(os.environ.get(name) for name in keys):
         return f"needs {' or '.join(keys)}"
-    source = getattr(factory, "usual", None)
+    source = getattr(factory, "default_weights", None)
     return f"downloads {source}" if source and hub_commit(source) == "main" else "yes"
 
 

@@ -11,8 +11,7 @@ Each is asked like a specialist. `spec` may be a TOML file, so that command line
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -24,7 +23,7 @@ from plantain.errors import PainterError, UsageError
 from plantain.models.base import lazy
 from plantain.models.endpoints import Chat
 from plantain.models.identity import Identity, digest
-from plantain.models.specialists.base import Specialist
+from plantain.models.specialists.base import Specialist, read_spec
 from plantain.predictions.types import Alpha, Instances, Prediction
 from plantain.tasks import TASKS, Task
 
@@ -35,9 +34,8 @@ PRESENT = (
 )
 REWRITE = (
     "A question about this image asks for a part of it: {text!r}. Work out which thing is meant. Answer with one short "
-    "descriptive noun phrase that names this thing by what can be seen of it (kind, colour, place), and nothing else."
+    "descriptive noun phrase that names this thing by what can be seen of it (kind, color, place), and nothing else."
 )
-NAMED = ("refer", "instances", "detect", "matte")
 
 
 @runtime_checkable
@@ -54,16 +52,26 @@ class Predictor(Protocol):
 
 
 class Wrapper(Specialist):
-    """What the three share: a spec, the models it names, and the protocol of a specialist. `load` makes a model by its
-    name in the table; the pipeline hands it in."""
+    """What the three share: a spec, the models that it names under `wants`, and the protocol of a specialist. `load`
+    makes a model by its name in the table; the pipeline hands it in. `answers`: what is answered, in words."""
+
+    wants: str = "model"
+    answers: str
 
     def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
         super().__init__()
         if spec is None:
             raise UsageError(f"{self.name} wants a spec that says whom to ask; see the guide on evaluation")
-        self.spec = dict(spec) if isinstance(spec, Mapping) else read_spec(Path(spec))
+        self.spec = dict(spec) if isinstance(spec, Mapping) else read_spec(spec)
+        names, options = self.needed(self.wants), self.spec.get("options", {})
+        every = [names] if isinstance(names, str) else names
+        self.asked: list[Predictor] = [load(name, **options.get(name, {})) for name in every]
+        able = (name for name in self.tasks() if any(one.supports(name) for one in self.asked))
+        self.supported_tasks = dict.fromkeys(able, self.answers)
 
-        self.load, self.asked = load, list[Predictor]()
+    def tasks(self) -> Iterable[str]:
+        """The tasks that this makes sense for: those that name what they look for, and answer with masks or things."""
+        return (n for n, cls in TASKS.items() if cls.kind in (Alpha, Instances) and cls.queries is not Task.queries)
 
     @lazy
     def identity(self) -> Identity:
@@ -74,12 +82,6 @@ class Wrapper(Specialist):
         for one in self.asked:
             one.close()
 
-    def loaded(self, name: str) -> Predictor:
-        """A model by its name in the table, with the options that the spec has for it."""
-        one = self.load(name, **self.spec.get("options", {}).get(name, {}))
-        self.asked.append(one)
-        return one
-
     def needed(self, key: str) -> Any:
         """What the spec says of a key; UsageError where it says nothing."""
         if key not in self.spec:
@@ -87,61 +89,48 @@ class Wrapper(Specialist):
         return self.spec[key]
 
 
-def read_spec(path: Path) -> dict[str, Any]:
-    """A TOML file. UsageError for none."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"no spec at {path}; give a .toml file") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML ({error})") from error
-
-
 class Gated(Wrapper):
     """Asks first whether a thing is there at all; what is not there gets an empty answer. The judge is a model that
     answers in words, asked as the paper asks, or the painting's own presence against `min_score`."""
 
-    name = "gated"
+    name, answers = "gated", "what is there"
 
     def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
         super().__init__(spec, load=load)
-        self.inner = self.loaded(self.needed("model"))
         self.judge = Chat(**self.spec["judge"]) if "judge" in self.spec else None
         self.min_score = float(self.spec.get("min_score", 0.5))
-        self.supported_tasks = {name: "what is there" for name in NAMED if self.inner.supports(name)}
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
         if self.judge is None:
-            seen = self.inner.predict(photo, task)
-            return without(seen, [n for n, p in (seen.presence or {}).items() if p < self.min_score])
+            found = self.asked[0].predict(photo, task)
+            return without(found, [n for n, p in (found.presence or {}).items() if p < self.min_score])
         names = task.queries
         there = {name: yes(self.judge.ask(photo, PRESENT.format(name=name))) for name in names}
         if not any(there.values()):
             return nothing(task, names, photo.shape[:2])
-        seen = without(self.inner.predict(photo, task), [name for name, so in there.items() if not so])
-        return replace(seen, presence={name: float(so) for name, so in there.items()})
+        found = without(self.asked[0].predict(photo, task), [name for name, so in there.items() if not so])
+        return replace(found, presence={name: float(so) for name, so in there.items()})
 
 
 class Rewriting(Wrapper):
     """A query that wants reasoning becomes a phrase that names what can be seen, once, and is painted once."""
 
-    name = "rewriting"
+    name, answers = "rewriting", "queries that want reasoning"
 
     def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
         super().__init__(spec, load=load)
-        self.inner = self.loaded(self.needed("model"))
         self.writer = Chat(**self.needed("writer"))
-        self.supported_tasks = {
-            name: "queries that want reasoning" for name in ("refer", "matte") if self.inner.supports(name)
-        }
+
+    def tasks(self) -> Iterable[str]:
+        return (name for name in super().tasks() if "text" in TASKS[name].__dataclass_fields__)
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
         asked = task.queries
         said = tuple(phrase(self.writer.ask(photo, REWRITE.format(text=text))) for text in asked)
         put = replace(task, text=said if len(said) > 1 else said[0])
-        seen: Any = self.inner.predict(photo, put)
-        presence = dict(zip(asked, (seen.presence or {}).values(), strict=False)) or None
-        return replace(seen, names=asked, presence=presence)
+        found = self.asked[0].predict(photo, put)
+        presence = dict(zip(asked, (found.presence or {}).values(), strict=False)) or None
+        return replace(found, names=asked, presence=presence)
 
 
 class Routed(Wrapper):
@@ -149,39 +138,36 @@ class Routed(Wrapper):
     mean: of the picture, or of the things found. With `min_confidence`, the first that reaches it; then the others are
     not asked."""
 
-    name = "routed"
+    name, wants, answers = "routed", "ask", "the most confident"
 
-    def __init__(self, spec: str | Path | Mapping[str, Any] | None = None, *, load: Any) -> None:
-        super().__init__(spec, load=load)
-        self.inner = [self.loaded(name) for name in self.needed("ask")]
-        self.min_confidence = float(self.spec.get("min_confidence", 2.0))
-        self.supported_tasks = {name: "the surest" for name in TASKS if any(one.supports(name) for one in self.inner)}
+    def tasks(self) -> Iterable[str]:
+        return TASKS
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
-        best, surest, refused = None, -1.0, []
-        for one in self.inner:
+        best, highest, refused = None, -1.0, []
+        enough = float(self.spec.get("min_confidence", 2.0))
+        for one in self.asked:
             if not one.supports(task.name):
                 continue
             try:
-                seen = one.predict(photo, task)
+                answer = one.predict(photo, task)
             except (UsageError, PainterError) as error:  # it does not know these words: the next may
                 refused.append(f"{one.identity.name}: {error}")
                 continue
-            sure = stated(seen)
-            if sure > surest:
-                best, surest = seen, sure
-            if sure >= self.min_confidence:
+            confidence = mean_confidence(answer)
+            if confidence > highest:
+                best, highest = answer, confidence
+            if confidence >= enough:
                 break
         if best is None:
             raise PainterError(f"nobody could answer this ({'; '.join(refused) or 'nobody supports it'})")
         return best
 
 
-def stated(seen: Prediction) -> float:
-    """How sure an answer is of itself: its mean confidence, or the mean score of what it found."""
-    if isinstance(seen, Instances):
-        return float(seen.scores.mean()) if len(seen.scores) else 0.0
-    return float(seen.confidence.mean())
+def mean_confidence(answer: Prediction) -> float:
+    """Of all pixels, or of instances the mean of their scores."""
+    values = answer.scores if isinstance(answer, Instances) else answer.confidence
+    return float(values.mean()) if values.size else 0.0
 
 
 def yes(said: str) -> bool:
@@ -203,23 +189,24 @@ def phrase(said: str) -> str:
     return named
 
 
-def without(seen: Prediction, absent: Sequence[str]) -> Prediction:
+def without(answer: Prediction, absent: Sequence[str]) -> Prediction:
     """The answer with nothing where a thing is not there."""
-    if isinstance(seen, Alpha):
-        there = np.array([name not in absent for name in seen.names], np.float32)
-        return replace(seen, alpha=seen.alpha * there[:, None, None])
-    if isinstance(seen, Instances):
-        gone = [i for i, name in enumerate(seen.classes) if name in absent]
-        return seen[~np.isin(seen.labels, gone)]
-    return seen
+    if isinstance(answer, Alpha):
+        there = np.array([name not in absent for name in answer.names], np.float32)
+        return replace(answer, alpha=answer.alpha * there[:, None, None])
+    if isinstance(answer, Instances):
+        gone = [i for i, name in enumerate(answer.classes) if name in absent]
+        return answer[~np.isin(answer.labels, gone)]
+    return answer
 
 
 def nothing(task: Task, names: tuple[str, ...], size: tuple[int, int]) -> Prediction:
     """The answer to a question about things none of which is there."""
-    sure, presence = np.ones(size, np.float32), dict.fromkeys(names, 0.0)
+    confidence, presence = np.ones(size, np.float32), dict.fromkeys(names, 0.0)
     if task.kind is Alpha:
-        return Alpha(alpha=np.zeros((len(names), *size), np.float32), names=names, presence=presence, confidence=sure)
-    masks = np.zeros((0, *size), bool) if task.name == "instances" else None
+        alpha = np.zeros((len(names), *size), np.float32)
+        return Alpha(alpha=alpha, names=names, presence=presence, confidence=confidence)
+    masks = np.zeros((0, *size), bool) if task.with_masks else None
     none = np.zeros((0, 4), np.float32)
     return Instances(boxes=none, labels=np.zeros(0, np.int64), classes=names, scores=none[:, 0], masks=masks,
-                     presence=presence, confidence=sure)  # fmt: skip
+                     presence=presence, confidence=confidence)  # fmt: skip

@@ -19,6 +19,7 @@ from plantain.predictions.resample import nearest
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 STEPS = 1024  # of the ramp that are worked out: more than a picture of 8 bits can show
+SPARE = 24  # bright colors to choose from, beside one a name
 EMPTY: Color = (70, 73, 80)  # where there is no answer
 RAMP = np.array(  # 17 steps of plasma (Smith and van der Walt, CC0), near = yellow, far = blue
     [
@@ -93,12 +94,23 @@ def vivid(index: int) -> Color:
 
 def colors_of(answer: Labels | Alpha) -> list[Color]:
     """A color for each name: those of the painting, if it says them. Things that are told apart were painted in shades
-    of one blue: they get bright ones."""
+    of one blue: they get bright ones, each the farthest from those that are taken."""
     names = answer.classes if isinstance(answer, Labels) else answer.names
     things = (answer.things or ()) if isinstance(answer, Panoptic) else ()
-    own = answer.colors if len(answer.colors) == len(names) else [None] * len(names)
-    pairs = enumerate(zip(names, own, strict=True))
-    return [vivid(i) if color is None or name in things else color for i, (name, color) in pairs]
+    own = answer.colors if len(answer.colors) == len(names) else ()
+    known = {name: color for name, color in zip(names, own, strict=False) if name not in things}
+    free = [vivid(i) for i in range(len(names) + SPARE)]
+    away = np.min([_apart(free, color) for color in known.values()], axis=0, initial=np.inf)
+    for name in names:
+        if name not in known:
+            known[name] = free[int(away.argmax())]
+            away = np.minimum(away, _apart(free, known[name]))
+    return [known[name] for name in names]
+
+
+def _apart(colors: Sequence[Color], other: Color) -> Float[np.ndarray, "n"]:
+    """How unlike colors look to another, roughly: green counts most, red least."""
+    return np.asarray(np.square(np.subtract(colors, other, dtype=np.float64)) @ np.array([2.0, 4.0, 3.0]))
 
 
 def _ink_on(color: Color) -> Color:
@@ -223,7 +235,7 @@ def _counted(labels: Labels, index: int, share: float) -> str:
 
 
 def _draw_instances(things: Instances, sheet: Sheet) -> Drawn:
-    """Every thing in a color of its own, with its box and score; the surest are drawn on top."""
+    """Every thing in a color of its own, with its box and score; the highest scores are drawn on top."""
     order = [int(i) for i in np.argsort(things.scores, kind="stable")]
     pixels = sheet.pixels * 0.85
     for i in order if things.masks is not None else []:
@@ -248,7 +260,7 @@ def _found(number: int) -> str:
 def _tag(
     draw: ImageDraw.ImageDraw, things: Instances, boxes: Float[np.ndarray, "n 2 2"], order: Sequence[int], sheet: Sheet
 ) -> None:
-    """Name and score at each box, the surest first; one that would cover another is left out."""
+    """Name and score at each box, the highest score first; one that would cover another is left out."""
     size = round(sheet.text * 0.8)
     high, width, taken = size * 1.35, sheet.photo.width, list[tuple[float, float, float, float]]()
     for i in order:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path, PurePosixPath
@@ -169,13 +169,13 @@ def parts(prediction: Prediction) -> Parts:
     else:
         classes = classes_of(prediction)
         alpha = cast(Alpha, prediction)
-        masks, labels, scores = alpha.masks, np.arange(len(classes)), _sureness(alpha)
+        masks, labels, scores = alpha.masks, np.arange(len(classes)), _scores(alpha)
     filled = masks.any(axis=(1, 2))
     masks, labels, scores = masks[filled], np.asarray(labels)[filled], np.asarray(scores, np.float32)[filled]
     return Parts(masks, boxes_around(masks), labels, classes, scores)
 
 
-def _sureness(prediction: Alpha) -> Float[np.ndarray, "n"]:
+def _scores(prediction: Alpha) -> Float[np.ndarray, "n"]:
     """Presence where it was read, else the mean confidence inside each mask."""
     inside = [float(prediction.confidence[mask].mean()) if mask.any() else 0.0 for mask in prediction.masks]
     known = prediction.presence or {}
@@ -234,27 +234,19 @@ def coco_annotations(outcomes: Iterable[Any]) -> dict[str, Any]:
     """`coco_json` of many outcomes of `stream`, of which none is kept in memory; failed ones are left out.
 
     What an outcome wrote as COCO is read again, else its answer is taken, or its .npz. A photo's file name is its place
-    below the folder of answers (`street/17.jpg`)."""
-    content = coco_json([])
+    below the folder of answers (`street/17.jpg`); of two photos with one name there the second has its whole path."""
+    content, names = coco_json([]), set[str]()
     for outcome in outcomes:
-        _join(content, outcome)
+        if outcome.error is None:
+            name = _photo_of(outcome)
+            name = str(outcome.image) if name in names and outcome.image else name
+            names.add(name)
+            _join(content, _coco_of(outcome), name)
     return content
 
 
-def with_annotations(outcomes: Iterable[Any], path: Path) -> Iterator[Any]:
-    """The outcomes as they come; after the last one `coco_annotations` of all of them lies at `path`."""
-    content = coco_json([])
-    for outcome in outcomes:
-        _join(content, outcome)
-        yield outcome
-    _write_json(content, path)
-
-
-def _join(content: dict[str, Any], outcome: Any) -> None:
-    """Adds an outcome's images, annotations and classes under numbers of their own; classes go by name."""
-    if outcome.error is not None:
-        return
-    own = _coco_of(outcome)
+def _join(content: dict[str, Any], own: dict[str, Any], file_name: str) -> None:
+    """Adds one answer's image, annotations and classes under numbers of their own; classes go by name."""
     known = {category["name"]: category["id"] for category in content["categories"]}
     for category in own["categories"]:
         if category["name"] not in known:
@@ -262,7 +254,7 @@ def _join(content: dict[str, Any], outcome: Any) -> None:
             content["categories"].append(category | {"id": known[category["name"]]})
     name_of = {category["id"]: category["name"] for category in own["categories"]}
     number = len(content["images"]) + 1
-    content["images"] += [image | {"id": number, "file_name": _photo_of(outcome)} for image in own["images"]]
+    content["images"] += [image | {"id": number, "file_name": file_name} for image in own["images"]]
     for i, row in enumerate(own["annotations"], len(content["annotations"]) + 1):
         numbers = {"id": i, "image_id": number, "category_id": known[name_of[row["category_id"]]]}
         content["annotations"].append(row | numbers)
@@ -332,10 +324,11 @@ def _coco_body(prediction: Keypoints) -> list[tuple[str, dict[str, Any]]]:
 
 def write_coco(prediction: Prediction, path: str | Path, *, name: str | None = None) -> Path:
     """`coco_json` of one answer as a file."""
-    return _write_json(coco_json([prediction], [name] if name else None), Path(path))
+    return write_json(coco_json([prediction], [name] if name else None), Path(path))
 
 
-def _write_json(content: Any, path: Path) -> Path:
+def write_json(content: Any, path: Path) -> Path:
+    """A JSON file, whole or not at all. Raises OutputError."""
     with writing(path) as beside:
         beside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     return path
@@ -346,7 +339,7 @@ def _write_json(content: Any, path: Path) -> Path:
 
 def panoptic_png(prediction: Prediction) -> tuple[Image.Image, list[dict[str, Any]]]:
     """COCO panoptic format: a PNG whose color is the segment's id, R + 256 G + 65536 B (0 = none), and
-    `segments_info`. Instances that overlap: the surer one is on top. Whole classes have ids above 10,000."""
+    `segments_info`. Of instances that overlap the higher score is on top. Whole classes have ids above 10,000."""
     if isinstance(prediction, Instances):
         ids, labels, scores = _stacked(prediction)
         numbered = len(labels)
@@ -400,7 +393,7 @@ def write_panoptic(prediction: Any, path: str | Path) -> Path:
     things = things_of(prediction)
     rows = [{"id": i, "name": name, "isthing": int(name in things)} for i, name in enumerate(prediction.classes, 1)]
     record = {"file_name": target.name, "segments_info": info, "categories": rows}
-    _write_json(record, target.with_suffix(".json"))
+    write_json(record, target.with_suffix(".json"))
     return target
 
 

@@ -20,7 +20,8 @@ INK: Color = (236, 237, 240)
 SOFT: Color = (160, 164, 173)
 WARN: Color = (255, 190, 80)
 LEAST_WIDTH = 360  # pixels: narrower pictures get margins, so that their legend can be read
-MOST_ROWS = 12
+MOST_ROWS = 20  # of a legend
+MOST_LINES = 4  # of a sentence below it
 SYSTEM_FONTS = (  # for letters that Pillow's own font lacks, wherever one of these is installed
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -116,7 +117,7 @@ class Entry:
 
 
 def heading(width: int, title: str, by: str, right: str, size: int, warn: bool = False) -> Image.Image:
-    """A title, who made it and, at the right, how sure the answer is."""
+    """A title, who made it and, at the right, its confidence."""
     strip = Image.new("RGB", (width, round(size * 2)), PAPER)
     draw, pad, middle = ImageDraw.Draw(strip), round(size * 0.7), size * 1.05
     small = round(size * 0.85)
@@ -129,22 +130,47 @@ def heading(width: int, title: str, by: str, right: str, size: int, warn: bool =
 
 
 def legend(width: int, entries: Sequence[Entry], size: int, last: str = "") -> Image.Image:
-    """Swatches with names in as many columns as fit; what is beyond the last row is counted. `last`: a line below."""
+    """Swatches with names in as many columns as fit, each as wide as it needs; what is beyond the last row is counted.
+    `last`: a sentence below, in as many lines as it wants, but no more than MOST_LINES."""
     pad, row = round(size * 0.7), round(size * 1.5)
-    lengths = sorted(_entry_length(entry, size) for entry in entries)
-    wanted = lengths[int(0.9 * (len(lengths) - 1))] if len(lengths) > 4 else lengths[-1] if lengths else 1.0
-    columns = max(1, min(int((width - pad) // (wanted + 2 * pad)), len(entries)))
-    room = columns * MOST_ROWS
-    if len(entries) > room:
+    rows, widths = _columns(entries, width - pad, 2 * pad, size)
+    if len(entries) > (room := rows * len(widths)):
         entries = [*entries[: room - 1], Entry(f"and {len(entries) - room + 1} more")]
-    rows = math.ceil(len(entries) / columns)
-    strip = Image.new("RGB", (width, (rows + bool(last)) * row + round(pad * 0.8)), PAPER)
-    draw, cell = ImageDraw.Draw(strip), (width - pad) / columns
+    lines = wrapped(last, size, width - 2 * pad)
+    strip = Image.new("RGB", (width, (rows + len(lines)) * row + round(pad * 0.8)), PAPER)
+    draw, lefts = ImageDraw.Draw(strip), pad + np.cumsum([0, *widths])
     for i, entry in enumerate(entries):
-        _draw_entry(draw, (pad + (i // rows) * cell, (i % rows + 0.5) * row), cell - pad, entry, size)
-    if last:
-        write(draw, (pad, (rows + 0.5) * row), last, size, width=width - 2 * pad, fill=SOFT)
+        _draw_entry(draw, (lefts[i // rows], (i % rows + 0.5) * row), widths[i // rows] - pad, entry, size)
+    for i, line in enumerate(lines, rows):
+        write(draw, (pad, (i + 0.5) * row), line, size, width=width - 2 * pad, fill=SOFT)
     return strip
+
+
+def _columns(entries: Sequence[Entry], width: float, gap: float, size: int) -> tuple[int, list[float]]:
+    """How many rows a legend has, and how wide each of its columns is: the most columns that fit side by side."""
+    most = width / 2 if len(entries) > MOST_ROWS else width  # of many entries no long one has a line to itself
+    lengths = [min(_entry_length(entry, size) + gap, most) for entry in entries]
+    for columns in range(len(lengths), 0, -1):
+        rows = min(math.ceil(len(lengths) / columns), MOST_ROWS)
+        wanted = [max(lengths[i : i + rows]) for i in range(0, min(len(lengths), rows * columns), rows)]
+        if sum(wanted) <= width or columns == 1:
+            return rows, [one + (width - sum(wanted)) / len(wanted) for one in wanted]
+    return 0, []
+
+
+def wrapped(text: str, size: int, width: float) -> list[str]:
+    """The text in lines of at most `width` pixels, broken between words; what is beyond MOST_LINES stays on the last.
+
+    >>> wrapped("not found: sofa, lamp", 15, 120)
+    ['not found: sofa,', 'lamp']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and (len(lines) == MOST_LINES or length(f"{lines[-1]} {word}", size) <= width):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _entry_length(entry: Entry, size: int) -> float:

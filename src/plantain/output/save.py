@@ -10,10 +10,7 @@ from typing import Any
 from plantain.errors import UnknownName, UsageError
 from plantain.files import publish, staging, writing
 from plantain.output.formats import (
-    coco_json,
     focal_of,
-    panoptic_png,
-    to_supervision,
     write_coco,
     write_kitti_depth,
     write_millimetre_depth,
@@ -23,20 +20,6 @@ from plantain.output.formats import (
 from plantain.output.show import overlay, png_bytes
 from plantain.predictions import npz
 from plantain.predictions.types import Prediction
-
-__all__ = [
-    "FORMATS",
-    "coco_json",
-    "focal_of",
-    "panoptic_png",
-    "save",
-    "to_supervision",
-    "write_coco",
-    "write_kitti_depth",
-    "write_millimetre_depth",
-    "write_panoptic",
-    "write_ply",
-]
 
 
 @dataclass(frozen=True)

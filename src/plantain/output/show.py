@@ -13,7 +13,7 @@ from plantain.output.drawing import DRAWINGS, Sheet, colors_of
 from plantain.predictions.types import Alpha, Labels, Prediction
 
 LEAST_SIDE, MOST_SIDE = 560, 1600  # pixels of an overlay's longer side: legible, and quick to write
-UNSURE = 0.5  # mean confidence below which the heading warns
+LOW_CONFIDENCE = 0.5  # mean confidence below which the heading warns
 
 
 def overlay(prediction: Prediction, photo: Any = None, like: Prediction | None = None) -> Image.Image:
@@ -55,8 +55,8 @@ def _sheet(prediction: Prediction, photo: Any, colors: Mapping[str, panels.Color
 
 
 def _heading(prediction: Prediction, sheet: Sheet) -> Image.Image:
-    sure = float(prediction.confidence.mean()) if prediction.confidence.size else 0.0
+    confidence = float(prediction.confidence.mean()) if prediction.confidence.size else 0.0
     title = prediction.task.replace("-", " ") or prediction.kind
     made = prediction.painting.model if prediction.painting is not None else ""
-    right = f"{'low ' if sure < UNSURE else ''}confidence {sure:.2f}"
-    return panels.heading(sheet.width, title, made, right, sheet.text, sure < UNSURE)
+    right = f"{'low ' if confidence < LOW_CONFIDENCE else ''}confidence {confidence:.2f}"
+    return panels.heading(sheet.width, title, made, right, sheet.text, confidence < LOW_CONFIDENCE)

@@ -190,8 +190,8 @@ def _revived(kind: Any, text: str) -> PlantainError:
 def _of_prediction(answer: Prediction) -> dict[str, Any]:
     painting = answer.painting
     made = {"prompt": painting.prompt, "model": painting.model} if painting else {}
-    sure = float(answer.confidence.mean()) if answer.confidence.size else None
-    return {"task": answer.task, **made, "confidence": sure, "presence": answer.presence}
+    confidence = float(answer.confidence.mean()) if answer.confidence.size else None
+    return {"task": answer.task, **made, "confidence": confidence, "presence": answer.presence}
 
 
 def paths_of(files: Mapping[str, Path]) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from plantain.errors import PainterError, PainterGone, PlantainError, UsageError
 from plantain.imaging.photo import read_photo
 from plantain.models import Capabilities, Identity, Painter, Specialist, rows
 from plantain.models import load as load_model
-from plantain.models.base import accepted
+from plantain.models.base import Closable, accepted
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.edit import PreparedEdit, PreparedPicture
 from plantain.pipeline.jobs import Edit, Generate, Job, PredictOptions
@@ -26,9 +25,9 @@ from plantain.tasks import Task
 from plantain.tasks.language.parsing import interpret
 
 
-class Predictor:
+class Predictor(Closable):
     """A model that answers questions about photos. Three stages, which `stream` overlaps over many photos: `prepare`
-    reads, `paint` asks the model, and what was prepared finishes the answer. It is a context manager."""
+    reads, `paint` asks the model, and what was prepared finishes the answer."""
 
     paints: bool = False  # whether it makes pictures: edits and pictures from words
     calibration: Mapping[str, Fit]
@@ -119,14 +118,6 @@ class Predictor:
         """Lets go of what the model holds."""
         self.model.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def of(steps: int | None) -> dict[str, Any]:
     """Sampling with a number of steps, where one is said."""
@@ -139,7 +130,7 @@ class PainterPredictor(Predictor):
     paints = True
 
     def __init__(self, painter: Painter, calibration: Mapping[str, Fit] | None = None) -> None:
-        """`calibration`: the painter's own where none is given; {} leaves confidence as the decoders state it."""
+        """`calibration`: the painter's own where none is given; {} leaves confidence as the decoders give it."""
         self.painter = painter
         self.calibration = painter.calibration if calibration is None else calibration
 
@@ -240,14 +231,14 @@ class SpecialistPredictor(Predictor):
 
     def _run_specialist(self, request: PreparedQuestion) -> Prediction | PlantainError:
         try:
-            return self.stated(request.pixels, request.task)
+            return self.uncalibrated(request.pixels, request.task)
         except PlantainError as error:
             return error
         except Exception as error:  # a network is other people's code
             return PainterError(f"the specialist {self.name!r} failed: {type(error).__name__}: {error}")
 
-    def stated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
-        """The answer with its confidence as the network states it."""
+    def uncalibrated(self, photo: UInt8[np.ndarray, "h w 3"], task: Task) -> Prediction:
+        """The answer with its confidence as the network gives it."""
         return replace(self.specialist.answer(photo, self.resolve_task(task)), task=task.name)
 
     def calibrated(self, answer: Prediction) -> Prediction:
@@ -274,7 +265,7 @@ def _kept(model: str) -> Predictor:
 def load(model: str = "embedded", *, calibrated: bool = True, **options: Any) -> Predictor:
     """A model that answers: `load("embedded")`, `load("oracle", truth=depth, noise=8)`; `plantain models` lists all.
 
-    `calibrated` False: confidence as the decoder states it, not set right by the model's calibration."""
+    `calibrated` False: confidence as the decoder gives it, not set right by the model's calibration."""
     if (row := rows().get(model)) is not None and row.kind == "wrapper":
         options = options | {"load": load}  # a wrapper asks other models of the table
     return wrap(load_model(model, **options), calibrated=calibrated)

@@ -51,7 +51,7 @@ class Prepared(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class CanvasView:
     """The photo or a tile of it on the painter's canvas."""
 
     tile: Tile | None
@@ -83,10 +83,10 @@ class PreparedPhoto:
             for part, seed in self.variants
         ]
 
-    def _view(self, tile: Tile | None, pixels: np.ndarray) -> View:
+    def _view(self, tile: Tile | None, pixels: np.ndarray) -> CanvasView:
         size = (pixels.shape[1], pixels.shape[0])
         where = placement(size, canvas_of(self.painter, size))
-        return View(tile, pixels, where, place(pixels, where))
+        return CanvasView(tile, pixels, where, place(pixels, where))
 
     def finish(self, painted: Sequence[Painting | PlantainError]) -> Prediction:
         """The answer about the photo. Raises the first error among the paintings."""
@@ -97,7 +97,7 @@ class PreparedPhoto:
         named = replace(whole, stem=self.stem, task=self.task.name)
         return calibrated(named, named.task, self.calibration)
 
-    def _decode_view(self, view: View, painted: Sequence[Painting | PlantainError]) -> Prediction:
+    def _decode_view(self, view: CanvasView, painted: Sequence[Painting | PlantainError]) -> Prediction:
         """The answer about one view, in the view's own pixels."""
         tasks = [task for task, _ in self.variants]
         answers = []

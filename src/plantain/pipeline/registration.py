@@ -21,21 +21,21 @@ class Registration:
     right_px: float
     down_px: float
     zoom: float
-    alike: float
+    inlier_ratio: float
 
 
 def chart(width: int, height: int) -> UInt8[np.ndarray, "h w 3"]:
-    """White crosses with dark rims on a soft grey texture: the same at every call."""
+    """White crosses with dark rims on a soft gray texture: the same at every call."""
     rng = np.random.default_rng(7)
     spectrum = np.fft.rfft2(rng.standard_normal((height, width)))
     fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     soft = np.fft.irfft2(spectrum * np.exp(-((fy**2 + fx**2) / 0.08**2)), (height, width))
-    grey = np.clip(120 + 30 * soft / soft.std(), 0, 255)
+    gray = np.clip(120 + 30 * soft / soft.std(), 0, 255)
     for y in range(24, height - 12, 48):
         for x in range(24, width - 12, 48):
-            grey[y - 10 : y + 11, x - 3 : x + 4] = grey[y - 3 : y + 4, x - 10 : x + 11] = 20
-            grey[y - 8 : y + 9, x - 1 : x + 2] = grey[y - 1 : y + 2, x - 8 : x + 9] = 250
-    return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=-1)
+            gray[y - 10 : y + 11, x - 3 : x + 4] = gray[y - 3 : y + 4, x - 10 : x + 11] = 20
+            gray[y - 8 : y + 9, x - 1 : x + 2] = gray[y - 1 : y + 2, x - 8 : x + 9] = 250
+    return np.repeat(np.rint(gray).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def measure(sent: UInt8[np.ndarray, "h w 3"], back: UInt8[np.ndarray, "h w 3"]) -> Registration:
@@ -43,11 +43,13 @@ def measure(sent: UInt8[np.ndarray, "h w 3"], back: UInt8[np.ndarray, "h w 3"]) 
     in which parts that disagree with most are left out. A coarse fit is undone and refined once."""
     a, b = (np.asarray(picture, np.float64).mean(axis=-1) for picture in (sent, back))
     first = _once(a, b)
-    if not 0.15 < first.alike < 0.9:
+    if not 0.15 < first.inlier_ratio < 0.9:
         return first
     then = _once(a, _undone(b, first))
     right, down = first.right_px + first.zoom * then.right_px, first.down_px + first.zoom * then.down_px
-    return Registration(right, down, first.zoom * then.zoom, then.alike) if then.alike > first.alike else first
+    if then.inlier_ratio <= first.inlier_ratio:
+        return first
+    return Registration(right, down, first.zoom * then.zoom, then.inlier_ratio)
 
 
 def _undone(b: Float[np.ndarray, "h w"], moved: Registration) -> Float[np.ndarray, "h w"]:
@@ -74,8 +76,8 @@ def _once(a: Float[np.ndarray, "h w"], b: Float[np.ndarray, "h w"]) -> Registrat
     cuts = [np.s_[y : y + side, x : x + side] for y, x in telling]
     moves = np.array([shift_of(a[cut], b[cut])[0] + whole for cut in cuts])
     places = np.array(telling) + side / 2 - np.array(a.shape) / 2
-    shift, growth, alike = _fit(places, moves)
-    return Registration(float(shift[1]), float(shift[0]), 1 + growth, alike * len(telling) / len(parts))
+    shift, growth, inlier_ratio = _fit(places, moves)
+    return Registration(float(shift[1]), float(shift[0]), 1 + growth, inlier_ratio * len(telling) / len(parts))
 
 
 def _starts(length: int, side: int) -> np.ndarray:
@@ -100,8 +102,8 @@ def _fit(
     if not best.any():
         return np.zeros(2), 0.0, 0.0
     place, move = places[best], moves[best]
-    centred = place - place.mean(axis=0)
-    growth = float((centred * move).sum() / max(float((centred**2).sum()), 1e-9))
+    centered = place - place.mean(axis=0)
+    growth = float((centered * move).sum() / max(float((centered**2).sum()), 1e-9))
     return move.mean(axis=0) - growth * place.mean(axis=0), growth, float(best.mean())
 
 
@@ -118,7 +120,7 @@ def shift_of(a: Float[np.ndarray, "h w"], b: Float[np.ndarray, "h w"]) -> tuple[
     top = np.array(np.unravel_index(int(np.argmax(peaks)), peaks.shape), np.float64)
     size = np.array(a.shape)
     top = np.where(top > size / 2, top - size, top)
-    offsets = [np.arange(-FINE, FINE + 1) / FINE + centre for centre in top]
+    offsets = [np.arange(-FINE, FINE + 1) / FINE + center for center in top]
     ways = [np.exp(2j * np.pi * np.outer(o, np.fft.fftfreq(n))) for o, n in zip(offsets, a.shape, strict=True)]
     fine = (ways[0] @ cross @ ways[1].T).real
     y, x = np.unravel_index(int(np.argmax(fine)), fine.shape)

@@ -14,7 +14,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ import numpy as np
 
 from plantain import __version__
 from plantain._shapes import UInt8
-from plantain.files import publish, staging
+from plantain.files import STAGE, publish, staging
 from plantain.models.identity import digest
 from plantain.models.painting import Painting, read_record
+from plantain.output.formats import coco_annotations, write_json
 from plantain.output.save import About, all_of, check_formats, every_name, write_files
 from plantain.pipeline.jobs import Edit, Generate, Job, Outcome, PredictOptions, paths_of, result
 from plantain.pipeline.predictor import Predictor
@@ -39,7 +40,7 @@ END = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # the last bytes of every whole PNG
 
 
 @dataclass(frozen=True)
-class Claim:
+class AnswerKey:
     """Everything that an answer hangs on, as hashes. `place` tells photos apart, `asked` questions; `whole` is all."""
 
     photo: str
@@ -79,38 +80,58 @@ class Store:
     def _model(self) -> str:
         return digest([self.model.identity.to_json(), dict(self.model.calibration), __version__])
 
-    def claim(self, job: Job) -> Claim:
+    def key(self, job: Job) -> AnswerKey:
         """What a job's answer hangs on, as it is now. OSError where the photo cannot be read."""
-        question = self.model.question(job)
-        options = {one.name: getattr(job.options, one.name) for one in fields(PredictOptions)}
-        asked = digest([_said(question), options, list(job.context.examples)])
+        question, asked = self.model.question(job), self._asked(job)
         code = self.model.resolve_task(question).code if isinstance(question, Task) else None
         photo, place = photo_hash(job.photo)
-        return Claim(photo, place, asked, digest([photo, asked, code, self._model, sorted(self.formats), self.camera]))
+        whole = digest([photo, asked, code, self._model, sorted(self.formats), self.camera])
+        return AnswerKey(photo, place, asked, whole)
 
-    def find(self, job: Job, claim: Claim) -> Outcome | None:
+    def _asked(self, job: Job) -> str:
+        """A hash of a job's question and options, the photo aside."""
+        options = {one.name: getattr(job.options, one.name) for one in fields(PredictOptions)}
+        return digest([_said(self.model.question(job)), options, list(job.context.examples)])
+
+    def find(self, job: Job, key: AnswerKey) -> Outcome | None:
         """The answer that is there already, whole, if everything it hangs on is equal."""
         if self.redo:
             return None
-        path = self._main(job, claim)
+        path = self._main(job, key)
         record = record_of(path)
-        if record.get("whole") != claim.whole or "line" not in record or not _complete(path, record):
+        if record.get("whole") != key.whole or "line" not in record or not _complete(path, record):
             return None
-        files = {role: path.parent / name for role, name in record["roles"].items()}
-        line = {**record["line"], "image": _path_of(job), "seconds": None} | paths_of(files) | {"skipped": True}
-        return Outcome(job, None, None, 0.0, files, result(**line))
+        return _kept(job, path, record)
 
-    def save(self, outcome: Outcome, claim: Claim, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> Outcome:
+    def annotations(self, job: Job) -> Path | None:
+        """Writes one COCO file of all answers to a job's question that lie in the folder, of whatever photos and runs:
+        annotations.QUESTION.json; none where there is one answer at most. Raises OutputError."""
+        asked, kept = self._asked(job), []
+        for path in sorted(self.folder.rglob("*.npz")):
+            record = {} if path.parent.name.startswith(STAGE) else record_of(path)
+            if record.get("asked") == asked and _complete(path, record):
+                line, place = record["line"], path.parent.relative_to(self.folder)
+                stem = path.name.split(f".{line['task']}")[0]
+                kept.append(_kept(replace(job, id=(place / stem).as_posix(), photo=line["image"]), path, record))
+        if len(kept) < 2:
+            return None
+        base = base_of(replace(job, id="annotations"), self.model.question(job))
+        target = self.folder / f"{base}.json"
+        if target.exists() and _asked_in(target) != asked:
+            target = self.folder / f"{base}.{asked[:8]}.json"  # the same words in other colors
+        return write_json({"info": {"asked": asked}} | coco_annotations(kept), target)
+
+    def save(self, outcome: Outcome, key: AnswerKey, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> Outcome:
         """Writes an answer, drawn over the photo's `pixels`: all its files or none; those of a stale one go.
 
-        `claim` is that of the moment before the photo was read. Raises OutputError."""
+        `key` is that of the moment before the photo was read. Raises OutputError."""
         job = outcome.job
         while True:
-            path = self._main(job, claim)
+            path = self._main(job, key)
             with staging(path.parent) as stage:
-                done = self._write(outcome, claim, stage, path, pixels)
+                done = self._write(outcome, key, stage, path, pixels)
                 with _locked(path.parent):
-                    if self._main(job, claim) != path:
+                    if self._main(job, key) != path:
                         continue  # another process has taken the name meanwhile
                     path.unlink(missing_ok=True)
                     kept = all_of(stage, path.name)
@@ -121,12 +142,12 @@ class Store:
             return done
 
     def _write(
-        self, outcome: Outcome, claim: Claim, stage: Path, path: Path, pixels: UInt8[np.ndarray, "h w 3"] | None
+        self, outcome: Outcome, key: AnswerKey, stage: Path, path: Path, pixels: UInt8[np.ndarray, "h w 3"] | None
     ) -> Outcome:
         """Writes the files of an answer into a stage; gives the outcome with their final places."""
         answer, job = outcome.answer, outcome.job
         assert answer is not None
-        known = {"place": claim.place, "photo": claim.photo, "asked": claim.asked, "whole": claim.whole}
+        known = asdict(key)
         if isinstance(answer, Painting):
             done = replace(outcome, files={"painting": path})
             line = {"roles": {"painting": path.name}, "line": done.to_json()}
@@ -145,18 +166,18 @@ class Store:
         write_record(stage / path.name, known | {"roles": roles, "sizes": sizes, "line": done.to_json()})
         return done
 
-    def _main(self, job: Job, claim: Claim) -> Path:
+    def _main(self, job: Job, key: AnswerKey) -> Path:
         """The last file of a job's answer, which has the record: the first name that is its own, or free."""
         if self.target is not None:
             return self.target
         question = self.model.question(job)
         ending = ".png" if self.model.makes_picture(question) else ".npz"
         folder, base = (self.folder / job.id).parent, base_of(job, question)
-        plain, other = folder / f"{base}{ending}", folder / f"{cut(base, LONGEST - 9)}.{claim.tail}{ending}"
-        if claim.owns(record_of(other)) or job.stem in TAKEN:
+        plain, other = folder / f"{base}{ending}", folder / f"{cut(base, LONGEST - 9)}.{key.tail}{ending}"
+        if key.owns(record_of(other)) or job.stem in TAKEN:
             return other
         there = record_of(plain) or record_of(plain.with_name(f"{base}.png"))
-        return plain if not there or claim.owns(there) else other
+        return plain if not there or key.owns(there) else other
 
 
 # ---- names
@@ -289,8 +310,20 @@ def _complete(path: Path, record: Mapping[str, Any]) -> bool:
         return False
 
 
-def _path_of(job: Job) -> str | None:
-    return str(job.photo) if isinstance(job.photo, str | Path) else None
+def _kept(job: Job, path: Path, record: Mapping[str, Any]) -> Outcome:
+    """The outcome of an answer that lies there, from its last file and the record in it."""
+    files = {role: path.parent / name for role, name in record["roles"].items()}
+    image = str(job.photo) if isinstance(job.photo, str | Path) else None
+    line = {**record["line"], "image": image, "seconds": None} | paths_of(files) | {"skipped": True}
+    return Outcome(job, None, None, 0.0, files, result(**line))
+
+
+def _asked_in(path: Path) -> str | None:
+    """Which question a file of annotations is about; None for a file of somebody else."""
+    try:
+        return str(json.loads(path.read_bytes())["info"]["asked"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from plantain.errors import OutputError, PainterGone, PlantainError
 from plantain.pipeline.jobs import Job, Outcome
 from plantain.pipeline.predictor import Predictor
 from plantain.pipeline.prepare import Prepared
-from plantain.pipeline.store import Claim, Store
+from plantain.pipeline.store import AnswerKey, Store
 
 WRITERS = 2  # threads that decode and write
 PATIENCE_S = 30.0  # for a painter that is still busy when nobody waits for its painting any more
@@ -54,7 +54,7 @@ class _Item:
     def __init__(self, job: Job) -> None:
         self.job, self.seconds = job, 0.0
         self.prepared: Prepared | None = None
-        self.claim: Claim | None = None
+        self.key: AnswerKey | None = None
         self.painted: list[Any] = []
         self.missing = 0
         self._outcome: Outcome | None = None
@@ -211,10 +211,10 @@ class _Stages:
     def _kept(self, item: _Item, store: Store) -> Outcome | None:
         """The answer that is there already."""
         try:
-            item.claim = store.claim(item.job)
+            item.key = store.key(item.job)
         except OSError:  # whoever reads the photo says what is wrong
             return None
-        return store.find(item.job, item.claim)
+        return store.find(item.job, item.key)
 
     def _bucket(self, item: _Item, request: Any) -> Hashable:
         return self.model.bucket(request), None if self.mixed else id(item)
@@ -266,12 +266,12 @@ class _Stages:
         answer = item.prepared.finish(item.painted)
         item.seconds += time.perf_counter() - start
         outcome = Outcome(item.job, answer, None, item.seconds, model=self.model.name)
-        if self.store is None or item.claim is None:
+        if self.store is None or item.key is None:
             return outcome
         if self.unwritable is not None:
             raise self.unwritable
         try:
-            return self.store.save(outcome, item.claim, item.prepared.pixels)
+            return self.store.save(outcome, item.key, item.prepared.pixels)
         except OutputError as error:
             self.unwritable = error
             raise

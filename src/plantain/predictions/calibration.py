@@ -1,4 +1,4 @@
-"""Stated confidence set right: maps fitted on photographs with truths, kept beside a model's weights, one a task.
+"""Confidence set right: maps fitted on photographs with truths, kept beside a model's weights, one a task.
 
 After it, a confidence is the share of such answers that are right: depth within 1.25 times, normals within 11.25
 degrees, the right class, on the right side of a mask, edges within .2 and alpha within .1, a joint within .2 of the
@@ -25,7 +25,7 @@ PRESENCE = "presence"  # stands among the tasks: the probability that a thing is
 
 @dataclass(frozen=True)
 class Fit:
-    """A map from stated confidence to the share that is right: linear between `x` (rising) and `y`."""
+    """A map from confidence to the share that is right: linear between `x` (rising) and `y`."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]

@@ -25,15 +25,15 @@ def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 
     What lies on the padding, or is too small to have a pixel of the photo, is none of the photo's: such things go with
     their boxes and scores, such segments with their numbers, and such points are not visible."""
     grid = Grid(where)
-    sure = grid.soft(answer.confidence)
+    confidence = grid.soft(answer.confidence)
     match answer:
         case Depth():
             values, valid = grid.depth(answer.values, answer.valid, photo)
-            return replace(answer, values=values, valid=valid, confidence=sure)
+            return replace(answer, values=values, valid=valid, confidence=confidence)
         case Normals():
-            return replace(answer, xyz=grid.unit(answer.xyz), valid=grid.nearest(answer.valid), confidence=sure)
+            return replace(answer, xyz=grid.unit(answer.xyz), valid=grid.nearest(answer.valid), confidence=confidence)
         case Labels():
-            return _restore_labels(answer, grid, sure)
+            return _restore_labels(answer, grid, confidence)
         case Instances():
             boxes = where.to_photo(answer.boxes.reshape(-1, 2)).reshape(-1, 4)
             w, h = where.size
@@ -41,21 +41,21 @@ def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 
             masks = None if answer.masks is None else grid.masks(answer.masks)
             there = (boxes[:, 2:] > boxes[:, :2]).all(1)
             there = there if masks is None else there & masks.any((1, 2))
-            return replace(answer, boxes=boxes, masks=masks, confidence=sure)[np.asarray(there)]
+            return replace(answer, boxes=boxes, masks=masks, confidence=confidence)[np.asarray(there)]
         case Keypoints():
-            return _restore_points(answer, where, sure)
+            return _restore_points(answer, where, confidence)
         case Alpha():
-            return replace(answer, alpha=np.stack([grid.soft(a) for a in answer.alpha]), confidence=sure)
+            return replace(answer, alpha=np.stack([grid.soft(a) for a in answer.alpha]), confidence=confidence)
     raise TypeError(f"no way back for {type(answer).__name__}")
 
 
-def _restore_labels(answer: Labels, grid: Grid, sure: np.ndarray) -> Labels:
+def _restore_labels(answer: Labels, grid: Grid, confidence: np.ndarray) -> Labels:
     ids, probabilities = grid.nearest(answer.ids), answer.probabilities
     if probabilities is not None:
         probabilities = np.stack([grid.soft(p) for p in np.moveaxis(probabilities, -1, 0)], -1)
         ids = np.where(ids < 0, -1, probabilities.argmax(-1)).astype(answer.ids.dtype)
     segments = _restore_segments(answer, grid) if isinstance(answer, Panoptic) else {}
-    return replace(answer, ids=ids, probabilities=probabilities, confidence=sure, **segments)
+    return replace(answer, ids=ids, probabilities=probabilities, confidence=confidence, **segments)
 
 
 def _restore_segments(answer: Panoptic, grid: Grid) -> dict[str, Any]:
@@ -68,13 +68,13 @@ def _restore_segments(answer: Panoptic, grid: Grid) -> dict[str, Any]:
     return {"segments": table[numbers], "segment_labels": labels, "segment_scores": scores}
 
 
-def _restore_points(answer: Keypoints, where: Placement, sure: Float[np.ndarray, "h w"]) -> Keypoints:
+def _restore_points(answer: Keypoints, where: Placement, confidence: Float[np.ndarray, "h w"]) -> Keypoints:
     xy = where.to_photo(answer.xy).astype(np.float32)
     with np.errstate(invalid="ignore"):
         outside = ((xy < 0) | (xy > np.array(where.size))).any(1)
     xy[outside] = np.nan
     scores = np.where(outside, 0, answer.scores).astype(answer.scores.dtype)
-    return replace(answer, xy=xy, visible=answer.visible & ~outside, scores=scores, confidence=sure)
+    return replace(answer, xy=xy, visible=answer.visible & ~outside, scores=scores, confidence=confidence)
 
 
 def resized(answer: Prediction, width: int, height: int) -> Prediction:

@@ -37,15 +37,15 @@ def blend(parts: Sequence[tuple[Tile, Prediction]], whole: Prediction) -> Predic
         case Depth():
             deep = [(t, p) for t, p in parts if isinstance(p, Depth)]
             values = _feathered([(t, np.where(p.valid, _aligned(p, t, whole), np.nan)) for t, p in deep], size)
-            valid, sure = _known(deep, size), _sure(parts, size)
+            valid, confidence = _known(deep, size), _confidence(parts, size)
             values = np.where(valid, values, np.float32(np.inf)).astype(np.float32)
-            return replace(whole, values=values, valid=valid, confidence=sure)
+            return replace(whole, values=values, valid=valid, confidence=confidence)
         case Normals():
             mine = [(t, p) for t, p in parts if isinstance(p, Normals)]
             planes = [[(t, np.where(p.valid, p.xyz[..., i], np.nan)) for t, p in mine] for i in range(3)]
             xyz = np.stack([_feathered(plane, size) for plane in planes], -1)
             xyz /= np.maximum(np.linalg.norm(xyz, axis=-1, keepdims=True), 1e-6)
-            return replace(whole, xyz=xyz, valid=_known(mine, size), confidence=_sure(parts, size))
+            return replace(whole, xyz=xyz, valid=_known(mine, size), confidence=_confidence(parts, size))
         case Panoptic() | Keypoints():
             return whole  # seen at once: numbering and single points do not add up over tiles
         case Labels():
@@ -53,7 +53,7 @@ def blend(parts: Sequence[tuple[Tile, Prediction]], whole: Prediction) -> Predic
         case Alpha():
             mine_a = [(t, p) for t, p in parts if isinstance(p, Alpha)]
             layers = [_feathered([(t, p.alpha[k]) for t, p in mine_a], size) for k in range(len(whole.alpha))]
-            return replace(whole, alpha=np.stack(layers), confidence=_sure(parts, size))
+            return replace(whole, alpha=np.stack(layers), confidence=_confidence(parts, size))
         case Instances():
             return _join_things([(t, p) for t, p in parts if isinstance(p, Instances)], whole)
     raise TypeError(f"no way to blend {type(whole).__name__}")
@@ -70,7 +70,7 @@ def _feathered(parts: Sequence[tuple[Tile, np.ndarray]], size: tuple[int, int]) 
     return total / np.maximum(weight, 1e-6)
 
 
-def _sure(parts: Sequence[tuple[Tile, Prediction]], size: tuple[int, int]) -> np.ndarray:
+def _confidence(parts: Sequence[tuple[Tile, Prediction]], size: tuple[int, int]) -> np.ndarray:
     return _feathered([(t, p.confidence) for t, p in parts], size)
 
 
@@ -103,7 +103,7 @@ def _blend_labels(parts: Sequence[tuple[Tile, Labels]], whole: Labels) -> Labels
             votes[k, y0:y1, x0:x1] += np.where(part.ids == k, weight, 0)  # k = -1 is the last plane
     ids = votes.argmax(0)
     ids = np.where(ids == classes, -1, ids).astype(whole.ids.dtype)
-    return replace(whole, ids=ids, probabilities=None, confidence=_sure(parts, size))
+    return replace(whole, ids=ids, probabilities=None, confidence=_confidence(parts, size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def _join_things(parts: Sequence[tuple[Tile, Instances]], whole: Instances) -> I
         boxes=np.array(around, np.float32).reshape(-1, 4),
         labels=np.array([group[0].label for group in groups], np.int64),
         scores=np.array([max(one.score for one in group) for group in groups], np.float32),
-        confidence=_sure(parts, whole.size),
+        confidence=_confidence(parts, whole.size),
     )
 
 

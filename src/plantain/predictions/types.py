@@ -75,7 +75,7 @@ class Prediction:
 
     def to_supervision(self) -> Any:
         """The answer as `supervision.Detections` (masks, labels, instances, boxes) or `supervision.KeyPoints`."""
-        from plantain.output.save import to_supervision
+        from plantain.output.formats import to_supervision
 
         return to_supervision(self)
 

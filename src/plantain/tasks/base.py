@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Task:
     title: ClassVar[str]  # how prompts name it: "metric depth"
     code_descriptions: ClassVar[Mapping[str, str]]  # every code in words, as prompts say it
     templates: ClassVar[Mapping[str, str]]  # a style's wording; the json style is the record itself
+    scale: ClassVar[Literal["metric", "affine"]] = "affine"  # of the depth that is asked for
+    soft: ClassVar[bool] = False  # whether an alpha between 0 and 1 is an answer rather than half a probability
+    with_masks: ClassVar[bool] = False  # whether things are asked for with their masks
 
     def __post_init__(self) -> None:
         if self.code is not None and self.code not in self.codes:
@@ -73,7 +76,7 @@ class Task:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """The inverse of `record`."""
+        """The inverse of `record`; `code` is among the record where the prompt says one."""
         return cls(**record)
 
     @classmethod
@@ -92,8 +95,7 @@ class Task:
         codes = {words: code for code, words in cls.code_descriptions.items()}
         if described is not None and described not in codes:
             raise UsageError(f"{cls.title} has no colors {described!r}; known: {'; '.join(codes)}")
-        task = cls.from_record(record)
-        return task if described is None else replace(task, code=codes[described])
+        return cls.from_record(record if described is None else record | {"code": codes[described]})
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints a true answer of this task's kind: the training target, and what the oracle paints.
@@ -105,7 +107,8 @@ class Task:
         """Reads a painting, uint8 (0..255) or float (0..1), any size. Never raises on a picture: an odd one gives low
         confidence, as do pixels that hold NaN.
 
-        Raises UsageError for an array that is no picture."""
+        Raises UsageError for an array that is no picture, and for a question that is painted in parts."""
+        self.require_one_painting()
         picture, odd = decode_utils.clean(rgb)
         answer = self._decode(picture)
         if odd is None:
@@ -119,6 +122,11 @@ class Task:
     def parts(self) -> Sequence[Task]:
         """The questions to ask one by one (more than 64 classes go in groups); `merge` joins their answers."""
         return (self,)
+
+    def require_one_painting(self) -> None:
+        """UsageError for a question of more names than one painting has colors for."""
+        if (count := len(self.parts())) > 1:
+            raise UsageError(f"{len(self.queries)} names do not fit one painting but {count}; paint its .parts()")
 
     def passes(self, count: int, seed: int) -> Sequence[Task]:
         """`count` differently colored versions of the question, for unmixing; without a legend: itself."""

@@ -1,4 +1,4 @@
-"""What every `decode` needs: a painting as clean numbers, and how far to believe what was read from it."""
+"""What every `decode` needs: a painting as clean numbers, and the confidence of what was read from it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.errors import UsageError
+from plantain.predictions.types import Instances
 from plantain.tasks.language.templates import RGB
 
 BEYOND = 0.15  # how much of the distance past an asked color counts against it
@@ -68,7 +69,7 @@ def agreement(ids: Int[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 
 
 def presence(weight: Float[np.ndarray, "h w"], share: float = 0.002) -> float:
-    """Probability that a thing is in the photo at all: the mean weight (0..1) of the surest 0.2 % of pixels.
+    """Probability that a thing is in the photo at all: the mean weight (0..1) of the 0.2 % of pixels that weigh most.
 
     A thing painted pure on at least that share of the picture gives 1; a faint glow or a few stray pixels give little.
     """
@@ -128,6 +129,17 @@ def thing_confidence(
     return confidence_at(distance) * (np.float32(0.4) + np.float32(0.6) * agreement(ids))
 
 
+def things(
+    name: str, boxes: Float[np.ndarray, "n 4"], scores: Float[np.ndarray, "n"], confidence: Float[np.ndarray, "h w"],
+    presence: float, masks: Bool[np.ndarray, "n h w"] | None = None,
+) -> Instances:  # fmt: skip
+    """The answer to a question about all things of one name."""
+    return Instances(
+        boxes=boxes, scores=np.asarray(scores, np.float32), masks=masks, labels=np.zeros(len(boxes), np.int64),
+        classes=(name,), confidence=confidence, presence={name: presence},
+    )  # fmt: skip
+
+
 def any_of(scores: Float[np.ndarray, "n"]) -> float:
     """Probability that at least one of the things is real."""
     return float(1 - np.prod(1 - np.clip(np.asarray(scores, np.float64), 0, 1)))
@@ -136,10 +148,10 @@ def any_of(scores: Float[np.ndarray, "n"]) -> float:
 def presences(
     ids: Int[np.ndarray, "h w"], confidence: Float[np.ndarray, "h w"], classes: tuple[str, ...]
 ) -> dict[str, float]:
-    """Like `presence` for every class at once: how sure its sure pixels are, and whether they are 0.2 % of all."""
-    flat, sure = ids.ravel() + 1, confidence.ravel()  # -1, none of them, becomes 0
-    total = np.bincount(flat, sure, minlength=len(classes) + 1)
-    squares = np.bincount(flat, sure * sure, minlength=len(classes) + 1)
+    """`presence` for every class at once: the confidence of its confident pixels, and whether they are 0.2 % of all."""
+    flat, weight = ids.ravel() + 1, confidence.ravel()  # -1, none of them, becomes 0
+    total = np.bincount(flat, weight, minlength=len(classes) + 1)
+    squares = np.bincount(flat, weight * weight, minlength=len(classes) + 1)
     enough = max(1.0, 0.002 * flat.size)
     found = squares / np.maximum(total, 1e-9) * np.minimum(1, total / enough)
     return {name: float(found[i]) for i, name in enumerate(classes, 1)}

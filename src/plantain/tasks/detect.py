@@ -16,7 +16,7 @@ from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.legend import BLACK, name_of
 
-HIDDEN = 0.03  # of the picture: by how much a box off its painted center is believed to be half hidden
+HIDDEN = 0.03  # of the picture: by how much a box off its painted center counts as half hidden
 _PLACE = "the colour of its centre (red = horizontal place, green = vertical place, blue = 255)"
 
 
@@ -57,7 +57,7 @@ class ObjectDetection(Task):
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        return cls(record["thing"])
+        return cls(record["thing"], code=record.get("code"))
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints the boxes of Instances (only those of class `thing`, where that class is known), small ones last."""
@@ -77,26 +77,15 @@ class ObjectDetection(Task):
         found = blobs.decode_centers(rgb)
         whole = [_whole_box(mask, color) for mask, color in zip(found.masks, found.colors, strict=True)]
         boxes = np.array(whole, np.float32).reshape(-1, 4)
-        return Instances(
-            boxes=boxes,
-            labels=np.zeros(len(boxes), np.int64),
-            classes=(self.thing,),
-            scores=np.asarray(found.scores, np.float32),
-            confidence=decode_utils.thing_confidence(rgb, found.masks, found.colors, BLACK),
-            presence={self.thing: decode_utils.any_of(found.scores)},
-        )
+        confidence = decode_utils.thing_confidence(rgb, found.masks, found.colors, BLACK)
+        return decode_utils.things(self.thing, boxes, found.scores, confidence, decode_utils.any_of(found.scores))
 
     def _decode_heat(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Instances:
         found = heat.decode(rgb)
         kept = nms(found.boxes, found.scores)
-        return Instances(
-            boxes=found.boxes[kept],
-            labels=np.zeros(len(kept), np.int64),
-            classes=(self.thing,),
-            scores=found.scores[kept],
-            confidence=np.asarray(decode_utils.binary_confidence(decode_utils.levels(rgb)[..., 0] / np.float32(255))),
-            presence={self.thing: float(found.scores.max(initial=0.0))},
-        )
+        confidence = np.asarray(decode_utils.binary_confidence(decode_utils.levels(rgb)[..., 0] / np.float32(255)))
+        highest = float(found.scores.max(initial=0.0))
+        return decode_utils.things(self.thing, found.boxes[kept], found.scores[kept], confidence, highest)
 
 
 def center_color(box: Float[np.ndarray, "4"], height: int, width: int) -> UInt8[np.ndarray, "3"]:

@@ -40,7 +40,7 @@ class EdgeDetection(Task):
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         only_white(record)
-        return cls()
+        return cls(code=record.get("code"))
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Alpha with one plane, or strengths h w in 0..1."""

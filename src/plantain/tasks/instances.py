@@ -29,6 +29,7 @@ class InstanceSegmentation(Task):
     name: ClassVar[str] = "instances"
     title: ClassVar[str] = "instance segmentation"
     kind: ClassVar[type[Instances]] = Instances
+    with_masks: ClassVar[bool] = True
     default_code: ClassVar[str] = "blobs"
     codes: ClassVar[Mapping[str, str]] = {"blobs": "blobs/1", "blobs-vb": "blobs-vb/1", "centers": "centers/1"}
     code_descriptions: ClassVar[Mapping[str, str]] = {
@@ -79,12 +80,6 @@ class InstanceSegmentation(Task):
             found = blobs.decode_paper(rgb, self.background)
         else:
             found = blobs.decode(rgb, self.background)
-        return Instances(
-            masks=found.masks,
-            boxes=boxes_around(found.masks),
-            labels=np.zeros(len(found.masks), np.int64),
-            classes=(self.thing,),
-            scores=np.asarray(found.scores, np.float32),
-            confidence=decode_utils.thing_confidence(rgb, found.masks, found.colors, self.background),
-            presence={self.thing: decode_utils.any_of(found.scores)},
-        )
+        confidence = decode_utils.thing_confidence(rgb, found.masks, found.colors, self.background)
+        boxes, presence = boxes_around(found.masks), decode_utils.any_of(found.scores)
+        return decode_utils.things(self.thing, boxes, found.scores, confidence, presence, found.masks)

@@ -15,13 +15,12 @@ from plantain.predictions.types import Keypoints
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
-from plantain.tasks.legend import BLACK, Legend, legend_of, name_of, names_of, rgb_of, said
+from plantain.tasks.legend import BLACK, GROUP, Legend, in_groups, legend_of, name_of, names_of, rgb_of, said
 from plantain.vocabularies import COCO_17
 
 RADIUS = 0.03  # of a disc, as a share of the picture's longer side
 FAINT = 20  # levels: darker pixels are background
 SEEN = 0.2  # score from which a point counts as visible; fainter ones keep their place
-GROUP = 64  # points in one painting
 CHANNELS: tuple[RGB, ...] = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
 
@@ -30,7 +29,7 @@ class KeypointDetection(Task):
     """A disc for each named point (COCO's 17 of a person when not said), in its own color on black.
 
     Code "channels" asks for three points at a time, red, green and blue: a painter that is unsure paints the mean of
-    its belief, in which three points stay apart (each channel is the probability of one) and seventeen do not.
+    what may be there, in which three points stay apart (each channel is the probability of one) and seventeen do not.
 
     >>> KeypointDetection({"nose": "red", "chin": (0, 0, 255)}).legend
     (('nose', (255, 0, 0)), ('chin', (0, 0, 255)))
@@ -102,11 +101,11 @@ class KeypointDetection(Task):
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        return cls(record["legend"], record["thing"])
+        return cls(record["legend"], record["thing"], code=record.get("code"))
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Keypoints, matched by name; a point that is not visible is left out. The nearer disc's center wins."""
-        self._refuse_groups()
+        self.require_one_painting()
         found, (height, width) = targets.points_of(truth)
         if self.code == "channels":
             return self._encode_channels(found, (height, width))
@@ -132,7 +131,6 @@ class KeypointDetection(Task):
         return rgb
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Keypoints:
-        self._refuse_groups()
         if self.code == "channels":
             return self._decode_channels(rgb)
         height, width = rgb.shape[:2]
@@ -172,16 +170,12 @@ class KeypointDetection(Task):
             presence={self.thing: float(table[:, 2].max())},
         )
 
-    def _refuse_groups(self) -> None:
-        if len(self.names) > self.group:
-            raise UsageError(f"{len(self.names)} points do not fit one painting of {self.group}; paint its .parts()")
-
     def parts(self) -> Sequence[KeypointDetection]:
         """Groups of as many points as one painting holds, for `merge` to join."""
-        spans = [slice(start, start + self.group) for start in range(0, len(self.names), self.group)]
-        if len(spans) == 1:
+        groups = in_groups(self.legend, self.group)
+        if len(groups) == 1:
             return (self,)
-        return tuple(KeypointDetection(self.points[s], self.thing, self.colors[s], code=self.code) for s in spans)
+        return tuple(KeypointDetection(dict(group), self.thing, code=self.code) for group in groups)
 
 
 def _find(

@@ -25,6 +25,7 @@ class Matting(Task):
     name: ClassVar[str] = "matte"
     title: ClassVar[str] = "alpha matte"
     kind: ClassVar[type[Alpha]] = Alpha
+    soft: ClassVar[bool] = True
     default_code: ClassVar[str] = "alpha"
     codes: ClassVar[Mapping[str, str]] = {"alpha": "alpha/1"}
     code_descriptions: ClassVar[Mapping[str, str]] = {"alpha": "gray, as bright as the pixel is covered"}
@@ -50,7 +51,7 @@ class Matting(Task):
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        return cls(only_white(record))
+        return cls(only_white(record), code=record.get("code"))
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Alpha (by name, else its one plane) or opacities h w in 0..1."""

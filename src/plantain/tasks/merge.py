@@ -7,7 +7,7 @@ Groups of classes, things or points: joined. Instances: matched by IoU. Alpha an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints
 from plantain.tasks import decode_utils
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import SEEN
+from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, draw_any
 
 Item = TypeVar("Item")
@@ -139,7 +140,7 @@ def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
     count = len(answers[0].classes)
     ids = mix.argmax(-1).astype(np.int16)
     ids[ids >= count] = -1
-    confidence = mix.max(-1) * _mean_fit(answers)
+    confidence = mix.max(-1) * _lifted_confidence(answers)
     return replace(
         answers[0],
         ids=ids,
@@ -149,8 +150,8 @@ def _unmixed(tasks: Sequence[Task], answers: Sequence[Labels]) -> Labels:
     )
 
 
-def _mean_fit(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
-    """Mean confidence, lifted half-way to 1: unmixing reads mixed colors, which one painting alone must doubt."""
+def _lifted_confidence(answers: Sequence[Prediction]) -> Float[np.ndarray, "h w"]:
+    """Mean confidence, lifted half-way to 1: unmixing reads mixed colors, in which one painting alone has little."""
     return np.float32(0.5) + np.float32(0.5) * _mean_confidence(answers)
 
 
@@ -176,29 +177,28 @@ def _vote(
 
 
 def _join_labels(groups: Sequence[Labels]) -> Labels:
-    """Every pixel goes to the surest group that names it; none where no group does."""
-    claims = np.stack([np.where(g.ids >= 0, g.confidence, -1) for g in groups])
+    """Every pixel goes to the most confident group that names it; none where no group does."""
+    scores = np.stack([np.where(g.ids >= 0, g.confidence, -1) for g in groups])
     starts = np.cumsum([0, *(len(g.classes) for g in groups[:-1])])
     moved = np.stack([g.ids.astype(np.int16) + np.int16(start) for g, start in zip(groups, starts, strict=True)])
-    ids = np.take_along_axis(moved, claims.argmax(0)[None], 0)[0]
-    second, first = np.maximum(np.sort(claims, axis=0)[-2:], 0)
-    nobody = claims.max(0) < 0
+    ids = np.take_along_axis(moved, scores.argmax(0)[None], 0)[0]
+    second, best = np.maximum(np.sort(scores, axis=0)[-2:], 0)
+    nobody = scores.max(0) < 0
     ids[nobody] = -1
     lowest = np.min([g.confidence for g in groups], axis=0)
-    confidence = np.where(nobody, lowest, first * first / np.maximum(first + second, 1e-6))
-    classes, colors = sum((g.classes for g in groups), ()), sum((g.colors for g in groups), ())
-    if len(set(colors)) < len(colors):  # each group's painting may have used the same ones
-        colors = tuple(color for _, color in draw_any(classes, BLACK))
+    confidence = np.where(nobody, lowest, best * best / np.maximum(best + second, 1e-6))
+    classes = sum((g.classes for g in groups), ())
+    first, colors, presence = groups[0], _joined_colors(groups, classes), _joined_presence(groups)
     return Labels(
-        ids=ids,
-        classes=classes,
-        colors=colors,
-        confidence=confidence.astype(np.float32),
-        presence=_joined_presence(groups),
-        painting=groups[0].painting,
-        stem=groups[0].stem,
-        task=groups[0].task,
-    )
+        ids=ids, classes=classes, colors=colors, confidence=confidence.astype(np.float32), presence=presence,
+        painting=first.painting, stem=first.stem, task=first.task,
+    )  # fmt: skip
+
+
+def _joined_colors(groups: Sequence[Labels | Alpha], names: tuple[str, ...]) -> tuple[RGB, ...]:
+    """The colors of all names; new ones where paintings have used the same."""
+    colors: tuple[RGB, ...] = sum((g.colors for g in groups), ())
+    return colors if len(set(colors)) == len(colors) else tuple(color for _, color in draw_any(names, BLACK))
 
 
 def panoptic(answers: Sequence[Panoptic]) -> Panoptic:
@@ -217,14 +217,7 @@ def panoptic(answers: Sequence[Panoptic]) -> Panoptic:
                 scores.append(float(score))
                 segments[own] = len(owners)
     return Panoptic(
-        ids=flat.ids,
-        classes=flat.classes,
-        colors=flat.colors,
-        confidence=flat.confidence,
-        presence=flat.presence,
-        painting=flat.painting,
-        stem=flat.stem,
-        task=flat.task,
+        **{field.name: getattr(flat, field.name) for field in fields(Labels)},
         segments=segments,
         segment_labels=np.array(owners, np.int64),
         segment_scores=np.array(scores, np.float32),
@@ -266,16 +259,15 @@ def _join_instances(groups: Sequence[Instances]) -> Instances:
     classes = tuple(dict.fromkeys(name for g in groups for name in g.classes))
     label_of = [np.array([classes.index(g.classes[label]) for label in g.labels], np.int64) for g in groups]
     masks = [g.masks for g in groups if g.masks is not None]
-    return replace(
-        groups[0],
-        masks=np.concatenate(masks) if len(masks) == len(groups) else None,
-        boxes=np.concatenate([g.boxes for g in groups]),
-        labels=np.concatenate(label_of),
-        classes=classes,
-        scores=np.concatenate([g.scores for g in groups]),
-        confidence=_mean_confidence(groups),
-        presence=_joined_presence(groups),
-    )
+    every = np.concatenate(masks) if len(masks) == len(groups) else None
+    labels, confidence = np.concatenate(label_of), _mean_confidence(groups)
+    return _joined(groups, "boxes scores", masks=every, labels=labels, classes=classes, confidence=confidence)
+
+
+def _joined(groups: Sequence[Answer], arrays: str, /, **others: Any) -> Answer:
+    """The first answer with the arrays of all in the fields of these names, and all presences."""
+    joined: dict[str, Any] = {name: np.concatenate([getattr(g, name) for g in groups]) for name in arrays.split()}
+    return replace(groups[0], **joined, **others, presence=_joined_presence(groups))
 
 
 def alpha(answers: Sequence[Alpha]) -> Alpha:
@@ -284,14 +276,8 @@ def alpha(answers: Sequence[Alpha]) -> Alpha:
 
 
 def _join_alpha(groups: Sequence[Alpha]) -> Alpha:
-    return replace(
-        groups[0],
-        alpha=np.concatenate([g.alpha for g in groups]),
-        names=sum((g.names for g in groups), ()),
-        colors=sum((g.colors for g in groups), ()),
-        confidence=np.min([g.confidence for g in groups], axis=0),
-        presence=_joined_presence(groups),
-    )
+    names, confidence = sum((g.names for g in groups), ()), np.min([g.confidence for g in groups], axis=0)
+    return _joined(groups, "alpha", names=names, colors=_joined_colors(groups, names), confidence=confidence)
 
 
 def _mean_alpha(answers: Sequence[Alpha]) -> Alpha:
@@ -311,15 +297,8 @@ def keypoints(answers: Sequence[Keypoints]) -> Keypoints:
 
 
 def _join_points(groups: Sequence[Keypoints]) -> Keypoints:
-    return replace(
-        groups[0],
-        xy=np.concatenate([g.xy for g in groups]),
-        visible=np.concatenate([g.visible for g in groups]),
-        names=sum((g.names for g in groups), ()),
-        scores=np.concatenate([g.scores for g in groups]),
-        confidence=np.min([g.confidence for g in groups], axis=0),
-        presence=_joined_presence(groups),
-    )
+    names, confidence = sum((g.names for g in groups), ()), np.min([g.confidence for g in groups], axis=0)
+    return _joined(groups, "xy visible scores", names=names, confidence=confidence)
 
 
 def _mean_points(answers: Sequence[Keypoints]) -> Keypoints:

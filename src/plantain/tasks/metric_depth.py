@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class MetricDepth(Task):
     name: ClassVar[str] = "metric-depth"
     title: ClassVar[str] = "metric depth"
     kind: ClassVar[type[Depth]] = Depth
+    scale: ClassVar[Literal["metric", "affine"]] = "metric"
     default_code: ClassVar[str] = "cube"
     codes: ClassVar[Mapping[str, str]] = {
         "cube": "cube/1",
@@ -90,9 +91,9 @@ class MetricDepth(Task):
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Depth:
         if self.code == "log-gray-doubt":
-            gray, sure = doubt.decode(rgb)
+            gray, own = doubt.decode(rgb)
             metres, valid, confidence = decode_depth(gray, CURVES["log-gray"])
-            confidence = confidence * sure
+            confidence = confidence * own
         else:
             metres, valid, confidence = decode_depth(rgb, CURVES[self.code or self.default_code])
         if self.near_m > 0 or np.isfinite(self.far_m):

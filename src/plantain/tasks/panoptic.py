@@ -17,13 +17,18 @@ from plantain.predictions.types import Panoptic
 from plantain.tasks import decode_utils, targets
 from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
-from plantain.tasks.legend import BLACK, Legend, legend_of, names_of, said
+from plantain.tasks.legend import BLACK, Legend, even_size, in_groups, legend_of, names_of, said
 
 STUFF_BLUE = 80  # stuff keeps to blue <= 80 and things to blue >= 128, so that no thing looks like stuff
 LOWEST_BLUE = 128
 MOST_THINGS = 8  # kinds of things in one painting: 18 levels of blue apart
+STUFF_CORNERS: tuple[RGB, ...] = ((255, 255, 0), (255, 0, 0), (0, 255, 0))  # of the cube, with black and all things
 STUFF_COLORS = tuple(
     (r, g, b) for b in (0, STUFF_BLUE) for r in (255, 0, 170, 85) for g in (255, 0, 170, 85) if (r, g, b) != BLACK
+)
+_THINGS = (
+    "and each thing in the colour of its centre (red = horizontal place, green = vertical place, blue = 255 for the "
+    "first kind of thing, 128 for the last)"
 )
 
 
@@ -32,7 +37,8 @@ class PanopticSegmentation(Task):
     """Stuff in its legend's flat colors (blue at most 80); each thing in the color of its center, blue for its kind.
 
     `stuff` is a legend, or names that get colors; at most 31 kinds of stuff and 8 of things are asked in one painting,
-    more in several.
+    more in several. Code "corners" is for painters that paint the mean of what they believe (see LegendTask):
+    3 kinds of stuff and one of things a painting, for two kinds in shades of blue would have each other's between them.
     """
 
     stuff: Sequence[Any] | Mapping[str, Any] = ()
@@ -42,10 +48,10 @@ class PanopticSegmentation(Task):
     title: ClassVar[str] = "panoptic segmentation"
     kind: ClassVar[type[Panoptic]] = Panoptic
     default_code: ClassVar[str] = "panoptic"
-    codes: ClassVar[Mapping[str, str]] = {"panoptic": "panoptic/1"}
+    codes: ClassVar[Mapping[str, str]] = {"panoptic": "panoptic/1", "corners": "panoptic-corners/1"}
     code_descriptions: ClassVar[Mapping[str, str]] = {
-        "panoptic": "stuff in flat colours, exactly as listed, and each thing in the colour of its centre (red = "
-        "horizontal place, green = vertical place, blue = 255 for the first kind of thing, 128 for the last)"
+        "panoptic": f"stuff in flat colours, exactly as listed, {_THINGS}",
+        "corners": f"stuff in flat colours, all exactly as listed, {_THINGS}",  # "all": see SemanticSegmentation
     }
     templates: ClassVar[Mapping[str, str]] = {
         "imperative": "Make a panoptic segmentation of this photo[; stuff: {stuff| is }][; things, each in a colour of "
@@ -57,11 +63,33 @@ class PanopticSegmentation(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        stuff = _stuff_of(self.stuff)
+        stuff = _stuff_of(self.stuff, 1 if self.code == "corners" else len(STUFF_COLORS))
         things = names_of(self.things, "a thing") if self.things else ()
         names_of([*(name for name, _ in stuff), *things])
         object.__setattr__(self, "stuff", stuff)
         object.__setattr__(self, "things", things)
+        if self.code is not None and not self.supports(self.code):
+            raise UsageError("code 'corners' has colors of its own; leave those of the stuff out, or the code")
+        if self.code == "corners":
+            object.__setattr__(self, "stuff", _in_turn(self.stuff_names, STUFF_CORNERS[: self.group]))
+
+    def supports(self, code: str) -> bool:
+        """Corners are for colors that nobody chose."""
+        own = (_in_turn(self.stuff_names, colors) for colors in (STUFF_COLORS, STUFF_CORNERS[: self._corner_group]))
+        return code != "corners" or self.entries in own
+
+    @property
+    def _corner_group(self) -> int:
+        return even_size(len(self.entries), len(STUFF_CORNERS))
+
+    @property
+    def group(self) -> int:
+        """How many kinds of stuff one painting holds."""
+        return self._corner_group if self.code == "corners" else len(STUFF_COLORS)
+
+    @property
+    def stuff_names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.entries)
 
     @property
     def entries(self) -> Legend:
@@ -71,7 +99,7 @@ class PanopticSegmentation(Task):
     @property
     def classes(self) -> tuple[str, ...]:
         """Stuff first, then things."""
-        return (*(name for name, _ in self.entries), *self.things)
+        return (*self.stuff_names, *self.things)
 
     @property
     def queries(self) -> tuple[str, ...]:
@@ -84,11 +112,11 @@ class PanopticSegmentation(Task):
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        return cls(record.get("stuff", ()), tuple(record.get("things", ())))
+        return cls(record.get("stuff", ()), tuple(record.get("things", ())), code=record.get("code"))
 
     def encode(self, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
         """Paints Panoptic, matched by class name; classes that were not asked for are black."""
-        self._refuse_groups()
+        self.require_one_painting()
         if not isinstance(truth, Panoptic):
             raise TruthError(f"panoptic paintings are made from Panoptic, got {type(truth).__name__}")
         ids = targets.ids_of(truth, self.classes)
@@ -102,7 +130,6 @@ class PanopticSegmentation(Task):
         return rgb
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Panoptic:
-        self._refuse_groups()
         seen = decode_utils.levels(rgb)
         flat = np.array([*(c for _, c in self.entries), BLACK], np.uint8)
         ids, distance, _ = nearest(rgb, flat)
@@ -139,28 +166,19 @@ class PanopticSegmentation(Task):
             presence=decode_utils.presences(ids, confidence, self.classes),
         )
 
-    def _refuse_groups(self) -> None:
-        if len(self.entries) > len(STUFF_COLORS) or len(self.things) > MOST_THINGS:
-            raise UsageError(
-                f"{len(self.entries)} kinds of stuff and {len(self.things)} of things do not fit one painting of "
-                f"{len(STUFF_COLORS)} and {MOST_THINGS}; paint its .parts()"
-            )
-
     def parts(self) -> Sequence[PanopticSegmentation]:
         """Groups that fit one painting each, for `merge` to join."""
-        stuff = _groups(self.entries, len(STUFF_COLORS))
-        things = _groups(self.things, MOST_THINGS)
-        pairs = list(zip_longest(stuff, things, fillvalue=())) or [((), ())]
+        stuff = in_groups(self.entries, self.group)
+        things = in_groups(self.things, 1 if self.code == "corners" else MOST_THINGS)
+        pairs: list[Any] = list(zip_longest(stuff, things, fillvalue=()))
+        if len(pairs) == 1:
+            return (self,)
         return tuple(PanopticSegmentation(own, kinds, code=self.code) for own, kinds in pairs)
 
 
 def thing_blues(count: int) -> Int[np.ndarray, "k"]:
     """The blue level of each kind of thing: 255 for the first, 128 for the last."""
     return np.round(np.linspace(255, LOWEST_BLUE, max(count, 1))[:count]).astype(int)
-
-
-def _groups(values: tuple[Any, ...], most: int) -> list[tuple[Any, ...]]:
-    return [values[start : start + most] for start in range(0, len(values), most)]
 
 
 def _one_kind(seen: Float[np.ndarray, "h w 3"], on: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -177,16 +195,19 @@ def _center(on: np.ndarray) -> tuple[int, int]:
     return round(255 * (xs.mean() + 0.5) / width), round(255 * (ys.mean() + 0.5) / height)
 
 
-def _stuff_of(value: Any) -> Legend:
+def _stuff_of(value: Any, group: int) -> Legend:
     if not value:
         return ()
     if isinstance(value, str) or (not isinstance(value, Mapping) and all(isinstance(v, str) for v in value)):
-        names = names_of(value)
-        return tuple((name, STUFF_COLORS[i % len(STUFF_COLORS)]) for i, name in enumerate(names))
-    legend = legend_of(value, BLACK, group=len(STUFF_COLORS))
+        return _in_turn(names_of(value), STUFF_COLORS)
+    legend = legend_of(value, BLACK, group=group)
     for name, color in legend:
         _refuse_blue(name, color)
     return legend
+
+
+def _in_turn(names: Sequence[str], colors: Sequence[RGB]) -> Legend:
+    return tuple((name, colors[i % len(colors)]) for i, name in enumerate(names))
 
 
 def _refuse_blue(name: str, color: RGB) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -14,26 +14,28 @@ from plantain.codecs.unmix import legends
 from plantain.errors import UsageError
 from plantain.predictions.types import Labels
 from plantain.tasks import decode_utils, targets
-from plantain.tasks.base import Task
 from plantain.tasks.language.templates import RGB
-from plantain.tasks.legend import BLACK, WHITE, Legend, checked, draw_any, legend_of, names_of, rgb_of, said
-
-GROUP = 64  # classes in one painting
-CORNERS: tuple[RGB, ...] = (
-    *(WHITE, (255, 0, 0), (0, 0, 255), (0, 255, 0)),
-    *((255, 0, 255), (255, 255, 0), (0, 255, 255), BLACK),
-)  # of the RGB cube: no mixture of some of them is another one
+from plantain.tasks.legend import (
+    BLACK,
+    GROUP,
+    Legend,
+    LegendTask,
+    draw_any,
+    in_groups,
+    legend_of,
+    names_of,
+    on_corners,
+    rgb_of,
+    said,
+)
 
 
 @dataclass(frozen=True)
-class SemanticSegmentation(Task):
+class SemanticSegmentation(LegendTask):
     """A class a pixel by a legend of colors.
 
     With a `background` what is none of the classes has that color and gets -1; without one every pixel belongs to a
     class. A legend entry called "background" is the background. `SemanticSegmentation.of(names)` picks the colors.
-
-    Code "corners" is for painters that paint the mean of what they believe: a color between others then gets whatever
-    is blurred, so that only corners of the RGB cube are given, to at most 7 classes a painting beside the background.
 
     >>> SemanticSegmentation({"road": (128, 64, 128), "sky": "#4682b4"}).classes
     ('road', 'sky')
@@ -71,9 +73,8 @@ class SemanticSegmentation(Task):
         if "background" in self.classes:
             raise UsageError("'background' is no class; give its color as background=(r, g, b)")
         if self.code == "corners":
-            object.__setattr__(self, "legend", self._on_corners())
-        for group in self._groups(self.group):
-            checked(group, background)
+            object.__setattr__(self, "legend", on_corners(self.entries, background))
+        legend_of(self.entries, background, group=self.group)
 
     @classmethod
     def of(
@@ -83,47 +84,16 @@ class SemanticSegmentation(Task):
         wanted = names_of([n for n in ([names] if isinstance(names, str) else names) if n != "background"])
         return cls(draw_any(wanted, background, seed), background, code=code)
 
-    def supports(self, code: str) -> bool:
-        """Corners are for colors that nobody chose, and for those that are corners anyway."""
-        return code != "corners" or self._as_corners() is not None
-
-    def _on_corners(self) -> Legend:
-        legend = self._as_corners()
-        if legend is None:
-            raise UsageError("code 'corners' paints in corners of the RGB cube; leave the colors out, or the code")
-        return legend
-
-    def _as_corners(self) -> Legend | None:
-        """The legend in corners of the cube, or None where somebody chose other colors."""
-        free = [corner for corner in CORNERS if corner != self.background]
-        if self.background is not None and self.background not in CORNERS:
-            return None
-        own = corner_legend(self.classes, self.background)
-        if self.entries in (own, draw_any(self.classes, self.background)):
-            return own
-        return self.entries if len(self.entries) <= len(free) and set(self.colors) <= set(free) else None
-
-    @property
-    def group(self) -> int:
-        """How many classes one painting holds."""
-        return GROUP if self.code != "corners" else group_size(len(self.entries), self.background)
-
     @property
     def entries(self) -> Legend:
-        """The legend as pairs (name, color)."""
         return cast(Legend, self.legend)
+
+    def with_entries(self, entries: Legend, background: RGB | None) -> Self:
+        return replace(self, legend=entries, background=background)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.entries)
-
-    @property
-    def colors(self) -> tuple[RGB, ...]:
-        return tuple(color for _, color in self.entries)
-
-    @property
-    def queries(self) -> tuple[str, ...]:
-        return self.classes
+        return self.queries
 
     def record(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"legend": said(self.entries)}
@@ -133,12 +103,11 @@ class SemanticSegmentation(Task):
         """Paints Labels (matched by class name) or an array of ids in the legend's order, -1 for none of them.
 
         Classes of the truth that are not in the legend, and -1, get the background's color, else black."""
-        self._refuse_groups()
+        self.require_one_painting()
         ids = targets.ids_of(truth, self.classes)
         return np.array([*self.colors, self.background or BLACK], np.uint8)[ids]
 
     def _decode(self, rgb: Shaped[np.ndarray, "h w 3"]) -> Labels:
-        self._refuse_groups()
         asked = self.colors if self.background is None else (*self.colors, self.background)
         ids, distance, margin = nearest(rgb, refine(rgb, np.array(asked, np.uint8)))
         confidence = (
@@ -155,49 +124,16 @@ class SemanticSegmentation(Task):
             presence=decode_utils.presences(ids, confidence, self.classes),
         )
 
-    def _refuse_groups(self) -> None:
-        if len(self.entries) > self.group:
-            raise UsageError(f"{len(self.entries)} classes do not fit one painting of {self.group}; paint its .parts()")
-
-    def parts(self) -> Sequence[SemanticSegmentation]:
-        """Groups of as many classes as one painting holds, each on a background, for `merge` to join."""
-        groups = self._groups(self.group)
-        if len(groups) == 1:
-            return (self,)
-        return tuple(SemanticSegmentation(group, self.background or BLACK, code=self.code) for group in groups)
-
-    def _groups(self, size: int) -> list[Legend]:
-        return [self.entries[start : start + size] for start in range(0, len(self.entries), size)]
-
     def passes(self, count: int, seed: int) -> Sequence[SemanticSegmentation]:
         """The question under `count` legends that unmix well; one pass is the question itself."""
         if count <= 1:
             return (self,)
         ground = self.background or BLACK
-        drawn = [legends(len(g), count, background=ground, seed=seed).tolist() for g in self._groups(GROUP)]
+        drawn = [legends(len(g), count, background=ground, seed=seed).tolist() for g in in_groups(self.entries, GROUP)]
         colors = [[rgb_of(c) for group in drawn for c in group[i]] for i in range(count)]
         recolored = [tuple(zip(self.classes, own, strict=True)) for own in colors]
         code = "legend" if self.code == "corners" else self.code  # unmixing tells mixtures apart in any colors
         return tuple(SemanticSegmentation(legend, self.background, code=code) for legend in recolored)
-
-
-def corner_legend(names: Sequence[str], background: RGB | None) -> Legend:
-    """Corners of the cube for names, in turn within each group of one painting."""
-    ground = BLACK if background is None and len(names) > len(CORNERS) else background
-    free = [corner for corner in CORNERS if corner != ground]
-    size = group_size(len(names), background)
-    return tuple((name, free[i % size]) for i, name in enumerate(names))
-
-
-def group_size(count: int, background: RGB | None) -> int:
-    """Of groups of about equal size that have corners enough: 8 without a background, 7 beside one.
-
-    >>> group_size(8, None), group_size(8, BLACK), group_size(11, None)
-    (8, 4, 6)
-    """
-    most = len(CORNERS) if background is None and count <= len(CORNERS) else len(CORNERS) - 1
-    paintings = -(-count // most)
-    return -(-count // paintings)
 
 
 def _one_background(entry: Any, given: Any) -> RGB:

@@ -62,7 +62,7 @@ class SeedlingTrainee(Trainee[Item, Batch]):
             prompt=Prompt(*map(torch.from_numpy, prompt_arrays(tokens).values())),
             target=_planes([item.sample.target for item in samples]),
             weight=torch.from_numpy(np.stack([item.sample.weight for item in samples]).astype(np.float16)),
-            ids=torch.from_numpy(np.stack([which(i.sample.target, i.sample.weight, t.colours) for i, t in pairs])),
+            ids=torch.from_numpy(np.stack([which(i.sample.target, i.sample.weight, t.colors) for i, t in pairs])),
             scale=torch.tensor([item.sample.scale for item in samples]),
             squared=torch.tensor([item.sample.loss == "l2" for item in samples]),
             doubt=torch.tensor([item.sample.doubt for item in samples]),

@@ -11,7 +11,7 @@ from set_trees import HIGH, WIDE, knows_its_splits, photo, refuses
 
 from plantain.data.readers import read
 from plantain.errors import MissingExtra, PhotoError
-from plantain.eval.metrics.edges import Edges
+from plantain.eval.metrics.edges import EdgeMetric
 
 COLUMNS = ([2], [2, 5], [5])  # where each of three annotators drew
 
@@ -60,7 +60,7 @@ def test_annotators_apart(root):
 
 def test_the_official_scorer_finds_its_maps(root):
     example = read("bsds500", root, "test")[1]
-    metric = Edges(thresholds=5)
+    metric = EdgeMetric(thresholds=5)
     counts = metric.measure(example.truth("edges").alpha[0], example.truth("annotators").masks)["counts"]
     assert counts[1].tolist() == [4 * HIGH] * 5, "boundary pixels of all annotators"
 

@@ -9,7 +9,7 @@ from set_trees import HIGH, WIDE, image, knows_its_splits, photo, put, rectangle
 from plantain.data.readers import read
 from plantain.data.readers.saco import GOLD, SILVER
 from plantain.errors import PhotoError
-from plantain.eval.metrics.concepts import Annotated, Claimed, Concepts
+from plantain.eval.metrics.concepts import Annotated, Concepts, Predicted
 
 LEFT, RIGHT = rectangle(0, 0, 4, 6), rectangle(6, 3, 8, 6)
 CHILI, FISH = 10000000, 10000001
@@ -73,7 +73,7 @@ def test_the_official_scorer_finds_its_annotators(gold):
     for example in read("saco-gold", gold, "fg_food"):
         truths = [example.truth(name).masks for name in example.facts["annotators"]]
         marked = [Annotated(m, e) for m, e in zip(truths, example.facts["exhaustive"], strict=True)]
-        rows.append(metric.measure(Claimed(truths[-1], np.ones(len(truths[-1]))), marked))
+        rows.append(metric.measure(Predicted(truths[-1], np.ones(len(truths[-1]))), marked))
     assert [bool(one["counted"]) for one in rows] == [False, True]
     assert metric.reduce(rows)["pmf1"] == pytest.approx(1, abs=1e-3)
 

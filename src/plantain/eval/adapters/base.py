@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,10 +22,11 @@ class EvalAdapter(ABC):
     """One kind of question with its rules: a frozen dataclass."""
 
     label: str = ""  # the name of the truth among those of an Example
+    question: ClassVar[type[Task]]  # of adapters that ask every photo the same, without a parameter
 
-    @abstractmethod
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         """The tasks to be asked about this photo; none where it has nothing to ask for."""
+        return [self.question()]
 
     @abstractmethod
     def truth(self, example: Example, asked: Sequence[Task]) -> Any:
@@ -36,7 +37,7 @@ class EvalAdapter(ABC):
         """The metric's first argument, from a prediction for each task."""
 
     def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
-        """The stated confidence 0..1 of everything that the metric judges."""
+        """The confidence 0..1 of everything that the metric judges."""
         return np.asarray(answers[0].confidence)
 
     def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:

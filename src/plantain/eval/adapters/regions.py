@@ -126,9 +126,7 @@ class EdgesAdapter(EvalAdapter):
     """Edges, as several annotators drew them."""
 
     label = "edges"
-
-    def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.EdgeDetection()]
+    question = tasks.EdgeDetection
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
         if "annotators" in example.truths:

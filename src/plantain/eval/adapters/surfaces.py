@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from plantain import tasks
 from plantain.data.base import Example
-from plantain.eval.adapters.base import EvalAdapter, Rng
+from plantain.eval.adapters.base import EvalAdapter
 from plantain.tasks import Task
 
 
@@ -19,9 +19,7 @@ class MetricDepthAdapter(EvalAdapter):
     """Meters of every pixel; nothing is told of the camera."""
 
     label = "depth"
-
-    def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.MetricDepth()]
+    question: ClassVar[type[Task]] = tasks.MetricDepth
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
         known: Any = example.truth("depth")
@@ -35,8 +33,7 @@ class MetricDepthAdapter(EvalAdapter):
 class RelativeDepthAdapter(MetricDepthAdapter):
     """Depth up to a scale and a shift, which the metric fits."""
 
-    def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.RelativeDepth()]
+    question = tasks.RelativeDepth
 
     def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
         return np.asarray(answers[0].relative)
@@ -53,9 +50,7 @@ class NormalsAdapter(EvalAdapter):
     """Unit normals of every pixel inside `inside` (rows, columns), where the truth has one."""
 
     inside: tuple[slice, slice] = (slice(None), slice(None))
-
-    def ask(self, example: Example, rng: Rng) -> list[Task]:
-        return [tasks.SurfaceNormals()]
+    question = tasks.SurfaceNormals
 
     def truth(self, example: Example, asked: Sequence[Task]) -> tuple[np.ndarray, np.ndarray]:
         known: Any = example.truth("normals")

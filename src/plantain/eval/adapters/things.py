@@ -13,8 +13,8 @@ from plantain.data.base import Example
 from plantain.data.excerpts import png
 from plantain.errors import TruthError
 from plantain.eval.adapters.base import EvalAdapter, Rng
-from plantain.eval.metrics.concepts import Annotated, Claimed
-from plantain.eval.metrics.detection import Found, Truths
+from plantain.eval.metrics.concepts import Annotated, Predicted
+from plantain.eval.metrics.detection import Detections, Truths
 from plantain.eval.metrics.panoptic import Segments
 from plantain.predictions.boxes import box_area
 from plantain.predictions.types import Panoptic
@@ -23,8 +23,15 @@ from plantain.tasks import Task
 ANNOTATIONS = {"instances": "annotations", "crowds": "crowds"}  # truth -> the fact that holds its rows
 
 
+class ThingsAdapter(EvalAdapter):
+    """Things with a score each, which is their confidence."""
+
+    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
+        return np.asarray(answers[0].scores, float)
+
+
 @dataclass(frozen=True)
-class DetectionAdapter(EvalAdapter):
+class DetectionAdapter(ThingsAdapter):
     """All things of one class, as boxes or with masks; photos without one are asked too. Groups count neither way."""
 
     name: str
@@ -58,13 +65,10 @@ class DetectionAdapter(EvalAdapter):
     def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         return self._chosen(example, "instances")[0]
 
-    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Found:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Detections:
         seen = answers[0]
         labels = np.zeros(len(seen.scores), int)
-        return Found(seen.boxes.astype(float), labels, seen.scores.astype(float), seen.masks)
-
-    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
-        return np.asarray(answers[0].scores, float)
+        return Detections(seen.boxes.astype(float), labels, seen.scores.astype(float), seen.masks)
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class KeypointsAdapter(EvalAdapter):
 
 
 @dataclass(frozen=True)
-class ConceptsAdapter(EvalAdapter):
+class ConceptsAdapter(ThingsAdapter):
     """Every instance of the photo's own phrase, against one annotator or several."""
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
@@ -116,12 +120,9 @@ class ConceptsAdapter(EvalAdapter):
         true: Any = example.truth("instances")
         return replace(true, classes=(example.facts["phrase"],))
 
-    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Claimed:
+    def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> Predicted:
         seen = answers[0]
-        return Claimed(seen.masks, seen.scores.astype(float))
-
-    def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
-        return np.asarray(answers[0].scores, float)
+        return Predicted(seen.masks, seen.scores.astype(float))
 
 
 @dataclass(frozen=True)

@@ -79,9 +79,9 @@ class GroundingAdapter(EvalAdapter):
         return np.array([box_of(a) for a in answers]).reshape(-1, 4)
 
     def confidence(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
-        """How far the stated presence is from a coin's."""
-        stated = np.array([presence_of(a, text(t)) for a, t in zip(answers, asked, strict=True)])
-        return np.abs(2 * stated - 1)
+        """How far presence is from one half."""
+        presence = np.array([presence_of(a, text(t)) for a, t in zip(answers, asked, strict=True)])
+        return np.abs(2 * presence - 1)
 
 
 def text(task: Any) -> str:
@@ -90,9 +90,9 @@ def text(task: Any) -> str:
 
 
 def presence_of(answer: Any, name: str) -> float:
-    """The stated probability that it is there; of an answer that states none, whether it has any pixel."""
-    stated = (answer.presence or {}).get(name)
-    return float(answer.masks.any()) if stated is None else float(stated)
+    """The probability that it is there; of an answer without one, whether it has any pixel."""
+    presence = (answer.presence or {}).get(name)
+    return float(answer.masks.any()) if presence is None else float(presence)
 
 
 def box_of(answer: Any) -> list[float]:

@@ -55,9 +55,9 @@ def disparity_to_far(pred: np.ndarray, truth: np.ndarray) -> Change:
 
 def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """y = s x + t by least squares."""
-    centre_x, centre_y = x.mean(), y.mean()
-    s = ((x - centre_x) * (y - centre_y)).sum() / max(float(((x - centre_x) ** 2).sum()), 1e-12)
-    return float(s), float(centre_y - s * centre_x)
+    center_x, center_y = x.mean(), y.mean()
+    s = ((x - center_x) * (y - center_y)).sum() / max(float(((x - center_x) ** 2).sum()), 1e-12)
+    return float(s), float(center_y - s * center_x)
 
 
 def l1_scale(pred: np.ndarray, truth: np.ndarray) -> Change:

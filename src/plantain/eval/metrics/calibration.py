@@ -29,20 +29,20 @@ class Calibration:
     def measure(self, pred: Shaped[np.ndarray, "n"], truth: Shaped[np.ndarray, "n"]) -> Row:
         """`pred`: probabilities 0..1; `truth`: whether it was so (bool or 0/1). Counts and sums by bin."""
         place = np.clip((pred * self.bins).astype(int), 0, self.bins - 1)
-        parts = {"count": None, "sure": pred, "right": truth.astype(float)}
+        parts = {"count": None, "sure": pred, "right": truth.astype(float)}  # "sure": as kept runs have it
         return {name: np.bincount(place, weights, self.bins) for name, weights in parts.items()}
 
     def curve(self, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """For a reliability diagram: mean confidence, share that was right, and share of all, by bin."""
-        count, sure, right = (total(rows, name) for name in ("count", "sure", "right"))
-        return quotient(sure, count), quotient(right, count), count / max(count.sum(), 1)
+        count, confidence, right = (total(rows, name) for name in ("count", "sure", "right"))
+        return quotient(confidence, count), quotient(right, count), count / max(count.sum(), 1)
 
     def reduce(self, rows: Sequence[Row]) -> Scores:
         """ece."""
-        sure, right, share = self.curve(rows)
+        confidence, right, share = self.curve(rows)
         if share.sum() == 0:
             return {"ece": float("nan")}
-        gap = np.nan_to_num(np.abs(sure - right))
+        gap = np.nan_to_num(np.abs(confidence - right))
         ways = {"l1": (gap * share).sum(), "l2": np.sqrt((gap**2 * share).sum()), "max": gap.max()}
         return {"ece": float(ways[self.norm])}
 
@@ -59,19 +59,19 @@ class Sparsification:
 
     def measure(self, pred: tuple[Any, Any], truth: Shaped[np.ndarray, "n"] | None = None) -> Row:
         """`pred`: (values or errors n, uncertainty n); `truth`: true values n, or None where errors are given."""
-        values, doubt = pred
+        values, uncertainty = pred
         if truth is not None and len(values) != len(truth):
             raise UsageError(f"{len(values)} values for {len(truth)} true ones; give as many")
         each, sum_up = _errors(self.error, values, truth)
         if len(each) < 2:
             return {"ause": np.array(np.nan), "aurg": np.array(np.nan), "left": np.full((2, CUTS + 1), np.nan)}
-        left = np.array([_left(doubt, each, sum_up), _left(each, each, sum_up)])
+        left = np.array([_left(uncertainty, each, sum_up), _left(each, each, sum_up)])
         own, best = np.trapezoid(left, SHARES)
         return {"ause": np.array(own - best), "aurg": np.array(sum_up(each) - own), "left": left.round(5)}
 
     def curves(self, rows: Sequence[Row]) -> Float[np.ndarray, "3 cuts"]:
-        """For a plot: the share that has gone, the error that is left when the unsure go first, and when the worst do:
-        means of pictures."""
+        """For a plot, means of pictures: the share that has gone, the error that is left when the least confident go
+        first, and when the worst do."""
         left = np.array([row["left"] for row in rows], float)
         return np.array([SHARES, *np.nanmean(left, axis=0)])
 

@@ -19,7 +19,7 @@ KEPT = 0.5  # answers below this score do not count
 EPS, EPS_PRESENCE = 1e-4, 1e-6  # in denominators of the official figures
 
 
-class Claimed(NamedTuple):
+class Predicted(NamedTuple):
     """The answer about one picture and phrase: n masks (or boxes x0 y0 x1 y1) with scores."""
 
     shapes: Bool[np.ndarray, "n h w"] | Float[np.ndarray, "n 4"]
@@ -40,7 +40,7 @@ class Concepts:
     levels a matched pair counts when its IoU reaches it. Of several annotators, the one who agrees best with the answer
     (mean F1 over levels) counts. Source: facebookresearch/sam3, sam3/eval/cgf1_eval.py, from its description."""
 
-    def measure(self, pred: Claimed, truth: Sequence[Annotated]) -> Row:
+    def measure(self, pred: Predicted, truth: Sequence[Annotated]) -> Row:
         """Counts by level, and whether the thing is there and was claimed."""
         shapes = pred.shapes[pred.scores >= KEPT]
         counted = all(one.exhaustive for one in truth)
@@ -61,9 +61,9 @@ class Concepts:
         """Nothing where something is; one wrong thing where there is nothing."""
         shape = truth[0].shapes.shape[1:]
         count = 0 if any(len(one.shapes) for one in truth) else 1
-        return self.measure(Claimed(np.ones((count, *shape), bool), np.ones(count)), truth)
+        return self.measure(Predicted(np.ones((count, *shape), bool), np.ones(count)), truth)
 
-    def judge(self, pred: Claimed, truth: Sequence[Annotated]) -> Judged:
+    def judge(self, pred: Predicted, truth: Sequence[Annotated]) -> Judged:
         """Right: a mask that overlaps one of the first annotator's by more than half."""
         true = truth[0].shapes
         near = mask_iou(pred.shapes, true).max(1, initial=0.0)

@@ -2,8 +2,8 @@
 
 The figures are those of Marigold, Depth Anything V2, UniDepth and MoGe, each under its own settings.
 
-Depth(crop="nyu-eigen", far=10.0)                       # metric
-Depth(alignment="scale-shift", clip=(1e-3, 10.0))       # as Marigold scores affine-invariant depth
+DepthMetric(crop="nyu-eigen", far=10.0)                       # metric
+DepthMetric(alignment="scale-shift", clip=(1e-3, 10.0))       # as Marigold scores affine-invariant depth
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from plantain.eval.metrics.base import Judged, Row, Scores, check_size, mean_of_
 
 SUMS = ("delta1", "delta2", "delta3", "tau", "abs_rel", "sq_rel", "sq", "sq_log", "log", "log10", "sq_inverse")
 EXPONENTS = np.linspace(0.01, 5.0, 100)
-LEVELS = np.linspace(0.05, 0.25, 10)  # by how much farther a neighbour is at a depth edge
+LEVELS = np.linspace(0.05, 0.25, 10)  # by how much farther a neighbor is at a depth edge
 
 # rows and columns as shares of the picture: top, bottom, left, right
 SHARES: dict[str, tuple[float, float, float, float]] = {
@@ -40,7 +40,7 @@ def cropped(name: str, shape: tuple[int, int]) -> tuple[slice, slice]:
     """The rows and columns of a crop.
 
     nyu-eigen is rows 45:471, columns 41:601 of 480 x 640, and the same share of other sizes. KITTI's are taken within
-    the benchmark crop (bottom centre, 352 x 1216), whose shares differ from those of the picture; UsageError for a
+    the benchmark crop (bottom center, 352 x 1216), whose shares differ from those of the picture; UsageError for a
     smaller picture. Sources: Eigen et al. 2014, Garg et al. 2016; order of steps as prs-eth/Marigold, KITTI dataset.
 
     >>> cropped("kitti-eigen", (375, 1242))
@@ -96,7 +96,7 @@ def _cell(at: Int[np.ndarray, "n"], size: int, side: int) -> tuple[Int[np.ndarra
 
 
 @dataclass(frozen=True)
-class Depth:
+class DepthMetric:
     """Depth in metres against true depth; pixels where `near` < truth < `far` inside the crop count.
 
     `inclusive`: near and far themselves count too (Depth Anything V2; Marigold's are exclusive). `alignment` (see
@@ -209,7 +209,7 @@ def _figures(
 
 @dataclass(frozen=True)
 class Boundaries:
-    """Sharpness of depth edges: F1 of "this neighbour is farther by the share t" within `radius` pixels, for ten t from
+    """Sharpness of depth edges: F1 of "this neighbor is farther by the share t" within `radius` pixels, for ten t from
     .05 to .25, weighted by t. Source: microsoft/MoGe, moge/test/metrics.py (which swaps the names of precision and
     recall; F1 is the same). Scale-free: metric depth needs no alignment."""
 
@@ -234,7 +234,7 @@ class Boundaries:
         return ((dy, dx) for dy in reach for dx in reach if dy * dy + dx * dx <= self.radius**2)
 
     def _counts(self, p: np.ndarray, g: np.ndarray, valid: np.ndarray, dy: int, dx: int) -> np.ndarray:
-        """Edges to the neighbour at (dy, dx) at each level: in both, in the prediction, in the truth (3 10)."""
+        """Edges to the neighbor at (dy, dx) at each level: in both, in the prediction, in the truth (3 10)."""
         (h, w), r = p.shape, self.radius
         here, there = (slice(r, h - r), slice(r, w - r)), (slice(r + dy, h - r + dy), slice(r + dx, w - r + dx))
         known = valid[here] & valid[there]

@@ -16,7 +16,7 @@ from plantain.predictions.boxes import box_area, box_iou
 from plantain.predictions.masks import mask_area, mask_iou
 
 
-class Found(NamedTuple):
+class Detections(NamedTuple):
     """A picture's answers: boxes x0 y0 x1 y1 in pixels, class indices, scores, and masks for mask AP."""
 
     boxes: Float[np.ndarray, "n 4"]
@@ -44,7 +44,7 @@ class Detection:
     of: Literal["boxes", "masks"] = "boxes"
     agnostic: bool = False
 
-    def measure(self, pred: Found, truth: Truths) -> Row:
+    def measure(self, pred: Detections, truth: Truths) -> Row:
         """The matches of one picture; rows go into `reduce` in the order of the pictures."""
         if self.agnostic:
             pred, truth = _one_class(pred), _one_class(truth)
@@ -55,7 +55,7 @@ class Detection:
     def _curves(self) -> Curves:
         return Curves(("thing",) if self.agnostic else self.classes, by_class=not self.agnostic)
 
-    def _pairs(self, pred: Found, truth: Truths, label: int) -> tuple[np.ndarray, Pairs]:
+    def _pairs(self, pred: Detections, truth: Truths, label: int) -> tuple[np.ndarray, Pairs]:
         mine, theirs = np.flatnonzero(pred.labels == label), np.flatnonzero(truth.labels == label)
         mine = mine[by_score(pred.scores[mine], 100)]
         crowds = truth.crowds[theirs]
@@ -72,9 +72,9 @@ class Detection:
     def worst(self, truth: Truths) -> Row:
         """Nothing found."""
         none = None if truth.masks is None else truth.masks[:0]
-        return self.measure(Found(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0), none), truth)
+        return self.measure(Detections(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0), none), truth)
 
-    def judge(self, pred: Found, truth: Truths) -> Judged:
+    def judge(self, pred: Detections, truth: Truths) -> Judged:
         """Right: a box that overlaps a true one by more than half."""
         near = box_iou(pred.boxes, truth.boxes, truth.crowds).max(1, initial=0.0)
         return Judged(np.ones(len(near), bool), near > 0.5, 1 - near)

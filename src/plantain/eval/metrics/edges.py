@@ -1,7 +1,7 @@
 """Edges by the rules of BSDS500: thinned at many thresholds, matched one to one with each annotator, ODS, OIS and AP.
 
-Edges()                          # an edge map as it is
-Edges(nms="gradient")            # after the usual unsaid step, non-maximum suppression across the edge
+EdgeMetric()                          # an edge map as it is
+EdgeMetric(nms="gradient")            # after the usual unsaid step, non-maximum suppression across the edge
 
 A picture of 481 x 321 with 5 annotators and 99 thresholds takes 1 to 3 seconds; `thresholds=33` a third of that.
 """
@@ -23,7 +23,7 @@ FIGURES = ("ods", "ods_threshold", "ods_recall", "ods_precision", "ods_on_grid",
 
 
 @dataclass(frozen=True)
-class Edges:
+class EdgeMetric:
     """Boundaries against those of several annotators. Source: BIDS/BSDS500, bench/benchmarks (Arbelaez et al. 2011).
 
     `thresholds`: so many, evenly spaced inside 0..1. `max_dist`: how far a matched pair may be apart, as a share of the
@@ -92,22 +92,22 @@ class Edges:
         if not len(rows):
             return dict.fromkeys(FIGURES, float("nan"))
         counts = np.array([row["counts"] for row in rows])  # n 4 t
-        curve = Curve.of(counts.sum(0))
+        curve = PrecisionRecall.of(counts.sum(0))
         best = curve.between(self.grid)
-        each = Curve.of(np.moveaxis(counts, 1, 0)).f1.argmax(1)
-        ois = Curve.of(counts[np.arange(len(rows)), :, each].sum(0)[:, None])
+        each = PrecisionRecall.of(np.moveaxis(counts, 1, 0)).f1.argmax(1)
+        ois = PrecisionRecall.of(counts[np.arange(len(rows)), :, each].sum(0)[:, None])
         ways = (best[3], *best[:3], curve.f1.max(), ois.f1[0], ois.recall[0], ois.precision[0])
         return dict(zip(FIGURES, map(float, (*ways, curve.area(), curve.monotone(), curve.r50())), strict=True))
 
 
-class Curve(NamedTuple):
+class PrecisionRecall(NamedTuple):
     """Recall and precision at each threshold; 0 where there is nothing to divide by."""
 
     recall: Float[np.ndarray, "*t"]
     precision: Float[np.ndarray, "*t"]
 
     @classmethod
-    def of(cls, counts: Float[np.ndarray, "4 *t"]) -> Curve:
+    def of(cls, counts: Float[np.ndarray, "4 *t"]) -> PrecisionRecall:
         found, all_true, right, painted = counts
         return cls(found / np.maximum(all_true, 1), right / np.maximum(painted, 1))
 
@@ -117,12 +117,12 @@ class Curve(NamedTuple):
         return np.asarray(2 * p * r / np.where(p + r == 0, 1, p + r))
 
     def between(self, grid: Float[np.ndarray, "t"]) -> tuple[float, float, float, float]:
-        """Threshold, recall, precision and F at the best F, in 100 steps between neighbouring thresholds, between which
+        """Threshold, recall, precision and F at the best F, in 100 steps between neighboring thresholds, between which
         recall and precision are each interpolated."""
         d = np.linspace(0, 1, 100)
         lines = [(v[1:, None] * d + v[:-1, None] * (1 - d)).ravel() if len(v) > 1 else v for v in (grid, *self)]
         threshold, recall, precision = lines
-        f1 = Curve(recall, precision).f1
+        f1 = PrecisionRecall(recall, precision).f1
         i = int(f1.argmax())
         return float(threshold[i]), float(recall[i]), float(precision[i]), float(f1[i])
 
@@ -149,9 +149,9 @@ class Curve(NamedTuple):
 
 
 def _thinning(half: int) -> Bool[np.ndarray, "256"]:
-    """Which neighbourhoods lose their middle in a half step. Bit k of an index is neighbour k + 1, counted from the
+    """Which neighborhoods lose their middle in a half step. Bit k of an index is neighbor k + 1, counted from the
     right one against the clock. Source: Lam, Lee and Suen 1992, as conditions G1, G2 and G3 of MATLAB's bwmorph."""
-    x = [(np.arange(256) >> (k % 8)) & 1 for k in range(10)]  # x[k] is neighbour k + 1; 9 is 1 again
+    x = [(np.arange(256) >> (k % 8)) & 1 for k in range(10)]  # x[k] is neighbor k + 1; 9 is 1 again
     crossings = sum((1 - x[k]) & (x[k + 1] | x[k + 2]) for k in (0, 2, 4, 6))
     pairs = np.minimum(sum(x[k] | x[k + 1] for k in (0, 2, 4, 6)), sum(x[k] | x[k + 1] for k in (1, 3, 5, 7)))
     side = (x[1] | x[2] | (1 - x[7])) & x[0] if half == 0 else (x[5] | x[6] | (1 - x[3])) & x[4]
@@ -171,7 +171,7 @@ def thin(maps: Bool[np.ndarray, "n h w"], hasty: bool = False) -> Bool[np.ndarra
 
 
 def _thin(maps: Bool[np.ndarray, "n h w"], hasty: bool) -> Bool[np.ndarray, "n h w"]:
-    """Only pixels are looked at whose neighbours have changed since the same half step looked last."""
+    """Only pixels are looked at whose neighbors have changed since the same half step looked last."""
     n, h, w = maps.shape
     on = np.zeros((n, h + 2, w + 2), np.uint8)
     on[:, 1:-1, 1:-1] = maps

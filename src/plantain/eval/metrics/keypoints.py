@@ -17,6 +17,7 @@ from plantain.eval.metrics.matching import Curves, Pairs, by_score
 # half the standard deviation of annotators, by joint. Source: pycocotools, cocoeval.py, Params.kpt_oks_sigmas
 COCO_SIGMAS = (0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087,
                0.089, 0.089)  # fmt: skip
+Joints = tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]  # places, which are known, a length in pixels
 
 
 class Poses(NamedTuple):
@@ -27,7 +28,7 @@ class Poses(NamedTuple):
 
 
 class People(NamedTuple):
-    """A picture's truths: joints and which are labelled, boxes x0 y0 x1 y1, areas of the masks, crowds."""
+    """A picture's truths: joints and which are labeled, boxes x0 y0 x1 y1, areas of the masks, crowds."""
 
     xy: Float[np.ndarray, "n k 2"]
     known: Bool[np.ndarray, "n k"]
@@ -38,7 +39,7 @@ class People(NamedTuple):
 
 @dataclass(frozen=True)
 class KeypointAP:
-    """AP and AR over OKS, at most 20 people a picture; people without a labelled joint count neither way."""
+    """AP and AR over OKS, at most 20 people a picture; people without a labeled joint count neither way."""
 
     sigmas: tuple[float, ...] = COCO_SIGMAS
 
@@ -56,7 +57,7 @@ class KeypointAP:
         return self._curves.row([0], [(pred.scores[order], pairs)])
 
     def similarity(self, xy: Float[np.ndarray, "d k 2"], truth: People) -> Float[np.ndarray, "d g"]:
-        """OKS: the mean over labelled joints of exp(-d^2 / (2 area (2 sigma)^2)); for a person without any, distances
+        """OKS: the mean over labeled joints of exp(-d^2 / (2 area (2 sigma)^2)); for a person without any, distances
         are those to a box of three times the size, over all joints. Source: pycocotools, `computeOks`."""
         variance = (2 * np.array(self.sigmas)) ** 2
         size = truth.boxes[:, 2:] - truth.boxes[:, :2]
@@ -89,9 +90,7 @@ class PCK:
     share: float = 0.2
     norm: Literal["joints-box", "given"] = "joints-box"
 
-    def measure(
-        self, pred: Float[np.ndarray, "k 2"], truth: tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]
-    ) -> Row:
+    def measure(self, pred: Float[np.ndarray, "k 2"], truth: Joints) -> Row:
         """`truth`: joints, which are known, and the length in pixels (any number with "joints-box")."""
         xy, known, given = truth
         if self.norm not in ("joints-box", "given"):
@@ -101,13 +100,11 @@ class PCK:
             near = np.hypot(*(pred - xy).T) < self.share * length
         return {"hit": near & known, "known": known}
 
-    def worst(self, truth: tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]) -> Row:
+    def worst(self, truth: Joints) -> Row:
         """No joint found."""
         return self.measure(np.full_like(truth[0], np.nan), truth)
 
-    def judge(
-        self, pred: Float[np.ndarray, "k 2"], truth: tuple[Float[np.ndarray, "k 2"], Bool[np.ndarray, "k"], float]
-    ) -> Judged:
+    def judge(self, pred: Float[np.ndarray, "k 2"], truth: Joints) -> Judged:
         """Right: within .2 of the larger side of the box of the known joints; error: the distance in such sides, 10 for
         a joint that was not found."""
         xy, known, _ = truth

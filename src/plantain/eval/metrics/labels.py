@@ -109,7 +109,7 @@ class Cityscapes:
     """Cityscapes' four means on label ids 0..33 at full size (1024 x 2048): IoU of 19 classes and 7 categories, and the
     same with every true pixel weighted by its instance's size (iIoU).
 
-    Source: mcordts/cityscapesScripts, evalPixelLevelSemanticLabeling.py. A void answer on a labelled pixel is a miss;
+    Source: mcordts/cityscapesScripts, evalPixelLevelSemanticLabeling.py. A void answer on a labeled pixel is a miss;
     pixels that are void in the truth never count; ignored labels (parking, caravan) are in no category. Numbers that
     are no label (-1, 34, 255) are void."""
 

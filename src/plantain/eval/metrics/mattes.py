@@ -24,6 +24,7 @@ STEPS = np.arange(0, 1.1, 0.1)  # with its rounding: .6 is a little more than 15
 SLIGHT = 0.15  # a pixel may stand above its connected level by less than this
 THOUSAND = 1000.0
 FIGURES = ("sad", "mse", "mad", "grad", "conn")
+Truth = tuple[Float[np.ndarray, "y x"], Bool[np.ndarray, "v u"] | None]  # a matte, and where the trimap is undecided
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,7 @@ class Mattes:
     levels: int = 255
     largest: Literal["any", "foreground"] = "any"
 
-    def measure(
-        self, pred: Float[np.ndarray, "h w"], truth: tuple[Float[np.ndarray, "y x"], Bool[np.ndarray, "v u"] | None]
-    ) -> Row:
+    def measure(self, pred: Float[np.ndarray, "h w"], truth: Truth) -> Row:
         """Sums over the region, and its size. `truth`: the matte and where the trimap is undecided (None = nothing
         known of it: for region "whole"). UsageError: unlike sizes, an empty region, a value that is not within 0..1."""
         alpha, unknown = truth
@@ -92,13 +91,11 @@ class Mattes:
             return ~on if self.largest == "any" else np.zeros_like(on)
         return np.asarray(numbers == area.argmax())
 
-    def worst(self, truth: tuple[Float[np.ndarray, "y x"], Bool[np.ndarray, "v u"] | None]) -> Row:
+    def worst(self, truth: Truth) -> Row:
         """The matte of everything else."""
         return self.measure(1 - truth[0], truth)
 
-    def judge(
-        self, pred: Float[np.ndarray, "h w"], truth: tuple[Float[np.ndarray, "y x"], Bool[np.ndarray, "v u"] | None]
-    ) -> Judged:
+    def judge(self, pred: Float[np.ndarray, "h w"], truth: Truth) -> Judged:
         """Right: within .1 of the true alpha; error: the difference."""
         where = self._where(*truth)
         gap = np.abs(pred - truth[0])[where]

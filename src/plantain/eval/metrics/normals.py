@@ -1,7 +1,7 @@
 """Surface normals: angular errors, pooled over all pixels (DSINE) or by picture (Marigold). The two differ by much.
 
-Normals()                                # DSINE, and the tables of most papers
-Normals(over="pictures", digits=4)       # Marigold, which rounds each picture's figures
+NormalsMetric()                                # DSINE, and the tables of most papers
+NormalsMetric(over="pictures", digits=4)       # Marigold, which rounds each picture's figures
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from plantain.eval.metrics.base import Judged, Row, Scores, check_size, total
 LIMITS = (5.0, 7.5, 11.25, 22.5, 30.0)
 BIN = 0.01  # degrees: a pooled median is found within one bin, and exact where errors are spread evenly in it
 FIGURES = ("mean", "median", "rmse", *(f"under_{limit:g}" for limit in LIMITS))
+Truth = tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]  # vectors, and where they are known
 
 
 @dataclass(frozen=True)
-class Normals:
+class NormalsMetric:
     """Mean, median and root mean square of the angle, and the shares below 5, 7.5, 11.25, 22.5 and 30 degrees.
 
     `over`: "pixels" = pooled over all valid pixels of all pictures, "pictures" = means of pictures' figures. `digits`:
@@ -32,9 +33,7 @@ class Normals:
     over: Literal["pixels", "pictures"] = "pixels"
     digits: int | None = None
 
-    def measure(
-        self, pred: Float[np.ndarray, "h w 3"], truth: tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]
-    ) -> Row:
+    def measure(self, pred: Float[np.ndarray, "h w 3"], truth: Truth) -> Row:
         """Exact sums, the median, and a histogram of angles in bins of 0.01 degrees (only those that are not empty).
 
         `pred` need not be unit: the cosine is of directions; a vector of length 0 is 90 degrees off. `truth`: vectors,
@@ -51,13 +50,11 @@ class Normals:
         sums = np.array([len(angle), angle.sum(), (angle**2).sum(), *below])
         return {"sums": sums, "median": np.median(angle), "bins": index, "counts": count}
 
-    def worst(self, truth: tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]) -> Row:
+    def worst(self, truth: Truth) -> Row:
         """The opposite directions."""
         return self.measure(-truth[0], truth)
 
-    def judge(
-        self, pred: Float[np.ndarray, "h w 3"], truth: tuple[Float[np.ndarray, "y x 3"], Bool[np.ndarray, "y x"]]
-    ) -> Judged:
+    def judge(self, pred: Float[np.ndarray, "h w 3"], truth: Truth) -> Judged:
         """Right: within 11.25 degrees; error: the angle between unit normals."""
         xyz, valid = truth
         angle = np.degrees(np.arccos((pred * xyz).sum(-1)[valid].clip(-1, 1)))

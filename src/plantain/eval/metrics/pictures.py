@@ -47,7 +47,7 @@ def blurred(values: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "y x c"]:
 def feature_distance(made: Float[np.ndarray, "n c"], true: Float[np.ndarray, "n c"], layers: int = 4) -> float:
     """Squared distance of features brought to length 1 layer by layer, mean over places: 0 for equal, 2 for unrelated.
 
-    The form of LPIPS (arXiv 1801.03924, equation 1) without learnt weights, on a vision encoder's features."""
+    The form of LPIPS (arXiv 1801.03924, equation 1) without learned weights, on a vision encoder's features."""
     check_size(made.shape, true.shape)
     a, b = (unit(v.reshape(len(v), layers, -1).astype(float)) for v in (made, true))
     return float(((a - b) ** 2).sum(-1).mean())

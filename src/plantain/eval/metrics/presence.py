@@ -27,11 +27,11 @@ class Existence:
         return {"said": np.asarray(pred, float), "there": np.asarray(truth, bool)}
 
     def worst(self, truth: Bool[np.ndarray, "n"]) -> Row:
-        """Sure of the opposite."""
+        """Certain of the opposite."""
         return self.measure(1.0 - truth, truth)
 
     def judge(self, pred: Float[np.ndarray, "n"], truth: Bool[np.ndarray, "n"]) -> Judged:
-        """The stated probability itself against what is there."""
+        """The probability itself against what is there."""
         return Judged(np.ones(len(truth), bool), truth, np.abs(truth - pred))
 
     def reduce(self, rows: Sequence[Row]) -> Scores:

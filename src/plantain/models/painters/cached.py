@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from plantain.errors import PainterError, PhotoError, PlantainError, UsageError
-from plantain.models.base import Painter, accepted, lazy
+from plantain.models.base import PainterWrapper, accepted, lazy
 from plantain.models.identity import Identity, digest
 from plantain.models.painting import Painting, Request, Usage
 
 
-class Cached(Painter):
+class Cached(PainterWrapper):
     """Asks `painter` only for what is not in `folder` yet. Failures are not kept. Files are PNGs with provenance.
 
     A painting is kept under the painter's identity: other weights paint anew."""
@@ -22,23 +22,13 @@ class Cached(Painter):
         """`painter`: a painter, or a predictor that wraps one. `replay`: what is not kept is an error."""
         if painter is None or folder is None:
             raise UsageError("a cache needs a painter and a folder: plantain.load('cached', painter=..., folder=...)")
-        self.painter: Painter = getattr(painter, "painter", painter)
-        self.folder, self.replay = Path(folder), replay
-        self.codes, self.capabilities = self.painter.codes, self.painter.capabilities
+        super().__init__(getattr(painter, "painter", painter))
         self.calibration = getattr(painter, "calibration", {})
+        self.folder, self.replay = Path(folder), replay
 
     @lazy
     def identity(self) -> Identity:
         return self.painter.identity
-
-    def canvas(self, width: int, height: int) -> tuple[int, int]:
-        return self.painter.canvas(width, height)
-
-    def note(self) -> str:
-        return self.painter.note()
-
-    def close(self) -> None:
-        self.painter.close()
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """Known paintings from disk, the others by the painter, all in order."""

@@ -32,7 +32,7 @@ BLANK = 0.5  # the canvas before anything is painted: what perception starts fro
 SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be read
     {
         "metric-depth": "log-gray-doubt",
-        "semantic": "corners",
+        **dict.fromkeys(("semantic", "refer", "panoptic"), "corners"),
         "instances": "centers",
         "detect": "heat",
         "keypoints": "channels",
@@ -264,7 +264,7 @@ def places(rows: int, columns: int) -> Float[np.ndarray, "n 4"]:
 def prompt_arrays(tokens: Sequence[Tokens]) -> dict[str, np.ndarray]:
     """A batch of prompts padded to common lengths (at least one word and one color), with masks."""
     most_words = max(1, *(len(t.words) for t in tokens)) if tokens else 1
-    most_colors = max(1, *(len(t.colours) for t in tokens)) if tokens else 1
+    most_colors = max(1, *(len(t.colors) for t in tokens)) if tokens else 1
     count, width = len(tokens), tokens[0].words.shape[1]
     out = {
         "words": np.zeros((count, most_words, width), np.float32),
@@ -274,7 +274,7 @@ def prompt_arrays(tokens: Sequence[Tokens]) -> dict[str, np.ndarray]:
         "colour_mask": np.zeros((count, most_colors), bool),
     }
     for i, one in enumerate(tokens):
-        n, k = len(one.words), len(one.colours)
+        n, k = len(one.words), len(one.colors)
         out["words"][i, :n], out["word_mask"][i, :n] = one.words, True
-        out["phrases"][i, :k], out["colours"][i, :k], out["colour_mask"][i, :k] = one.phrases, one.colours, True
+        out["phrases"][i, :k], out["colours"][i, :k], out["colour_mask"][i, :k] = one.phrases, one.colors, True
     return out

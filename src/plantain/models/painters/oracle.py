@@ -1,4 +1,4 @@
-"""The oracle: paints a truth that it was given, as worn as one likes. The test double, and the codec table's source."""
+"""The oracle paints a truth that it was given, degraded as one likes: a test double, and the codec table's source."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter
 
 from plantain._shapes import Float, UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
+from plantain.imaging.photo import read_photo
 from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, digest
 from plantain.models.painting import Painting, Request
@@ -20,8 +21,8 @@ from plantain.predictions.resample import nearest
 class Oracle(Painter):
     """Paints `truth`: a kind (encoded as the prompt asks), or a finished painting (h w 3, uint8).
 
-    Wear, in this order: `shift` pixels right and down, Gaussian `blur` (sigma, pixels), `gain` (factor) and `hue`
-    (degrees) drift, `noise` (sigma, 8-bit levels; by the request's seed), `jpeg` (quality)."""
+    Degraded, in this order, by `shift` pixels right and down, Gaussian `blur` (sigma, pixels), `gain` (factor) and
+    `hue` (degrees) drift, `noise` (sigma, 8-bit levels; by the request's seed), `jpeg` (quality)."""
 
     codes: Mapping[str, str]
     capabilities = Capabilities(batch=16)
@@ -45,15 +46,15 @@ class Oracle(Painter):
 
     @lazy
     def identity(self) -> Identity:
-        wear = [self.noise, self.blur, self.gain, self.hue, self.shift, self.jpeg]
-        return Identity("oracle", settings=digest([self.truth, *wear]))
+        degradations = [self.noise, self.blur, self.gain, self.hue, self.shift, self.jpeg]
+        return Identity("oracle", settings=digest([self.truth, *degradations]))
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
         """Any size is legal."""
         return width, height
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
-        """One worn painting a request."""
+        """One degraded painting a request."""
         return [self._one(request) for request in requests]
 
     def _one(self, request: Request) -> Painting | PlantainError:
@@ -63,9 +64,9 @@ class Oracle(Painter):
             rgb = self.truth if isinstance(self.truth, np.ndarray) else parse(request.prompt).encode(self.truth)
         except PlantainError as error:
             return PainterError(f"the oracle cannot paint this: {error}")
-        return Painting(self.worn(nearest(rgb, request.size), request.seed))
+        return Painting(self.degraded(nearest(rgb, request.size), request.seed))
 
-    def worn(self, rgb: UInt8[np.ndarray, "h w 3"], seed: int) -> UInt8[np.ndarray, "h w 3"]:
+    def degraded(self, rgb: UInt8[np.ndarray, "h w 3"], seed: int) -> UInt8[np.ndarray, "h w 3"]:
         """The painting after all that may happen to it."""
         image = Image.fromarray(rgb)
         if self.shift:
@@ -95,4 +96,4 @@ def _squeezed(rgb: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray
     """Through JPEG and back, colors at half resolution as most writers do."""
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))
+    return read_photo(buffer.getvalue())

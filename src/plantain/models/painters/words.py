@@ -1,6 +1,6 @@
-"""Prompt text -> tokens of the seedling: word vectors, and colours as tokens of their own. NumPy only.
+"""Prompt text -> tokens of the seedling: word vectors, and colors as tokens of their own. NumPy only.
 
-A colour written in the prompt, `<r, g, b>`, `RGB(r, g, b)`, `(r, g, b)`, `[r, g, b]` or `#rrggbb`, becomes one token
+A color written in the prompt, `<r, g, b>`, `RGB(r, g, b)`, `(r, g, b)`, `[r, g, b]` or `#rrggbb`, becomes one token
 that carries its RGB values and the mean vector of the words just before it ("road is (128, 64, 128)" -> road + purple):
 the copy head attends to these. All other words are tokens in their order.
 """
@@ -20,9 +20,9 @@ from plantain.errors import PainterError
 
 TABLE = Path(__file__).parent / "seedling" / "words.npz"
 MOST_WORDS = 40
-MOST_COLOURS = 96
+MOST_COLORS = 96
 TRIPLE = r"[<(\[]\s*(?P<r>\d{1,3})\s*,\s*(?P<g>\d{1,3})\s*,\s*(?P<b>\d{1,3})\s*[>)\]]"
-COLOUR = re.compile(rf"#(?P<hex>[0-9a-fA-F]{{6}})\b|(?:RGB\s*)?{TRIPLE}", re.IGNORECASE)
+COLOR = re.compile(rf"#(?P<hex>[0-9a-fA-F]{{6}})\b|(?:RGB\s*)?{TRIPLE}", re.IGNORECASE)
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 CLAUSE = re.compile(r"[.;:,{}\n]\s*(?=\S)|\band\b", re.IGNORECASE)
 UNSAID = (
@@ -38,11 +38,11 @@ PLACES = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """`words` (n d), and for each colour of the prompt its phrase's vector (k d) and its RGB, 0..1 (k 3)."""
+    """`words` (n d), and for each color of the prompt its phrase's vector (k d) and its RGB, 0..1 (k 3)."""
 
     words: Float[np.ndarray, "n d"]
     phrases: Float[np.ndarray, "k d"]
-    colours: Float[np.ndarray, "k 3"]
+    colors: Float[np.ndarray, "k 3"]
     names: tuple[str, ...]
 
 
@@ -79,27 +79,27 @@ class Words:
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
 
     def read(self, prompt: str) -> Tokens:
-        """Tokens of a prompt. Deterministic; any text is accepted, at most 40 words and 96 colours are kept."""
+        """Tokens of a prompt. Deterministic; any text is accepted, at most 40 words and 96 colors are kept."""
         plain: list[tuple[str, list[str]]] = []
         phrases: list[list[str]] = []
-        colours: list[tuple[int, int, int]] = []
+        colors: list[tuple[int, int, int]] = []
         end = 0
-        for match in COLOUR.finditer(prompt):
-            before, colour = prompt[end : match.start()], _rgb(match)
+        for match in COLOR.finditer(prompt):
+            before, color = prompt[end : match.start()], _rgb(match)
             phrase = owner(before)
-            if colour not in colours and len(colours) < MOST_COLOURS:  # said again, it is the same token
+            if color not in colors and len(colors) < MOST_COLORS:  # said again, it is the same token
                 phrases.append(phrase)
-                colours.append(colour)
+                colors.append(color)
             plain.append((before, phrase))
             end = match.end()
-        few = len(phrases) <= 4  # long legends: their words live in the colour tokens alone
+        few = len(phrases) <= 4  # long legends: their words live in the color tokens alone
         words = [w for text, phrase in plain for w in kept(text) if few or w not in phrase] + kept(prompt[end:])
         words = words[:MOST_WORDS]
         vectors = [self.phrase([w]) for w in words]
         return Tokens(
             words=np.array(vectors, np.float32).reshape(-1, self.width),
             phrases=np.array([self.phrase(p) for p in phrases], np.float32).reshape(-1, self.width),
-            colours=np.array(colours, np.float32).reshape(-1, 3) / 255,
+            colors=np.array(colors, np.float32).reshape(-1, 3) / 255,
             names=tuple(" ".join(p) for p in phrases),
         )
 
@@ -122,7 +122,7 @@ def kept(text: str) -> list[str]:
 
 
 def owner(before: str) -> list[str]:
-    """The phrase that a colour belongs to: the last clause before it that has words of its own.
+    """The phrase that a color belongs to: the last clause before it that has words of its own.
 
     >>> owner("Legend: road is ")
     ['road']

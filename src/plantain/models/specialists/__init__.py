@@ -1,5 +1,5 @@
-"""Networks made for one trade, beside which painters are measured; one file each, loaded only when named.
+"""Networks made for one purpose, beside which painters are measured; one file each, loaded only when named.
 
-A specialist has a name, claims (the tasks it answers, each with what it claims there) and one method,
-`answer(photo, task)`. It sees a photo once (`see`) and answers every question about it from what it saw.
+A specialist has a name, `supported_tasks` (each with what is answered there) and one method, `answer(photo, task)`. It
+runs once on a photo (`infer`) and answers every question about it from its output.
 """

@@ -1,8 +1,9 @@
-"""What every specialist is: a name, its claims, and one method."""
+"""What every specialist is: a name, the tasks that it supports, and one method."""
 
 from __future__ import annotations
 
 import inspect
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from plantain._shapes import UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.models.base import Model, lazy
 from plantain.models.identity import Identity, digest, weights_hash
-from plantain.models.specialists.outputs import Seen
+from plantain.models.specialists.outputs import SpecialistOutput
 from plantain.predictions.calibration import Fit, read
 from plantain.predictions.types import Prediction
 
@@ -23,15 +24,15 @@ CALIBRATIONS = Path(__file__).parent / "calibration"
 
 
 class Specialist(Model):
-    """Subclasses set `name` and `supported_tasks` (task name -> what is answered there, in words) and write `see`, or
-    `look` where what is seen hangs on the question."""
+    """Subclasses set `name` and `supported_tasks` (task name -> what is answered there, in words) and write `infer`,
+    or `infer_for` where the output hangs on the question."""
 
     name: str
     supported_tasks: Mapping[str, str]
     weights: Path | None = None
 
     def __init__(self) -> None:
-        self._last: tuple[np.ndarray, Seen] | None = None
+        self._last: tuple[np.ndarray, SpecialistOutput] | None = None
 
     @lazy
     def identity(self) -> Identity:
@@ -54,25 +55,37 @@ class Specialist(Model):
         return read(CALIBRATIONS / f"{self.name}.json")
 
     def answer(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Prediction:
-        """The answer at the photo's size, to a task that is claimed. UsageError for a name that is not known;
+        """The answer at the photo's size, to a supported task. UsageError for a name that is not known;
         PainterError where the network itself fails."""
         try:
-            seen = self.look(photo, task)
+            output = self.infer_for(photo, task)
         except PlantainError:
             raise
         except Exception as error:  # a network is other people's code
             raise PainterError(f"the specialist {self.name!r} failed: {type(error).__name__}: {error}") from error
-        return replace(seen.answer(task), task=task.name)
+        return replace(output.answer(task), task=task.name)
 
-    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
-        """What is seen with this question in mind: here the same for all, and remembered for the last photo."""
+    def infer_for(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> SpecialistOutput:
+        """The network's output for a question: here the same for all, and remembered for the last photo."""
         if self._last is None or not np.array_equal(self._last[0], photo):
-            self._last = photo.copy(), self.see(photo)
+            self._last = photo.copy(), self.infer(photo)
         return self._last[1]
 
-    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
-        """What the network sees in a photo."""
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> SpecialistOutput:
+        """The network's output for a photo."""
         raise NotImplementedError
+
+
+def read_spec(path: str | Path) -> dict[str, Any]:
+    """What a TOML file says. UsageError for none."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"no spec at {path}; give a .toml file (the guide on specialists says what it holds)"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is no TOML ({error})") from error
 
 
 def located(weights: str | Path | None, file: str, name: str) -> Path:

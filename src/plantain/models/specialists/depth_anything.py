@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.outputs import Seen, Surface
+from plantain.models.specialists.outputs import DepthOutput, SpecialistOutput, from_disparity
 from plantain.models.specialists.pretrained import Pretrained, picture
 
 METRIC = ("zoedepth", "depth_pro")  # kinds of networks whose numbers are metres
-FAR = 0.1  # of the range of disparity: what is farther than ten times the nearest is no depth any more
 
 
 class DepthAnything(Pretrained):
     """Metres where the checkpoint says so, else disparity up to scale and shift, turned into depth."""
 
     name = "depth-anything-v2"
-    usual = "depth-anything/Depth-Anything-V2-Small-hf"
+    default_weights = "depth-anything/Depth-Anything-V2-Small-hf"
     supported_tasks: Mapping[str, str] = {
         "metric-depth": "metres, by metric checkpoints",
         "relative-depth": "disparity up to scale and shift",
@@ -35,7 +34,7 @@ class DepthAnything(Pretrained):
         network = self.ready(AutoModelForDepthEstimation.from_pretrained(self.source))
         return AutoImageProcessor.from_pretrained(self.source), network
 
-    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> SpecialistOutput:
         processor, network = self.parts
         import torch
 
@@ -44,10 +43,4 @@ class DepthAnything(Pretrained):
         (found,) = processor.post_process_depth_estimation(outputs, target_sizes=[photo.shape[:2]])
         values = found["predicted_depth"].float().cpu().numpy()
         metric = network.config.model_type in METRIC or getattr(network.config, "depth_estimation_type", "") == "metric"
-        return Surface(values, "metric") if metric else Surface(from_disparity(values), "affine")
-
-
-def from_disparity(near: np.ndarray) -> np.ndarray:
-    """Disparity up to scale and shift as something that grows with depth: 1 / (share of its range + FAR)."""
-    low, high = np.percentile(near, (1, 99))
-    return np.asarray(1 / (((near - low) / max(high - low, 1e-9)).clip(0) + FAR), np.float32)
+        return DepthOutput(values, "metric") if metric else DepthOutput(from_disparity(values), "affine")

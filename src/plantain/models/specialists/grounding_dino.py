@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.outputs import Seen
-from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture
+from plantain.models.specialists.outputs import SpecialistOutput
+from plantain.models.specialists.pretrained import MIN_SCORE, Pretrained, arrays, picture
 from plantain.models.specialists.sam3 import joined
 from plantain.predictions.boxes import nms
 
-OVERLAP = 0.7
+MAX_IOU = 0.7
 
 
 class GroundingDINO(Pretrained):
     """Boxes with scores; each phrase is asked for by itself."""
 
     name = "grounding-dino"
-    usual = "IDEA-Research/grounding-dino-tiny"
+    default_weights = "IDEA-Research/grounding-dino-tiny"
     supported_tasks: Mapping[str, str] = {"detect": "any phrase"}
 
     def load(self) -> Any:
@@ -35,12 +35,12 @@ class GroundingDINO(Pretrained):
         network = self.ready(GroundingDinoForObjectDetection.from_pretrained(self.source))
         return AutoProcessor.from_pretrained(self.source), network
 
-    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
+    def infer_for(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> SpecialistOutput:
         texts = task.queries
         return joined([self.found(photo, text) for text in texts], texts, photo.shape[:2])
 
     def found(self, photo: UInt8[np.ndarray, "h w 3"], text: str) -> dict[str, np.ndarray]:
-        """The hundred surest boxes of what a phrase names, without doubles."""
+        """The hundred boxes of the highest scores of what a phrase names, after non-maximum suppression."""
         processor, network = self.parts
         import torch
 
@@ -48,11 +48,11 @@ class GroundingDINO(Pretrained):
         with torch.inference_mode():
             outputs = network(**inputs.to(self.device))
         (things,) = processor.post_process_grounded_object_detection(
-            outputs, inputs["input_ids"], threshold=SURE, text_threshold=SURE, target_sizes=[photo.shape[:2]]
+            outputs, inputs["input_ids"], threshold=MIN_SCORE, text_threshold=MIN_SCORE, target_sizes=[photo.shape[:2]]
         )
         seen = arrays(things)
         boxes = seen["boxes"].reshape(-1, 4)
-        keep = nms(boxes, seen["scores"], max_iou=OVERLAP)[:100]
+        keep = nms(boxes, seen["scores"], max_iou=MAX_IOU)[:100]
         return {"boxes": boxes[keep], "scores": seen["scores"][keep]}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.outputs import Seen, Slopes, Surface
+from plantain.models.specialists.outputs import DepthOutput, NormalsOutput, SpecialistOutput
 from plantain.models.specialists.pretrained import Pretrained, picture
 
 
@@ -35,7 +35,7 @@ class Marigold(Pretrained):
         self.steps, self.samples, self.seed = steps, samples, seed
 
     def load(self) -> Any:
-        network = getattr(self.need("diffusers"), self.pipeline).from_pretrained(self.source).to(self.device)
+        network = getattr(self.require("diffusers"), self.pipeline).from_pretrained(self.source).to(self.device)
         network.set_progress_bar_config(disable=True)
         return network
 
@@ -53,19 +53,19 @@ class MarigoldDepth(Marigold):
     """Depth up to scale and shift."""
 
     name, pipeline = "marigold-depth", "MarigoldDepthPipeline"
-    usual = "prs-eth/marigold-depth-v1-1"
+    default_weights = "prs-eth/marigold-depth-v1-1"
     supported_tasks: Mapping[str, str] = {"relative-depth": "depth up to scale and shift"}
 
-    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
-        return Surface(self.painted(photo)[..., 0], "affine")
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> SpecialistOutput:
+        return DepthOutput(self.painted(photo)[..., 0], "affine")
 
 
 class MarigoldNormals(Marigold):
     """Unit normals, in our frame already: +x right, +y up, +z to the viewer."""
 
     name, pipeline = "marigold-normals", "MarigoldNormalsPipeline"
-    usual = "prs-eth/marigold-normals-v1-1"
+    default_weights = "prs-eth/marigold-normals-v1-1"
     supported_tasks: Mapping[str, str] = {"normals": "unit normals"}
 
-    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
-        return Slopes(self.painted(photo))
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> SpecialistOutput:
+        return NormalsOutput(self.painted(photo))

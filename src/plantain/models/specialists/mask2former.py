@@ -13,18 +13,17 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.outputs import Classes, Seen, Things
-from plantain.models.specialists.pretrained import SURE, Pretrained, picture
+from plantain.models.specialists.outputs import InstanceOutput, LabelOutput, SpecialistOutput
+from plantain.models.specialists.pretrained import MIN_SCORE, Pretrained, picture
 from plantain.predictions.boxes import boxes_around
-
-SEMANTIC = ("semantic", "refer")
+from plantain.predictions.types import Instances
 
 
 class Mask2Former(Pretrained):
-    """Claims the checkpoint's classes alone; asks it as the checkpoint was trained: semantic or instance."""
+    """Knows the checkpoint's classes alone; asks it as the checkpoint was trained: semantic or instance."""
 
     name = "mask2former"
-    usual = "facebook/mask2former-swin-tiny-coco-instance"
+    default_weights = "facebook/mask2former-swin-tiny-coco-instance"
     supported_tasks: Mapping[str, str] = dict.fromkeys(
         ("semantic", "refer", "detect", "instances"), "its classes alone"
     )
@@ -36,19 +35,21 @@ class Mask2Former(Pretrained):
         network = self.ready(Mask2FormerForUniversalSegmentation.from_pretrained(self.source))
         return AutoImageProcessor.from_pretrained(self.source), network
 
-    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
+    def infer_for(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> SpecialistOutput:
         processor, network = self.parts
         import torch
 
-        way = "semantic" if task.name in SEMANTIC else "instance"
+        way = "instance" if issubclass(task.kind, Instances) else "semantic"
         with torch.inference_mode():
             outputs = network(**self.inputs(processor, photo, way))
         names = tuple(network.config.id2label[i] for i in range(len(network.config.id2label)))
         size = [photo.shape[:2]]
         if way == "semantic":
             (ids,) = processor.post_process_semantic_segmentation(outputs, target_sizes=size)
-            return Classes(ids.cpu().numpy().astype(np.int32), names)
-        (found,) = processor.post_process_instance_segmentation(outputs, threshold=SURE, target_sizes=size, **self.maps)
+            return LabelOutput(ids.cpu().numpy().astype(np.int32), names)
+        (found,) = processor.post_process_instance_segmentation(
+            outputs, threshold=MIN_SCORE, target_sizes=size, **self.maps
+        )
         return things(found, names, photo.shape[:2])
 
     def inputs(self, processor: Any, photo: UInt8[np.ndarray, "h w 3"], way: str) -> Any:
@@ -60,7 +61,7 @@ class OneFormer(Mask2Former):
     """One checkpoint for all of it: the way it is asked is one of its inputs."""
 
     name = "oneformer"
-    usual = "shi-labs/oneformer_coco_swin_large"
+    default_weights = "shi-labs/oneformer_coco_swin_large"
     maps: Mapping[str, Any] = MappingProxyType({})  # transformers gives one map of numbers for it
 
     def load(self) -> Any:
@@ -73,7 +74,7 @@ class OneFormer(Mask2Former):
         return processor(images=picture(photo), task_inputs=[way], return_tensors="pt").to(self.device)
 
 
-def things(found: Mapping[str, Any], names: tuple[str, ...], size: tuple[int, int]) -> Things:
+def things(found: Mapping[str, Any], names: tuple[str, ...], size: tuple[int, int]) -> InstanceOutput:
     """Segments, as a map each or as one map of their numbers, as things; boxes are those of the masks."""
     rows = sorted(found["segments_info"], key=lambda row: -row["score"])
     drawn = np.asarray(found["segmentation"])
@@ -82,4 +83,6 @@ def things(found: Mapping[str, Any], names: tuple[str, ...], size: tuple[int, in
     kept = [i for i, mask in enumerate(masks) if mask.any()]
     boxes = boxes_around(masks[kept])
     scores = np.array([rows[i]["score"] for i in kept], np.float32)
-    return Things(boxes, scores, np.array([rows[i]["label_id"] for i in kept], np.int64), names, size, masks[kept])
+    return InstanceOutput(
+        boxes, scores, np.array([rows[i]["label_id"] for i in kept], np.int64), names, size, masks[kept]
+    )

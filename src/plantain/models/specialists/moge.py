@@ -12,27 +12,27 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.outputs import Seen, Slopes, Surface
+from plantain.models.specialists.outputs import DepthOutput, NormalsOutput, SpecialistOutput
 from plantain.models.specialists.pretrained import Pretrained, arrays
-from plantain.predictions.types import Prediction
+from plantain.predictions.types import Normals, Prediction
 
 
 @dataclass(frozen=True, eq=False)
 class Both:
     """Depth and normals of one look."""
 
-    depth: Surface
-    normals: Slopes
+    depth: DepthOutput
+    normals: NormalsOutput
 
     def answer(self, task: Any) -> Prediction:
-        return (self.normals if task.name == "normals" else self.depth).answer(task)
+        return (self.normals if issubclass(task.kind, Normals) else self.depth).answer(task)
 
 
 class MoGe(Pretrained):
     """Metres, and normals in OpenCV's frame, turned into ours; what MoGe masks out (sky) is not answered."""
 
     name = "moge-2"
-    usual = "Ruicheng/moge-2-vitl-normal"
+    default_weights = "Ruicheng/moge-2-vitl-normal"
     package = "moge"
     install = "git+https://github.com/microsoft/MoGe"
     supported_tasks: Mapping[str, str] = {
@@ -46,7 +46,7 @@ class MoGe(Pretrained):
 
         return self.ready(MoGeModel.from_pretrained(self.source))
 
-    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> SpecialistOutput:
         network = self.parts
         import torch
 
@@ -54,4 +54,4 @@ class MoGe(Pretrained):
         found = arrays(network.infer(planes))
         valid = found["mask"].astype(bool)
         xyz = found.get("normal", np.zeros((*valid.shape, 3), np.float32)) * np.array([1, -1, -1], np.float32)
-        return Both(Surface(np.where(valid, found["depth"], np.nan), "metric"), Slopes(np.nan_to_num(xyz)))
+        return Both(DepthOutput(np.where(valid, found["depth"], np.nan), "metric"), NormalsOutput(np.nan_to_num(xyz)))

@@ -1,4 +1,4 @@
-"""What a specialist saw, by sort, and how a question is answered from it. All maps have the photo's size."""
+"""Outputs of specialists, by sort, and how a task is answered from each. All maps have the photo's size."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ SYNONYMS = (
 
 
 @runtime_checkable
-class Seen(Protocol):
-    """Anything that answers a task."""
+class SpecialistOutput(Protocol):
+    """Anything that a task can be answered from."""
 
     def answer(self, task: Any) -> Prediction:
-        """The answer to one of the tasks that this sort can serve."""
+        """The answer to one of the tasks that this sort supports."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
-    """Depth: metres, or values that grow with depth up to scale and shift. Metres serve both questions."""
+class DepthOutput:
+    """Depth: metres, or values that grow with depth up to scale and shift. Metres answer both tasks of depth."""
 
     values: Float[np.ndarray, "h w"]
     scale: Literal["metric", "affine"]
@@ -47,16 +47,15 @@ class Surface:
     confidence: Float[np.ndarray, "h w"] | None = None
 
     def answer(self, task: Any) -> Prediction:
-        if task.name == "metric-depth" and self.scale != "metric":
+        if task.scale == "metric" and self.scale != "metric":
             raise UsageError("this depth has no unit; ask for relative depth")
         valid = np.isfinite(self.values) if self.valid is None else self.valid & np.isfinite(self.values)
-        scale: Literal["metric", "affine"] = "metric" if task.name == "metric-depth" else "affine"
         values = np.nan_to_num(self.values).astype(np.float32)
-        return Depth(values=values, valid=valid, scale=scale, confidence=sure(valid, self.confidence))
+        return Depth(values=values, valid=valid, scale=task.scale, confidence=confidence_of(valid, self.confidence))
 
 
 @dataclass(frozen=True, eq=False)
-class Slopes:
+class NormalsOutput:
     """Unit normals: +x right, +y up, +z to the viewer."""
 
     xyz: Float[np.ndarray, "h w 3"]
@@ -66,36 +65,36 @@ class Slopes:
         length = np.linalg.norm(self.xyz, axis=-1)
         valid = length > 1e-6
         xyz = (self.xyz / np.maximum(length, 1e-6)[..., None]).astype(np.float32)
-        return Normals(xyz=xyz, valid=valid, confidence=sure(valid, self.confidence))
+        return Normals(xyz=xyz, valid=valid, confidence=confidence_of(valid, self.confidence))
 
 
 @dataclass(frozen=True, eq=False)
-class Classes:
-    """A class a pixel out of a fixed vocabulary; -1 is none. Serves legends and the mask of one class."""
+class LabelOutput:
+    """A class a pixel out of a fixed vocabulary; -1 is none. For classes a pixel and the mask of one class."""
 
     ids: Int[np.ndarray, "h w"]
     names: tuple[str, ...]
     confidence: Float[np.ndarray, "h w"] | None = None
 
     def answer(self, task: Any) -> Prediction:
-        belief = sure(self.ids >= 0, self.confidence, 1.0)
-        if task.name == "refer":
+        confidence = confidence_of(self.ids >= 0, self.confidence, 1.0)
+        if issubclass(task.kind, Alpha):
             masks = np.stack([np.isin(self.ids, known(name, self.names)) for name in task.queries])
-            return Alpha(alpha=masks.astype(np.float32), names=task.queries, confidence=belief)
+            return Alpha(alpha=masks.astype(np.float32), names=task.queries, confidence=confidence)
         ids = np.full(self.ids.shape, -1, np.int32)
-        found = {i: known(name, self.names, strict=False) for i, name in enumerate(task.classes)}
+        found = {i: known(name, self.names, strict=False) for i, name in enumerate(task.queries)}
         if not any(found.values()):
             raise UsageError(
-                f"none of these classes is known: {', '.join(task.classes)}; known: {', '.join(self.names)}"
+                f"none of these classes is known: {', '.join(task.queries)}; known: {', '.join(self.names)}"
             )
         for i, own in found.items():
             ids[np.isin(self.ids, own)] = i
-        return Labels(ids=ids, classes=tuple(task.classes), confidence=belief)
+        return Labels(ids=ids, classes=task.queries, confidence=confidence)
 
 
 @dataclass(frozen=True, eq=False)
-class Soft:
-    """How far a pixel belongs to one thing, 0..1. Serves its mask and its matte."""
+class MatteOutput:
+    """How far a pixel belongs to one thing, 0..1. For its mask and its matte."""
 
     alpha: Float[np.ndarray, "h w"]
     name: str
@@ -104,12 +103,12 @@ class Soft:
         for text in task.queries:
             known(text, (self.name,))
         alpha = self.alpha.astype(np.float32).clip(0, 1)
-        belief = np.abs(2 * alpha - 1) if task.name == "refer" else np.ones_like(alpha)
-        return Alpha(alpha=alpha[None], names=task.queries, confidence=belief)
+        confidence = np.ones_like(alpha) if task.soft else np.abs(2 * alpha - 1)
+        return Alpha(alpha=alpha[None], names=task.queries, confidence=confidence)
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
+class EdgeOutput:
     """Strength of edges, 0..1."""
 
     strength: Float[np.ndarray, "h w"]
@@ -120,8 +119,8 @@ class Lines:
 
 
 @dataclass(frozen=True, eq=False)
-class Things:
-    """Boxes (xyxy, pixels) with scores and, where the network gives them, masks; surest first."""
+class InstanceOutput:
+    """Boxes (xyxy, pixels) with scores and, where the network gives them, masks; the highest score first."""
 
     boxes: Float[np.ndarray, "n 4"]
     scores: Float[np.ndarray, "n"]
@@ -131,20 +130,22 @@ class Things:
     masks: Bool[np.ndarray, "n h w"] | None = None
 
     def answer(self, task: Any) -> Prediction:
-        if task.name == "refer":
+        if issubclass(task.kind, Alpha):
             return self._mask(task.queries)
-        keep = np.isin(self.labels, known(task.thing, self.names))
-        if task.name == "instances" and self.masks is None:
+        if task.with_masks and self.masks is None:
             raise UsageError("this detector gives boxes without masks; ask it to detect")
-        scores = self.scores[keep].astype(np.float32)
+        own = [np.flatnonzero(np.isin(self.labels, known(text, self.names))) for text in task.queries]
+        keep = np.concatenate(own)
+        scores = self.scores.astype(np.float32)
         return Instances(
-            boxes=self.boxes[keep].astype(np.float32), scores=scores, labels=np.zeros(len(scores), np.int64),
-            classes=(task.thing,), masks=None if self.masks is None else self.masks[keep],
-            presence={task.thing: float(scores.max(initial=0.0))}, confidence=np.ones(self.size, np.float32),
+            boxes=self.boxes[keep].astype(np.float32), scores=scores[keep], classes=task.queries,
+            labels=np.repeat(np.arange(len(own)), [len(places) for places in own]),
+            masks=None if self.masks is None else self.masks[keep], confidence=np.ones(self.size, np.float32),
+            presence={text: float(scores[k].max(initial=0.0)) for text, k in zip(task.queries, own, strict=True)},
         )  # fmt: skip
 
     def _mask(self, texts: tuple[str, ...]) -> Prediction:
-        """The union of all things of a name that are more likely than not, and how sure the surest of them is."""
+        """The union of all things of a name with a score of at least one half; presence is the highest score."""
         alpha = np.zeros((len(texts), *self.size), np.float32)
         presence = {}
         for i, text in enumerate(texts):
@@ -157,7 +158,7 @@ class Things:
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class KeypointOutput:
     """Named points of one person, in pixels, with scores 0..1."""
 
     xy: Float[np.ndarray, "n 2"]
@@ -166,7 +167,7 @@ class Points:
     size: tuple[int, int]
 
     def answer(self, task: Any) -> Prediction:
-        wanted = tuple(task.names)
+        wanted = task.queries
         place = {name: i for i, name in enumerate(self.names)}
         xy = np.full((len(wanted), 2), np.nan, np.float32)
         scores = np.zeros(len(wanted), np.float32)
@@ -179,10 +180,17 @@ class Points:
         )  # fmt: skip
 
 
-def sure(valid: np.ndarray, given: np.ndarray | None, elsewhere: float = 0.0) -> Float[np.ndarray, "h w"]:
-    """The confidence that a network states, else 1; `elsewhere` where it has no answer."""
-    stated = np.ones(valid.shape, np.float32) if given is None else given.astype(np.float32).clip(0, 1)
-    return np.where(valid, stated, np.float32(elsewhere))
+def confidence_of(valid: np.ndarray, given: np.ndarray | None, elsewhere: float = 0.0) -> Float[np.ndarray, "h w"]:
+    """The network's own confidence, else 1; `elsewhere` where it has no answer."""
+    confidence = np.ones(valid.shape, np.float32) if given is None else given.astype(np.float32).clip(0, 1)
+    return np.where(valid, confidence, np.float32(elsewhere))
+
+
+def from_disparity(near: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Disparity (large is near) up to scale and shift as something that grows with depth: its far end is held at a
+    tenth of its range above zero, for without its shift it is no depth up to scale and shift."""
+    low, high = np.percentile(near, (1, 99))
+    return np.asarray(1 / (((near - low) / max(high - low, 1e-9)).clip(0) + 0.1), np.float32)
 
 
 def known(name: str, vocabulary: Sequence[str], strict: bool = True) -> list[int]:

@@ -17,11 +17,11 @@ import numpy as np
 from plantain._shapes import UInt8
 from plantain.errors import MissingExtra, PainterError
 from plantain.models.specialists.base import Specialist, located
-from plantain.models.specialists.outputs import Lines, Seen
+from plantain.models.specialists.outputs import EdgeOutput, SpecialistOutput
 from plantain.models.specialists.tensors import IMAGENET
 
 KINDS = ("central", "angular", "radial", "plain")  # of the 16 convolutions in turn
-TURNED = (3, 0, 1, 6, 4, 2, 7, 8, 5)  # each of a 3 x 3 kernel's places, its neighbour around the centre
+TURNED = (3, 0, 1, 6, 4, 2, 7, 8, 5)  # each of a 3 x 3 kernel's places, its neighbor around the center
 OUTER, INNER = (0, 2, 4, 10, 14, 20, 22, 24), (6, 7, 8, 11, 13, 16, 17, 18)  # the two rings of a 5 x 5 kernel
 WIDE = (5, 7, 9, 11)  # dilations
 
@@ -50,14 +50,14 @@ class PiDiNet(Specialist):
             raise PainterError(f"{self.weights} holds no PiDiNet")
         return {name.removeprefix("module."): value.float() for name, value in state.items()}
 
-    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> SpecialistOutput:
         state = self.state
         import torch
 
-        mean, spread = (torch.tensor(v).view(3, 1, 1) for v in IMAGENET)
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in IMAGENET)
         with torch.inference_mode():
             x = torch.from_numpy(photo.copy()).permute(2, 0, 1).float() / 255
-            return Lines(strength(((x - mean) / spread)[None], state)[0, 0].numpy())
+            return EdgeOutput(strength(((x - mean) / std)[None], state)[0, 0].numpy())
 
 
 def strength(x: Any, state: dict[str, Any]) -> Any:
@@ -86,7 +86,7 @@ def strength(x: Any, state: dict[str, Any]) -> Any:
 
 
 def differences(x: Any, weight: Any, kind: str, groups: int = 1) -> Any:
-    """A convolution on differences: of each pixel to the centre, to its neighbour around the centre, or of an outer to
+    """A convolution on differences: of each pixel to the center, to its neighbor around the center, or of an outer to
     an inner ring. Differences of pixels are differences of weights, so each is one plain convolution."""
     from torch.nn import functional as F
 

@@ -17,19 +17,19 @@ from plantain.errors import MissingExtra, PainterError
 from plantain.models.identity import weights_hash
 from plantain.models.specialists.base import Specialist
 
-SURE = 0.01  # things below this score are not kept: average precision needs the unsure ones too
+MIN_SCORE = 0.01  # things below this score are not kept: average precision needs those of low scores too
 
 
 class Pretrained(Specialist):
     """`weights`: a name on the package's hub, or a folder; `device`: where it runs. Loaded at the first question."""
 
-    usual: ClassVar[str]  # the weights, where none are named
+    default_weights: ClassVar[str]  # the weights, where none are named
     package: ClassVar[str] = "transformers"
     install: ClassVar[str] = ""  # for packages that no extra has
 
     def __init__(self, weights: str | Path | None = None, device: str = "cpu") -> None:
         super().__init__()
-        self.source, self.device = str(weights or self.usual), device
+        self.source, self.device = str(weights or self.default_weights), device
 
     @property
     def revision(self) -> str:
@@ -44,8 +44,8 @@ class Pretrained(Specialist):
     @cached_property
     def parts(self) -> Any:
         """The network and what goes with it. MissingExtra, PainterError where they cannot be had."""
-        self.need("torch")
-        self.need(self.package)
+        self.require("torch")
+        self.require(self.package)
         try:
             return self.load()
         except (OSError, ValueError, KeyError) as error:
@@ -56,7 +56,7 @@ class Pretrained(Specialist):
         """Loads `parts`."""
         raise NotImplementedError
 
-    def need(self, package: str) -> Any:
+    def require(self, package: str) -> Any:
         """A package; the error says how to get it."""
         try:
             return import_module(package)

@@ -1,4 +1,4 @@
-"""SAM 3: all things that a noun phrase names, by transformers (SAM licence; the weights want a consent on the hub).
+"""SAM 3: all things that a noun phrase names, by transformers (SAM license; the weights want a consent on the hub).
 
 plantain.load("sam3", device="cuda")
 """
@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.outputs import Seen, Things
-from plantain.models.specialists.pretrained import SURE, Pretrained, arrays, picture
+from plantain.models.specialists.outputs import InstanceOutput, SpecialistOutput
+from plantain.models.specialists.pretrained import MIN_SCORE, Pretrained, arrays, picture
 
 
 class SAM3(Pretrained):
     """Instances with masks and scores, their union as the mask of a phrase, and whether it is there at all."""
 
     name = "sam3"
-    usual = "facebook/sam3"
+    default_weights = "facebook/sam3"
     supported_tasks: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "any noun phrase")
 
     def load(self) -> Any:
@@ -27,7 +27,7 @@ class SAM3(Pretrained):
 
         return Sam3Processor.from_pretrained(self.source), self.ready(Sam3Model.from_pretrained(self.source))
 
-    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
+    def infer_for(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> SpecialistOutput:
         texts = task.queries
         return joined([self.found(photo, text) for text in texts], texts, photo.shape[:2])
 
@@ -40,12 +40,12 @@ class SAM3(Pretrained):
         with torch.inference_mode():
             outputs = network(**inputs)
         size = [photo.shape[:2]]
-        (things,) = processor.post_process_instance_segmentation(outputs, threshold=SURE, target_sizes=size)
+        (things,) = processor.post_process_instance_segmentation(outputs, threshold=MIN_SCORE, target_sizes=size)
         return arrays(things)
 
 
-def joined(found: list[dict[str, np.ndarray]], texts: tuple[str, ...], size: tuple[int, int]) -> Things:
-    """Things of several phrases, surest first."""
+def joined(found: list[dict[str, np.ndarray]], texts: tuple[str, ...], size: tuple[int, int]) -> InstanceOutput:
+    """Things of several phrases, the highest score first."""
     labels = np.concatenate([np.full(len(one["scores"]), i) for i, one in enumerate(found)]).astype(np.int64)
     scores = np.concatenate([one["scores"] for one in found]).astype(np.float32)
     boxes = np.concatenate([one["boxes"].reshape(-1, 4) for one in found]).astype(np.float32)
@@ -53,4 +53,6 @@ def joined(found: list[dict[str, np.ndarray]], texts: tuple[str, ...], size: tup
     if all("masks" in one for one in found):
         masks = np.concatenate([one["masks"].reshape(-1, *size) for one in found]).astype(bool)
     order = np.argsort(-scores, kind="stable")
-    return Things(boxes[order], scores[order], labels[order], texts, size, None if masks is None else masks[order])
+    return InstanceOutput(
+        boxes[order], scores[order], labels[order], texts, size, None if masks is None else masks[order]
+    )

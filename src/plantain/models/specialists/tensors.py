@@ -17,11 +17,11 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
-class Feed:
+class Preprocess:
     """How a photo becomes a network's input of `size` (width, height).
 
     `fit`: stretched, or whole within a border of level `pad` ("letterbox"). Every value is then (level * scale - mean)
-    / spread; 8-bit inputs get the levels as they are. `frame`: ((width, height), (left, top, right, bottom)): the photo
+    / std; 8-bit inputs get the levels as they are. `frame`: ((width, height), (left, top, right, bottom)): the photo
     is first brought to that size and its border painted white, as in the frames a network was trained on.
     """
 
@@ -30,7 +30,7 @@ class Feed:
     pad: int = 0
     scale: float = 1 / 255
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    spread: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     order: Literal["rgb", "bgr"] = "rgb"
     layout: Literal["nchw", "nhwc"] = "nchw"
     frame: tuple[tuple[int, int], tuple[int, int, int, int]] | None = None
@@ -60,8 +60,8 @@ class Feed:
         levels = self.picture(photo)
         levels = levels[..., ::-1] if self.order == "bgr" else levels
         if kind != np.uint8:
-            mean, spread = np.array(self.mean, np.float32), np.array(self.spread, np.float32)
-            levels = ((levels.astype(np.float32) * np.float32(self.scale) - mean) / spread).astype(kind)
+            mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+            levels = ((levels.astype(np.float32) * np.float32(self.scale) - mean) / std).astype(kind)
         return np.ascontiguousarray(levels.transpose(2, 0, 1)[None] if self.layout == "nchw" else levels[None])
 
     def map_back(self, values: Float[np.ndarray, "y x"], photo: tuple[int, int]) -> Float[np.ndarray, "h w"]:

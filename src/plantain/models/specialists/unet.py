@@ -20,7 +20,16 @@ from plantain._shapes import Float, UInt8
 from plantain.models.painters.embedded import MEAN, STD, Embedded, VisionEncoder, session
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.specialists.base import Specialist, located
-from plantain.models.specialists.outputs import Classes, Lines, Points, Seen, Slopes, Soft, Surface
+from plantain.models.specialists.outputs import (
+    DepthOutput,
+    EdgeOutput,
+    KeypointOutput,
+    LabelOutput,
+    MatteOutput,
+    NormalsOutput,
+    SpecialistOutput,
+)
+from plantain.predictions.types import Alpha, Depth, Edges, Keypoints, Normals, Prediction
 from plantain.vocabularies import ADE_150, CAMVID_11, LSP_14, NYU_13
 
 
@@ -63,7 +72,6 @@ class UNet(Specialist):
         about = json.loads(self.weights.with_name("unet.json").read_text())
         self.name = "unet-reader" if about["reader"] else "unet"
         self.reads = bool(about["reader"])
-        self.said: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
 
     @cached_property
     def network(self) -> Any:
@@ -74,53 +82,58 @@ class UNet(Specialist):
     def encoder(self) -> VisionEncoder:
         return Embedded(threads=self.threads).encoder
 
-    def outputs(self, photo: UInt8[np.ndarray, "h w 3"]) -> dict[str, Float[np.ndarray, "c h w"]]:
-        """What every head says of a photo, at the photo's size; remembered for the last one."""
-        if self.said is None or not np.array_equal(self.said[0], photo):
-            rows, columns = grid(photo.shape[1], photo.shape[0])
-            image = Image.fromarray(photo).resize((columns * PATCH, rows * PATCH), Image.Resampling.BICUBIC)
-            small = np.asarray(image)
-            blank = np.zeros((1, 1 + rows * columns, 1536), np.float32)
-            taps = self.encoder.features(small[None]) if self.reads else blank
-            planes = ((small.astype(np.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)[None]
-            found = self.network.run(None, {"photo": np.ascontiguousarray(planes), "taps": taps})
-            size = (photo.shape[1], photo.shape[0])
-            self.said = photo.copy(), {name: large(v[0], size) for name, v in zip(HEADS, found, strict=True)}
-        return self.said[1]
-
-    def look(self, photo: UInt8[np.ndarray, "h w 3"], task: Any) -> Seen:
-        said = self.outputs(photo)
-        if task.name in ("metric-depth", "relative-depth"):
-            return Surface(np.exp(said["metric-depth"][0]), "metric")
-        if task.name == "normals":
-            return Slopes(said["normals"].transpose(1, 2, 0))
-        if task.name == "edges":
-            return Lines(sigmoid(said["edges"][0]))
-        if task.name == "keypoints":
-            return spots(sigmoid(said["joints"]))
-        if task.name in ("refer", "matte"):
-            text = task.queries[0]
-            name = "main object" if "object" in text else "person"
-            return Soft(sigmoid(said[name][0]), name)
-        return vocabulary(said, task.classes)
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> Heads:
+        rows, columns = grid(photo.shape[1], photo.shape[0])
+        small = np.asarray(Image.fromarray(photo).resize((columns * PATCH, rows * PATCH), Image.Resampling.BICUBIC))
+        blank = np.zeros((1, 1 + rows * columns, 1536), np.float32)
+        taps = self.encoder.features(small[None]) if self.reads else blank
+        planes = ((small.astype(np.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)[None]
+        maps = self.network.run(None, {"photo": np.ascontiguousarray(planes), "taps": taps})
+        size = (photo.shape[1], photo.shape[0])
+        return Heads({name: large(v[0], size) for name, v in zip(HEADS, maps, strict=True)})
 
 
-def vocabulary(said: Mapping[str, np.ndarray], asked: tuple[str, ...]) -> Classes:
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """The maps (c h w) of every head at the photo's size."""
+
+    maps: Mapping[str, Float[np.ndarray, "c h w"]]
+
+    def answer(self, task: Any) -> Prediction:
+        return self.output(task).answer(task)
+
+    def output(self, task: Any) -> SpecialistOutput:
+        """That of the head that the kind of answer wants."""
+        if issubclass(task.kind, Depth):
+            return DepthOutput(np.exp(self.maps["metric-depth"][0]), "metric")
+        if issubclass(task.kind, Normals):
+            return NormalsOutput(self.maps["normals"].transpose(1, 2, 0))
+        if issubclass(task.kind, Edges):
+            return EdgeOutput(sigmoid(self.maps["edges"][0]))
+        if issubclass(task.kind, Keypoints):
+            return spots(sigmoid(self.maps["joints"]))
+        if issubclass(task.kind, Alpha):
+            name = "main object" if "object" in task.queries[0] else "person"
+            return MatteOutput(sigmoid(self.maps[name][0]), name)
+        return vocabulary(self.maps, task.queries)
+
+
+def vocabulary(maps: Mapping[str, np.ndarray], asked: tuple[str, ...]) -> LabelOutput:
     """The classes of the head that knows most of what is asked, chosen among these alone."""
     head = max(("nyu-13", "camvid", "ade20k"), key=lambda name: sum(c in HEADS[name].names for c in asked))
     names = HEADS[head].names
     among = [i for i, name in enumerate(names) if name in asked] or list(range(len(names)))
-    scores = said[head][among]
+    scores = maps[head][among]
     share = np.exp(scores - scores.max(0))
     ids = np.array(among, np.int32)[scores.argmax(0)]
-    return Classes(ids, names, share.max(0) / share.sum(0))
+    return LabelOutput(ids, names, share.max(0) / share.sum(0))
 
 
-def spots(maps: Float[np.ndarray, "c h w"]) -> Points:
+def spots(maps: Float[np.ndarray, "c h w"]) -> KeypointOutput:
     """The brightest place of each joint's map."""
     peaks = [np.unravel_index(int(m.argmax()), m.shape) for m in maps]
     xy = np.array([(x + 0.5, y + 0.5) for y, x in peaks], np.float32)
-    return Points(xy, maps.max((1, 2)).astype(np.float32), LSP_14, maps.shape[1:])
+    return KeypointOutput(xy, maps.max((1, 2)).astype(np.float32), LSP_14, maps.shape[1:])
 
 
 def large(values: Float[np.ndarray, "c h w"], size: tuple[int, int]) -> Float[np.ndarray, "c y x"]:

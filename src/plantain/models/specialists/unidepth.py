@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.outputs import Seen, Surface
+from plantain.models.specialists.outputs import DepthOutput, SpecialistOutput
 from plantain.models.specialists.pretrained import Pretrained, arrays
 
 
@@ -19,7 +19,7 @@ class UniDepth(Pretrained):
     """Metres of every pixel."""
 
     name = "unidepth"
-    usual = "lpiccinelli/unidepth-v2-vitl14"
+    default_weights = "lpiccinelli/unidepth-v2-vitl14"
     package = "unidepth"
     install = "git+https://github.com/lpiccinelli-eth/UniDepth"
     supported_tasks: Mapping[str, str] = {"metric-depth": "metres", "relative-depth": "depth up to scale and shift"}
@@ -29,9 +29,9 @@ class UniDepth(Pretrained):
 
         return self.ready(UniDepthV2.from_pretrained(self.source))
 
-    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> SpecialistOutput:
         network = self.parts
         import torch
 
         found = arrays(network.infer(torch.from_numpy(photo.copy()).permute(2, 0, 1)))
-        return Surface(found["depth"].reshape(photo.shape[:2]), "metric")
+        return DepthOutput(found["depth"].reshape(photo.shape[:2]), "metric")

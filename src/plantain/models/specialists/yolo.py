@@ -12,15 +12,15 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import UInt8
-from plantain.models.specialists.outputs import Seen, Things
-from plantain.models.specialists.pretrained import SURE, Pretrained
+from plantain.models.specialists.outputs import InstanceOutput, SpecialistOutput
+from plantain.models.specialists.pretrained import MIN_SCORE, Pretrained
 
 
 class YOLO(Pretrained):
     """Things of the checkpoint's classes."""
 
     name = "yolo"
-    usual = "yolo11n-seg.pt"
+    default_weights = "yolo11n-seg.pt"
     package = "ultralytics"
     install = "ultralytics"
     supported_tasks: Mapping[str, str] = dict.fromkeys(("detect", "instances", "refer"), "its classes alone")
@@ -30,13 +30,13 @@ class YOLO(Pretrained):
 
         return Network(self.source)
 
-    def see(self, photo: UInt8[np.ndarray, "h w 3"]) -> Seen:
+    def infer(self, photo: UInt8[np.ndarray, "h w 3"]) -> SpecialistOutput:
         network = self.parts
         (found,) = network.predict(
-            Image.fromarray(photo), conf=SURE, device=self.device, verbose=False, retina_masks=True
+            Image.fromarray(photo), conf=MIN_SCORE, device=self.device, verbose=False, retina_masks=True
         )
         names = tuple(found.names[i] for i in range(len(found.names)))
         boxes, size = found.boxes, (photo.shape[0], photo.shape[1])
         masks = None if found.masks is None else found.masks.data.cpu().numpy().reshape(-1, *size) > 0.5
         labels = boxes.cls.cpu().numpy().astype(np.int64)
-        return Things(boxes.xyxy.cpu().numpy(), boxes.conf.cpu().numpy(), labels, names, size, masks)
+        return InstanceOutput(boxes.xyxy.cpu().numpy(), boxes.conf.cpu().numpy(), labels, names, size, masks)
