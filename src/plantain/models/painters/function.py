@@ -80,7 +80,7 @@ def _is_float_rgb(made: Any) -> bool:
 
 
 def code_of(call: Any) -> list[Any]:
-    """What can be said of a callable's code: its name and, of Python functions, what they do with which plain values."""
+    """A callable's code, as far as it can be told: its name and, of Python functions, instructions and plain values."""
     inner = getattr(call, "__code__", None)
     said = [getattr(call, "__module__", ""), getattr(call, "__qualname__", type(call).__qualname__)]
     if inner is None:
