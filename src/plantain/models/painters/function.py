@@ -81,12 +81,12 @@ def _is_float_rgb(made: Any) -> bool:
 
 def code_of(call: Any) -> list[Any]:
     """A callable's code, as far as it can be told: its name and, of Python functions, instructions and plain values."""
-    inner = getattr(call, "__code__", None)
     said = [getattr(call, "__module__", ""), getattr(call, "__qualname__", type(call).__qualname__)]
-    if inner is None:
+    function = call if hasattr(call, "__code__") else type(call).__call__
+    if not hasattr(function, "__code__"):
         return said
-    held = [*(call.__defaults__ or ()), *(cell.cell_contents for cell in call.__closure__ or ())]
-    return [*said, _instructions(inner), [one for one in held if isinstance(one, PLAIN)]]
+    held = [*(function.__defaults__ or ()), *(cell.cell_contents for cell in function.__closure__ or ())]
+    return [*said, _instructions(function.__code__), [one for one in held if isinstance(one, PLAIN)]]
 
 
 def _instructions(code: CodeType) -> list[Any]:
