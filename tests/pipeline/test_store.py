@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from plantain.cli.photos import find
 from plantain.files import sweep
 from plantain.models.base import Painter, lazy
 from plantain.models.identity import Identity, file_hash, weights_hash
@@ -388,6 +389,14 @@ def test_files_of_answers_are_no_photos(world) -> None:
     assert not is_answer(world.photo) and not is_answer(made)
     plain = world.level(9, world.root / "kitchen.overlay.png")
     assert not is_answer(plain)
+    np.savez(world.root / "kitchen.npz", x=np.zeros(3))  # somebody else's
+    assert not is_answer(plain)
+
+
+def test_files_that_python_saved_are_no_photos_either(world) -> None:
+    files = world.ask().prediction.save(world.root / "in", photo=world.photo)
+    assert is_answer(files["overlay"]) and is_answer(files["painting"])
+    assert [one.photo for one in find([str(world.root / "in")])] == [world.photo]
 
 
 def test_another_process_that_takes_the_name_meanwhile_is_not_overwritten(world) -> None:
