@@ -19,6 +19,7 @@ from plantain.models.painters.cached import Cached
 from plantain.models.painters.function import Function
 from plantain.models.painters.oracle import Oracle
 from plantain.models.painting import Painting, Request
+from plantain.predictions.calibration import Fit
 from plantain.predictions.resample import nearest
 from plantain.predictions.types import Depth
 from plantain.tasks import MetricDepth, SurfaceNormals
@@ -269,3 +270,15 @@ def test_a_predictor_can_be_cached(tmp_path) -> None:
     answer = model.predict(PHOTO, "metric depth")
     assert np.allclose(answer.metres, SLOPE, rtol=0.02)
     assert answer.painting.model == "oracle"
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_cached_painter_is_calibrated_or_not(calibrated, tmp_path) -> None:
+    """As an oracle states it, confidence is .9 and more; its calibration says that half of that is right."""
+    painter = Oracle(TRUTH)
+    painter.calibration = {"metric-depth": Fit((0.0, 1.0), (0.0, 0.5))}
+    model = plantain.load("cached", painter=painter, folder=tmp_path, calibrated=calibrated)
+    stated = plantain.load("oracle", truth=TRUTH).predict(PHOTO, "metric depth").confidence
+    assert stated.min() > 0.9
+    found = model.predict(PHOTO, "metric depth").confidence
+    np.testing.assert_allclose(found, stated / 2 if calibrated else stated, atol=1e-6)

@@ -440,6 +440,15 @@ def test_the_hash_of_an_old_file_is_remembered(world, monkeypatch) -> None:
     assert file_hash(world.weights) == first
 
 
+def test_what_a_killed_process_left_beside_the_hashes_is_cleared(world, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("plantain.models.identity.YOUNG_S", -1.0)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / "cache/plantain" / f".plantain-{dead.pid}-abc").mkdir(parents=True)
+    file_hash(world.weights)
+    assert os.listdir(tmp_path / "cache/plantain") == ["hashes.json"]
+
+
 def test_a_file_of_the_same_size_and_time_is_another_file(world, monkeypatch) -> None:
     """As archives unpack them, whose files all have one time: what tells them apart is when they were put there."""
     monkeypatch.setattr("plantain.models.identity.YOUNG_S", -1.0)
