@@ -202,9 +202,10 @@ def test_nobody_claims_it(stands):
 # ---- specs and endpoints
 
 
-def test_a_spec_from_a_file(stands, tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_spec_from_a_file(encoding, stands, tmp_path):
     stands["a"] = Stand("a", 0.6)
-    (tmp_path / "s.toml").write_text('ask = ["a"]\n')
+    (tmp_path / "s.toml").write_text('ask = ["a"]\n', encoding=encoding)
     assert plantain.load("routed", spec=tmp_path / "s.toml").predict(PHOTO, "metric depth").confidence.min() > 0.5
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, UsageError
+from plantain.files import read_text
 from plantain.models.base import lazy
 from plantain.models.endpoints import Chat
 from plantain.models.identity import Identity, digest
@@ -92,10 +93,10 @@ class Wrapper(Specialist):
 def read_spec(path: Path) -> dict[str, Any]:
     """A TOML file. UsageError for none."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise UsageError(f"no spec at {path}; give a .toml file") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UsageError(f"{path} is no TOML ({error})") from error
 
 

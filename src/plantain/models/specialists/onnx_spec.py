@@ -26,6 +26,7 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, UnknownName, UsageError
+from plantain.files import read_text
 from plantain.models.specialists.base import Specialist, located
 from plantain.models.specialists.outputs import Classes, Lines, Points, Seen, Slopes, Soft, Surface, Things
 from plantain.models.specialists.tensors import IMAGENET, Feed, Network
@@ -62,10 +63,10 @@ class Spec:
     def load(cls, path: str | Path) -> Spec:
         """From a TOML file. UsageError for a file that is none, or says what no spec has."""
         try:
-            said = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            said = tomllib.loads(read_text(Path(path)))
         except OSError as error:
             raise UsageError(f"no spec at {path}; give a .toml file that says name, file, reads and [feed]") from error
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:
             raise UsageError(f"{path} is no TOML ({error})") from error
         flat = {**said, **said.pop("about", {})}
         flat.pop("about", None)
