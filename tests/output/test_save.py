@@ -356,10 +356,10 @@ def test_pycocotools_reads_and_scores_our_file(tmp_path, capsys):
     capsys.readouterr()
 
 
-def outcome(name, prediction=None, files=None, error=None, skipped=False):
+def outcome(name, prediction=None, files=None, error=None):
     job = SimpleNamespace(id=name.rsplit(".", 1)[0], stem=Path(name).stem)
     image = f"photos/{name}"
-    return SimpleNamespace(job=job, image=image, prediction=prediction, files=files or {}, error=error, skipped=skipped)
+    return SimpleNamespace(job=job, image=image, prediction=prediction, files=files or {}, error=error)
 
 
 def test_many_outcomes_are_one_file(tmp_path):
@@ -379,38 +379,14 @@ def test_many_outcomes_are_one_file(tmp_path):
         (1, 2, 1), (2, 3, 1), (3, 3, 2),
     ]  # fmt: skip
     np.testing.assert_array_equal(decode_rle(content["annotations"][0]["segmentation"]), MASKS[0])
-    passed = list(export.with_annotations(every, tmp_path, "detect.cup"))
+    passed = list(export.with_annotations(every, tmp_path / "annotations.json"))
     assert passed == every
-    assert json.loads((tmp_path / "annotations.json").read_text()) == {"info": {"description": "detect.cup"}, **content}
+    assert json.loads((tmp_path / "annotations.json").read_text()) == content
     written = save.save(things(classes=("plate", "cup")), tmp_path / "coco", formats=["coco"])  # in another order
     more = export.coco_annotations([*every, outcome("e.jpg", files={"coco": written["coco"]})])
     assert [a["category_id"] for a in more["annotations"][-2:]] == [3, 2]
     assert (more["images"][-1]["id"], more["annotations"][-1]["image_id"]) == (4, 4)
     assert export.coco_annotations([]) == {"images": [], "annotations": [], "categories": []}
-
-
-def test_annotations_of_two_questions_lie_side_by_side(tmp_path):
-    every = [outcome("a.jpg", things()), outcome("b.jpg", things())]
-    for question in ("detect.cup", "detect.plate", "detect.cup"):
-        list(export.with_annotations(every, tmp_path, question))
-    files = {path.name: json.loads(path.read_text())["info"]["description"] for path in tmp_path.glob("*.json")}
-    assert files == {"annotations.json": "detect.cup", "annotations.detect.plate.json": "detect.plate"}
-    (tmp_path / "annotations.json").write_text("{}")  # somebody else's
-    list(export.with_annotations(every, tmp_path, "detect.cup"))
-    assert (tmp_path / "annotations.json").read_text() == "{}"
-
-
-def test_annotations_of_older_answers_go_when_the_first_new_one_comes(tmp_path):
-    """So that a run which is killed in its middle leaves none that belong to other answers than those beside them."""
-    path = tmp_path / "annotations.json"
-    kept = outcome("a.jpg", things(), skipped=True)
-    list(export.with_annotations([kept], tmp_path, "detect.cup"))
-    content = path.read_text()
-    killed = export.with_annotations([kept, outcome("b.jpg", things())], tmp_path, "detect.cup")
-    next(killed)
-    assert path.read_text() == content
-    next(killed)
-    assert not path.exists()
 
 
 def test_numbers_of_classes_are_the_same_in_every_format(tmp_path):
