@@ -310,9 +310,11 @@ class Unbroken:
 def killed(work: Work, home: Path, unbroken: Unbroken, how: str, kills: int, rng: np.random.Generator) -> Trial:
     """Kills some work at moments drawn so that they are spread over what is left of it, and lets it end."""
     trial = Trial(work, home)
-    for number in range(1, kills + 1):
+    for number in range(1, 2 * kills + 1):  # one that comes too late, when all is done, is none
+        if (to_come := kills - trial.counts["kills"]) == 0:
+            break
         left = 1 - len(trial.paintings()) / unbroken.paintings
-        share = left * min(1.0, 2 / (kills - number + 1))
+        share = left * min(1.0, 2 / to_come)
         if how == "clock":
             seconds = float(rng.uniform(0, unbroken.start_s + share * unbroken.seconds + 0.2))
             told, ended = f"after {seconds:.2f} s", trial.go(seconds=seconds)

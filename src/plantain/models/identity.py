@@ -117,7 +117,6 @@ class _Remembered:
     def add(self, entry: str, found: str) -> None:
         self.hashes[entry] = found
         try:
-            sweep(self.path.parent)
             with writing(self.path) as beside:
                 beside.write_text(json.dumps(self.hashes))
         except OutputError:
@@ -126,4 +125,5 @@ class _Remembered:
 
 @cache
 def _remembered(path: Path) -> _Remembered:
+    sweep(path.parent)
     return _Remembered(path)
