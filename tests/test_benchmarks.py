@@ -19,6 +19,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import codec_table  # noqa: E402
+import kills  # noqa: E402
 import lines_of_code  # noqa: E402
 import mutants  # noqa: E402
 import official_pairs  # noqa: E402
@@ -129,52 +130,94 @@ def test_enlarged_truths_keep_their_meaning() -> None:
     assert codec_table.box(large.masks[0]) == (12, 15, 60, 75)
 
 
-# ---- throughput: a command that behaves, and two that do not
+# ---- kills and throughput: a command that behaves, and some that do not
 
 
 COMMAND = """
-import io, json, os, sys, time
+import hashlib, io, json, os, sys, time
 from pathlib import Path
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 *photos, flag, out = sys.argv[1:]
 out = Path(out); out.mkdir(exist_ok=True)
+if MODE == "untidy": (out / ".own").touch()
+log = open(os.environ.get("KILLS_LOG", os.devnull), "a", buffering=1)
+log.write(f"loaded {time.monotonic()}\\n")
 for photo in map(Path, photos):
-    files = [out / f"{photo.stem}.depth{end}" for end in (".png", ".overlay.png", ".npz")]
-    skipped = MODE != "forgetful" and all(f.exists() for f in files)
+    painted, arrays = out / f"{photo.stem}.depth.png", out / f"{photo.stem}.depth.npz"
+    skipped = MODE != "forgetful" and arrays.exists()
     if not skipped:
-        Image.new("RGB", (8, 8)).save(files[0]); Image.new("RGB", (8, 8)).save(files[1])
-        stored = io.BytesIO(); np.savez(stored, metres=np.ones((8, 8)))
-        bytes_ = stored.getvalue()
-        files[2].write_bytes(bytes_[:40] if MODE == "sloppy" and photo.stem == "b" else bytes_)
+        pixels = np.full((8, 8, 3), ord(photo.stem), np.uint8)
+        log.write(f"painted {hashlib.sha256(b'depth' + pixels.tobytes()).hexdigest()[:16]}\\n")
         time.sleep(0.02)
-    print(json.dumps({"image": str(photo), "seconds": 0.02, "skipped": skipped}), flush=True)
+        arrays.unlink(missing_ok=True)
+        record = PngImagePlugin.PngInfo()
+        record.add_itxt("plantain", json.dumps({"prompt": "depth"}))
+        Image.fromarray(pixels).save(out / ".painting", format="PNG", pnginfo=record)
+        (out / ".painting").rename(painted)
+        stored = io.BytesIO(); np.savez(stored, metres=np.full((8, 8), os.getpid() if MODE == "unlike" else 1))
+        half = MODE == "sloppy" and photo.stem == "b"
+        (out / ".arrays").write_bytes(stored.getvalue()[: 40 if half else None])
+        (out / ".arrays").rename(arrays)
+    print(json.dumps({"image": str(photo), "arrays": str(arrays), "seconds": 0.02, "skipped": skipped}), flush=True)
+log.write("operations 0\\n")
 """
+LETTERS = "abcdefghijklmnop"
 
 
-def go(mode: str, folder: Path) -> list[str]:
+def command(mode: str, folder: Path) -> list[str]:
+    """A command that answers sixteen photos."""
     script = folder / "command.py"
     script.write_text(f"MODE = {mode!r}\n{COMMAND}")
-    photos = [folder / f"{letter}.jpg" for letter in "abcdef"]
-    command = [sys.executable, str(script), *map(str, photos)]
-    first = throughput.measure(command, folder / "one", photos)
-    return first or throughput.interrupt(command, folder / "two", folder / "one", photos, kills=2)
+    return [sys.executable, str(script), *(str(folder / f"{letter}.jpg") for letter in LETTERS)]
 
 
-def test_a_command_that_goes_on_where_it_was_killed_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert go("careful", tmp_path) == []
-    said = capsys.readouterr().out
-    assert "photos: 6" in said
-    assert "kill 2 (exit -9)" in said
-    assert "0 painted twice" in said
+def kill(mode: str, folder: Path, kills_wanted: int = 3) -> kills.Trial:
+    work = kills.Work("made", [command(mode, folder)], pairs)
+    unbroken = kills.Unbroken.of(work, folder / "unbroken")
+    return kills.killed(work, folder / "broken", unbroken, "clock", kills_wanted, np.random.default_rng(0))
+
+
+def pairs(out: Path) -> list[Path]:
+    return [path.with_suffix(s) for path in kills.visible(out) if path.suffix == ".npz" for s in (".png", ".npz")]
+
+
+def test_a_command_that_goes_on_where_it_was_killed_is_well(tmp_path: Path) -> None:
+    trial = kill("careful", tmp_path)
+    assert trial.wrong == []
+    assert trial.counts["kills"] >= 2
+    assert len(pairs(trial.out)) == 2 * len(LETTERS)
+
+
+@pytest.mark.parametrize(("mode", "told"), [("forgetful", "painted twice: "), ("unlike", "unlike the unbroken run's: "),
+                                            ("untidy", "left over: ")])  # fmt: skip
+def test_what_a_killed_command_does_wrong_is_seen(mode: str, told: str, tmp_path: Path) -> None:
+    assert any(line.startswith(told) for line in kill(mode, tmp_path).wrong)
 
 
 def test_a_half_written_answer_is_seen(tmp_path: Path) -> None:
-    assert "b.depth.npz is not whole" in go("sloppy", tmp_path)
+    trial = kills.Trial(kills.Work("made", [command("sloppy", tmp_path)], pairs), tmp_path / "out")
+    trial.go()
+    (line,) = trial.wrong
+    assert line.startswith("not whole: b.depth.npz")
 
 
-def test_a_photo_painted_twice_is_seen(tmp_path: Path) -> None:
-    assert any(line.startswith("painted twice: a") for line in go("forgetful", tmp_path))
+def test_photos_to_be_killed_over_are_all_unlike(tmp_path: Path) -> None:
+    photos = [path.read_bytes() for path in kills.cut_photos(tmp_path / "photos", 12)]
+    assert len(set(photos)) == 12
+    (tmp_path / "a.jsonl").write_bytes(b'{"a": 1}\n{"b"')
+    assert kills.fault_of(tmp_path / "a.jsonl") == ""
+    (tmp_path / "a.jsonl").write_bytes(b'{"a": 1}\n{"b"\n')
+    assert "a.jsonl is not whole" in kills.fault_of(tmp_path / "a.jsonl")
+
+
+def test_throughput_counts_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = command("careful", tmp_path)
+    assert throughput.measure(given, tmp_path / "out", len(LETTERS)) == []
+    assert f"photos: {len(LETTERS)}" in capsys.readouterr().out
+    assert throughput.measure(given, tmp_path / "out", 99) == [
+        f"the command ended with exit code 0 after {len(LETTERS)} of 99 answers"
+    ]
 
 
 # ---- the others
@@ -238,8 +281,9 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["codec_table", "official_pairs", "throughput", "startup", "taef2", "results", "mutants", "lines_of_code", "pages"],
-)
+    ["codec_table", "official_pairs", "throughput", "kills", "startup", "taef2", "results", "mutants", "lines_of_code",
+     "pages"],
+)  # fmt: skip
 def test_scripts_explain_themselves(script: str) -> None:
     run = subprocess.run([sys.executable, BENCHMARKS / f"{script}.py", "--help"], capture_output=True, text=True)
     assert run.returncode == 0

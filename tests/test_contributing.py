@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 import plantain
+from plantain.cli import main
+from plantain.cli.photos import find
 from plantain.codecs.curve import CURVES, decode_depth
 from plantain.errors import UsageError
 from plantain.eval.benchmarks import BENCHMARKS
@@ -60,6 +62,21 @@ def test_a_task(monkeypatch, tmp_path) -> None:
     answer = plantain.load("oracle", truth=task.encode(truth)).predict(PHOTO, task)
     assert np.array_equal(answer.masks[0], truth)
     assert answer.save(tmp_path)["arrays"].name == "photo.shadows.npz"
+
+
+def test_the_command_line_knows_a_new_task_by_its_row_alone(monkeypatch, tmp_path, capsys) -> None:
+    module = recipe("A task in ten lines", monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(PHOTO).save("a.png")
+    truth = (PHOTO.mean(-1) > 128).astype(np.float32)
+    np.save("a.npy", truth)
+    for words in (["tasks"], ["encode", "a.npy", "shadows", "-o", "a.shadows.png"], ["decode", "a.shadows.png"]):
+        assert main(words) == 0
+        assert "shadows" in capsys.readouterr().out
+    with np.load("out/a.shadows.npz") as arrays:
+        assert np.array_equal(arrays["alpha"][0] > 0.5, truth > 0.5)
+    assert [one.photo.name for one in find([str(tmp_path)])] == ["a.png"], "none of its files is a photo"
+    assert module.Shadows.name in TASKS
 
 
 def test_a_color_code(monkeypatch) -> None:

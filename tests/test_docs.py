@@ -82,6 +82,15 @@ def test_the_log_is_dated_and_its_newest_entry_first() -> None:
     assert dates == sorted(dates, reverse=True)
 
 
+def test_every_test_that_the_page_of_faults_names_is_there() -> None:
+    rows = [line for line in (ROOT / "docs/faults.md").read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    rows = [row for row in rows if not row.startswith(("| what was wrong", "| **"))]
+    for row in rows:
+        path, name = re.fullmatch(r"\| .+ \| `(tests/[\w/]+\.py)::(test_\w+)` \| .+ \| .+ \|", row).groups()
+        assert re.search(rf"^def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), f"{path}::{name}"
+    assert len(rows) > 60
+
+
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|\"[^\"\n]*\"", re.DOTALL)  # and links, and quoted prompts
 BRITISH = re.compile(
     r"\b\w*(?:colour|grey|centre|neighbour|behaviour|favour|labelled|licence|(?:normal|optim|initial|general)is[ei])\w*",

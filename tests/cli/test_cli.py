@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imaging.test_color import DISPLAY_P3
 from plantain import cli
 from plantain.cli.photos import find, is_photo
 from plantain.errors import PainterError
@@ -620,6 +621,28 @@ def test_edit(say):
     refused(say("edit", "a.png", "negative", "--mask", "none.png"), "none.png")
 
 
+def test_edit_of_a_photo_with_a_color_profile(say):
+    """(220, 60, 40) of Display P3 is (239, 35, 17) of sRGB, in which the picture is written, without a profile."""
+    Image.new("RGB", (24, 16), (220, 60, 40)).save("a.png", icc_profile=DISPLAY_P3)
+    assert say("edit", "a.png", "negative")[0] == 0
+    with Image.open("out/a.edit.negative.png") as made:
+        assert "icc_profile" not in made.info
+        np.testing.assert_allclose(np.asarray(made)[8, 12], (255 - 239, 255 - 35, 255 - 17), atol=1)
+
+
+@pytest.mark.parametrize("stroke", [(255, 255, 255), (0, 0, 0)])
+def test_a_mask_of_strokes_on_transparency(say, stroke):
+    photo("a.png")
+    on = np.zeros((16, 24), bool)
+    on[4:9, 6:20] = True
+    mask = Image.new("RGB", (24, 16), stroke)
+    mask.putalpha(Image.fromarray(on.astype(np.uint8) * 255))
+    mask.save("mask.png")
+    assert say("edit", "a.png", "negative", "--mask", "mask.png")[0] == 0
+    was, made = np.asarray(Image.open("a.png")), np.asarray(Image.open("out/a.edit.negative.mask.png"))
+    np.testing.assert_array_equal(made, np.where(on[..., None], 255 - was, was))
+
+
 # ---- odd input and output ----
 
 
@@ -739,7 +762,7 @@ def test_train_hands_everything_over(say, monkeypatch):
 
 HERE = Path(__file__).parent
 CHILD = """
-import sys; sys.path.insert(0, {here!r})
+import sys; sys.path[:0] = {places!r}
 import dataclasses, test_cli
 from plantain.models import MODELS
 test_cli.Tiny.pause = {pause}
@@ -750,7 +773,7 @@ sys.exit(test_cli.cli.main(sys.argv[1:]))
 
 
 def child(*words, pause=0.0):
-    code = CHILD.format(here=str(HERE), pause=pause)
+    code = CHILD.format(places=[str(HERE), str(HERE.parent)], pause=pause)
     return subprocess.Popen(
         [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -105,6 +106,18 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(data: Path, tmp_path: Pa
     scores = begin(data, tmp_path / "broken").run(predictor(guess))
     assert guess.asked == 6 and scores["n"] == 6
     assert (tmp_path / "broken/scores.json").read_bytes() == (tmp_path / "whole/scores.json").read_bytes()
+
+
+def test_what_killed_runs_left_is_cleared(data: Path, tmp_path: Path) -> None:
+    begin(data, tmp_path / "run").run(predictor(Guess()))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    kept = next((tmp_path / "run" / "paintings").iterdir())
+    for place in (tmp_path / "run", kept):
+        (place / f".plantain-{dead.pid}-abc").mkdir()
+        (place / f".plantain-{dead.pid}-abc" / "half.png").write_text("half")
+    begin(data, tmp_path / "run").run(predictor(Guess()))
+    assert [path for path in (tmp_path / "run").rglob(".*")] == []
 
 
 def test_scoring_again_asks_nobody(data: Path, tmp_path: Path) -> None:

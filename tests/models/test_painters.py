@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -178,6 +181,37 @@ def test_a_function_that_gives_no_picture_is_an_error() -> None:
     (error,) = Function(lambda photo, prompt, seed: np.zeros(5)).paint([ask()])
     assert isinstance(error, PainterError)
     assert "(5,)" in str(error)
+
+
+def shaded(level, inner=False, words=("a",), default=0):
+    """A function that paints a shade, told in one of several ways."""
+    if inner:
+        return lambda photo, prompt, seed, shade=default: (lambda: np.full_like(photo, shade))()
+    return lambda photo, prompt, seed: np.full_like(photo, level if prompt in words else 0)
+
+
+def test_what_a_function_does_and_with_which_values_is_its_identity() -> None:
+    """Equal bytes of code are not enough: constants, defaults and what it was made with tell functions apart."""
+    functions = [
+        lambda photo, prompt, seed: np.full_like(photo, 255), lambda photo, prompt, seed: np.full_like(photo, 0),
+        lambda photo, prompt, seed: np.stack([np.zeros_like(photo) for _ in range(1)]),
+        lambda photo, prompt, seed: np.stack([np.ones_like(photo) for _ in range(1)]),
+        lambda photo, prompt, seed: photo if prompt in {"a", "b"} else 255 - photo,
+        lambda photo, prompt, seed: photo if prompt in {"a", "c"} else 255 - photo,
+        shaded(1), shaded(2), shaded(1, inner=True), shaded(1, inner=True, default=7),
+    ]  # fmt: skip
+    assert len({Function(one).identity.key for one in functions}) == len(functions)
+    assert Function(shaded(1)).identity == Function(shaded(1)).identity
+
+
+def test_the_identity_of_a_function_is_the_same_in_every_process() -> None:
+    script = (
+        "from plantain.models.painters.function import Function\n"
+        "print(Function(lambda photo, prompt, seed: photo if prompt in {'a', 'b', 'c', 'd'} else None).identity.key)"
+    )
+    run = [sys.executable, "-c", script]
+    told = {subprocess.check_output(run, env=os.environ | {"PYTHONHASHSEED": seed}) for seed in ("1", "2", "3")}
+    assert len(told) == 1
 
 
 # ---- the cache

@@ -133,6 +133,12 @@ def test_a_wrong_spec(tmp_path, change, error, says):
         plantain.load("file", spec=write(tmp_path, SPEC.replace(*change)))
 
 
+def test_a_spec_with_a_byte_order_mark(tmp_path, photo):
+    spec = write(tmp_path)
+    spec.write_text(spec.read_text(), encoding="utf-8-sig")
+    assert plantain.load("file", spec=spec).name == "tiny"
+
+
 def test_a_file_that_is_no_network(tmp_path, photo):
     spec = write(tmp_path)
     (tmp_path / "tiny.onnx").write_bytes(b"nothing")

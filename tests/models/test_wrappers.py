@@ -15,6 +15,7 @@ from plantain.errors import PainterError, UsageError
 from plantain.models import MODELS, ModelSpec
 from plantain.models.endpoints import Chat
 from plantain.models.specialists.base import Specialist
+from plantain.predictions.calibration import Fit
 from plantain.predictions.types import Alpha, Depth, Instances
 
 HIGH, WIDE = 12, 16
@@ -88,6 +89,22 @@ def server():
     threading.Thread(target=http.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{http.server_port}", told, heard
     http.shutdown()
+
+
+def test_whoever_is_asked_and_how_sure_they_are_is_part_of_the_identity(stands):
+    """Answers hang on the confidence of the models that are asked, and so on what sets it right."""
+    stands["a"], stands["b"] = Stand("a"), Stand("b")
+
+    def key(*names, fits=None, **spec):
+        for stand in stands.values():
+            stand.calibration = fits or {}
+        model = plantain.load("routed", spec={"ask": list(names), **spec})
+        return model.identity.key
+
+    fits = {"refer": Fit((0.0, 1.0), (0.0, 0.5))}
+    keys = [key("a"), key("b"), key("a", "b"), key("a", fits=fits), key("a", min_confidence=0.5)]
+    assert len(set(keys)) == len(keys)
+    assert key("a") == keys[0]
 
 
 # ---- gated
@@ -185,9 +202,10 @@ def test_nobody_claims_it(stands):
 # ---- specs and endpoints
 
 
-def test_a_spec_from_a_file(stands, tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_spec_from_a_file(encoding, stands, tmp_path):
     stands["a"] = Stand("a", 0.6)
-    (tmp_path / "s.toml").write_text('ask = ["a"]\n')
+    (tmp_path / "s.toml").write_text('ask = ["a"]\n', encoding=encoding)
     assert plantain.load("routed", spec=tmp_path / "s.toml").predict(PHOTO, "metric depth").confidence.min() > 0.5
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from plantain.cli.photos import find
+from plantain.files import sweep
 from plantain.models.base import Painter, lazy
 from plantain.models.identity import Identity, file_hash, weights_hash
 from plantain.models.painters.cached import Cached
@@ -29,7 +35,7 @@ from plantain.tasks.language.parsing import interpret, parse
 
 
 class Weighty(Painter):
-    """Says the depth that its file of weights holds, one byte of metres, and of an adapter if there is one."""
+    """Says the depth that its file of weights holds, one byte of metres, more by an adapter's byte if there is one."""
 
     def __init__(self, weights: Path, adapter: Path | None = None):
         self.weights, self.adapter, self.painted = weights, adapter, 0
@@ -50,22 +56,24 @@ class Weighty(Painter):
         if request.purpose != "perceive":
             return Painting(np.full((request.size[1], request.size[0], 3), request.seed, np.uint8))
         task = parse(request.prompt)
-        metres = np.full(request.photo.shape[:2], self.weights.read_bytes()[0], np.float32)
+        added = 0 if self.adapter is None else self.adapter.read_bytes()[0]
+        metres = np.full(request.photo.shape[:2], self.weights.read_bytes()[0] + added, np.float32)
         return Painting(task.encode(metres if isinstance(task, MetricDepth) else (metres > 2).astype(np.float32)))
 
 
 class Ruler(Specialist):
-    """Edges everywhere, and a count of the photos seen."""
+    """As much of an edge everywhere as its file of weights says in hundredths, from a brightness on; counts photos."""
 
     name, supported_tasks = "ruler", {"edges": "all"}
 
-    def __init__(self):
+    def __init__(self, weights=None, threshold=0):
         super().__init__()
-        self.seen = 0
+        self.weights, self.threshold, self.seen = weights, threshold, 0
 
     def infer_for(self, photo, task):
         self.seen += 1
-        return EdgeOutput(np.ones(photo.shape[:2], np.float32))
+        level = 1.0 if self.weights is None else self.weights.read_bytes()[0] / 100
+        return EdgeOutput(np.where(photo.mean(-1) >= self.threshold, level, 0).astype(np.float32))
 
 
 class World:
@@ -146,33 +154,64 @@ def test_whatever_changes_is_answered_afresh_and_then_skipped(world, change) -> 
         assert world.ask(**asked).skipped
 
 
-@settings(max_examples=25)
-@given(steps=st.lists(st.sampled_from(["nothing", *CHANGES, "format", "fov"]), min_size=1, max_size=6), data=st.data())
+STEPS = {  # what is done -> the part of the state that it draws anew
+    "weights": st.integers(1, 9), "photo": st.integers(90, 95), "adapter": st.sampled_from([None, 1, 2]),
+    "camera": st.sampled_from([(None, None), (None, 40.0), (None, 60.0), (90.0, None), (120.0, None)]),
+    "formats": st.sampled_from([(), ("mm",), ("kitti",), ("mm", "kitti")]), "code": st.sampled_from([None, "plasma"]),
+}  # fmt: skip
+NAMES = {None: "a.metric-depth", "plasma": "a.metric-depth.plasma"}
+
+
+@settings(max_examples=30)
+@given(steps=st.lists(st.sampled_from(["nothing", "older photo", *STEPS]), min_size=1, max_size=8), data=st.data())
 def test_changed_is_afresh_and_unchanged_is_skipped(steps, data) -> None:
-    """Whatever is done to weights, photo and options: the answer on disk is that of the last state, and nothing is
-    asked twice of an unchanged one."""
+    """Whatever is done to weights, adapter, photo and options: the answer on disk is that of the last state, and one of
+    an unchanged state is skipped."""
     with tempfile.TemporaryDirectory() as folder:
-        world, weights, photo, options = World(Path(folder)), 3, 100, (None, ())
-        last = None
+        world, last = World(Path(folder)), {}
+        state = {"weights": 3, "photo": 100, "adapter": None, "camera": (None, None), "formats": (), "code": None}
         for step in steps:
-            if step == "weights":
-                weights = data.draw(st.integers(1, 9))
-                world.weights.write_bytes(bytes([weights]))
-            elif "photo" in step:
-                photo = data.draw(st.integers(90, 95))
-                world.level(photo)
-            elif step == "fov":
-                options = (data.draw(st.sampled_from([None, 40.0, 60.0])), options[1])
-            elif step == "format":
-                options = (options[0], data.draw(st.sampled_from([(), ("mm",), ("kitti",), ("mm", "kitti")])))
-            outcome = world.ask(camera={"focal_px": None, "fov_deg": options[0]}, formats=list(options[1]))
-            state = (weights, photo, options)
-            assert outcome.skipped == (state == last), (state, last)
-            with np.load(world.root / "out/a.metric-depth.npz") as arrays:
-                assert np.median(arrays["metres"]) == pytest.approx(weights, rel=0.02)
-            kept = [f"a.metric-depth{e}" for e in (".npz", ".overlay.png", ".png", *(f".{n}.png" for n in options[1]))]
+            part = step.removeprefix("older ")
+            if part in STEPS:
+                state |= {part: data.draw(STEPS[part])}
+            world.weights.write_bytes(bytes([state["weights"]]))
+            world.level(state["photo"])
+            if step == "older photo":
+                os.utime(world.photo, (1e9, 1e9))
+            adapter = None if state["adapter"] is None else world.root / "adapter.bin"
+            if adapter is not None:
+                adapter.write_bytes(bytes([state["adapter"]]))
+            outcome = world.ask(
+                MetricDepth(code=state["code"]), world.model(adapter=adapter), formats=list(state["formats"]),
+                camera=dict(zip(("focal_px", "fov_deg"), state["camera"], strict=True)),
+            )  # fmt: skip
+            name = NAMES[state["code"]]
+            assert outcome.skipped == (state == last.get(name)), (state, last)
+            last[name] = dict(state)
+            with np.load(world.root / f"out/{name}.npz") as arrays:
+                wanted = state["weights"] + (state["adapter"] or 0)
+                assert np.median(arrays["metres"]) == pytest.approx(wanted, rel=0.02)
+            kept = [f"{one}{ending}" for one, was in last.items()
+                    for ending in (".npz", ".overlay.png", ".png", *(f".{f}.png" for f in was["formats"]))]  # fmt: skip
             assert world.files == sorted(kept), "nothing of an earlier answer stays beside the new one"
-            last = state
+
+
+@settings(max_examples=20)
+@given(states=st.lists(st.tuples(st.integers(60, 63), st.sampled_from([0, 150]), st.sampled_from([100, 200])),
+                       min_size=1, max_size=6))  # fmt: skip
+def test_a_specialists_weights_threshold_and_photo(states) -> None:
+    """The same of a specialist: its answer on disk is that of the last state, whose option is a threshold."""
+    with tempfile.TemporaryDirectory() as folder:
+        world, last = World(Path(folder)), None
+        for weights, threshold, photo in states:
+            world.weights.write_bytes(bytes([weights]))
+            world.level(photo)
+            outcome = world.ask("edges", SpecialistPredictor(Ruler(world.weights, threshold)))
+            assert outcome.skipped == ((weights, threshold, photo) == last)
+            last = weights, threshold, photo
+            with np.load(world.root / "out/a.edges.npz") as arrays:
+                wanted = weights / 100 if photo >= threshold else 0
+                assert np.median(arrays["alpha"]) == pytest.approx(wanted, abs=0.005)
 
 
 def test_a_specialists_answers_resume_too(world) -> None:
@@ -191,6 +230,70 @@ def test_a_damaged_answer_is_answered_afresh(world, ending, harm) -> None:
     path.unlink() if harm == "gone" else path.write_bytes(path.read_bytes()[:-9])
     assert not world.ask().skipped
     assert world.ask().skipped
+
+
+KILLED = """
+import os, shutil, sys
+sys.path[:0] = {places!r}
+from pathlib import Path
+from test_store import Job, PainterPredictor, Store, Weighty, stream
+root, at, count = Path({root!r}), 0, 0
+model = PainterPredictor(Weighty(root / "weights.bin"))
+model.identity  # what is hashed is remembered before anybody is killed
+
+def hook(event, given):
+    global count
+    writes = event == "open" and isinstance(given[2], int) and given[2] & (os.O_WRONLY | os.O_RDWR)
+    count += bool(writes) or event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir")
+    if count == at:
+        os._exit(9)
+
+code = 9
+while code:
+    at += 1
+    out = root / f"killed-{{at}}"
+    shutil.copytree(root / "older", out)
+    if not os.fork():
+        sys.addaudithook(hook)
+        store = Store(out, model, formats=["coco"])
+        (outcome,) = stream([Job("a", root / "in/a.png", {question!r})], model, store=store)
+        os._exit(outcome.error is not None)
+    code = os.waitstatus_to_exitcode(os.wait()[1])
+"""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def test_killed_before_any_operation_on_files(world) -> None:
+    """An answer takes the place of an older one, and the process ends before each of all that it does to files. What is
+    visible is whole, the .npz lies beside its own files alone, and the next run ends as if nothing had happened."""
+    question, out = "segment the cup", world.root / "out"
+    world.ask(question, formats=["coco"])
+    older = contents(shutil.copytree(out, world.root / "older"))
+    world.weights.write_bytes(bytes([1]))  # below 2 m, which is no cup
+    world.ask(question, formats=["coco"])
+    newer = contents(out)
+    places = [str(Path(__file__).parent), *(path for path in sys.path if path)]
+    script = KILLED.format(places=places, root=str(world.root), question=question)
+    subprocess.run([sys.executable, "-c", script], check=True)
+    moments = len(list(world.root.glob("killed-*")))
+    assert moments > 15
+    for at in range(1, moments + 1):
+        shutil.rmtree(out)
+        (world.root / f"killed-{at}").rename(out)
+        left, afresh = contents(out), True
+        assert all(left[name] in (older[name], newer[name]) for name in left if name != "a.refer.the-cup.npz"), at
+        if "a.refer.the-cup.npz" in left:
+            with np.load(out / "a.refer.the-cup.npz") as arrays:
+                afresh = bool(arrays["alpha"].any())
+            kept = older if afresh else newer
+            assert all(left[name] == kept[name] for name in kept if name != "a.refer.the-cup.npz"), at
+        sweep(out)
+        assert world.ask(question, formats=["coco"]).skipped != afresh, at
+        assert world.files == sorted(newer), at
+    assert not afresh, "the last one came to its end"
 
 
 # ---- names
@@ -286,6 +389,14 @@ def test_files_of_answers_are_no_photos(world) -> None:
     assert not is_answer(world.photo) and not is_answer(made)
     plain = world.level(9, world.root / "kitchen.overlay.png")
     assert not is_answer(plain)
+    np.savez(world.root / "kitchen.npz", x=np.zeros(3))  # somebody else's
+    assert not is_answer(plain)
+
+
+def test_files_that_python_saved_are_no_photos_either(world) -> None:
+    files = world.ask().prediction.save(world.root / "in", photo=world.photo)
+    assert is_answer(files["overlay"]) and is_answer(files["painting"])
+    assert [one.photo for one in find([str(world.root / "in")])] == [world.photo]
 
 
 def test_another_process_that_takes_the_name_meanwhile_is_not_overwritten(world) -> None:
@@ -319,16 +430,35 @@ def test_the_hash_of_a_file_follows_its_content(world) -> None:
     world.weights.write_bytes(bytes([9]))
     os.utime(world.weights, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert file_hash(world.weights) != first
-    import hashlib
-
     assert file_hash(world.weights) == hashlib.sha256(bytes([9])).hexdigest()
 
 
 def test_the_hash_of_an_old_file_is_remembered(world, monkeypatch) -> None:
-    os.utime(world.weights, (1e9, 1e9))
+    monkeypatch.setattr("plantain.models.identity.YOUNG_S", -1.0)  # every file is old
     first = file_hash(world.weights)
     monkeypatch.setattr("hashlib.file_digest", None)  # would fail if it were read again
     assert file_hash(world.weights) == first
+
+
+def test_what_a_killed_process_left_beside_the_hashes_is_cleared(world, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("plantain.models.identity.YOUNG_S", -1.0)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / "cache/plantain" / f".plantain-{dead.pid}-abc").mkdir(parents=True)
+    file_hash(world.weights)
+    assert os.listdir(tmp_path / "cache/plantain") == ["hashes.json"]
+
+
+def test_a_file_of_the_same_size_and_time_is_another_file(world, monkeypatch) -> None:
+    """As archives unpack them, whose files all have one time: what tells them apart is when they were put there."""
+    monkeypatch.setattr("plantain.models.identity.YOUNG_S", -1.0)
+    os.utime(world.weights, (1e9, 1e9))
+    first = file_hash(world.weights)
+    other = world.root / "other.bin"
+    other.write_bytes(bytes([5]))
+    os.utime(other, (1e9, 1e9))
+    other.replace(world.weights)
+    assert file_hash(world.weights) == hashlib.sha256(bytes([5])).hexdigest() != first
 
 
 def test_other_weights_of_a_cached_painter_paint_anew(world) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 
@@ -161,6 +162,19 @@ def test_a_crash_on_every_third_request_is_an_error_of_every_third_job(batch) ->
     assert isinstance(outcomes[2].error, PainterError)
 
 
+def test_crashes_among_eight_at_a_time_are_errors_of_their_own_jobs() -> None:
+    class Both(Third, Slow):
+        """Slow, eight at a time, and every third crashes."""
+
+    painter = Both()
+    outcomes = run(painter, [level(i) for i in range(24)])
+    assert [o.error is None for o in outcomes] == [i % 3 != 2 for i in range(24)]
+    assert [metres(o) for o in outcomes if o.error is None] == pytest.approx(
+        [depth_of(i) for i in range(24) if i % 3 != 2], rel=0.01
+    )
+    assert all("out of memory" in str(o.error) for o in outcomes[2::3])
+
+
 class Dies(Bright):
     """Paints five photos and is gone."""
 
@@ -184,18 +198,62 @@ def test_a_painter_that_dies_fails_what_remains_at_once(how) -> None:
     assert "account is empty" in str(outcomes[29].error) or "SystemExit: 3" in str(outcomes[29].error)
 
 
+class Elsewhere(Bright):
+    """Paints in a process of its own, which is killed at the fifth photo."""
+
+    def __init__(self):
+        super().__init__()
+        self.process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def one(self, request):
+        if request.photo[0, 0, 0] == 5:
+            self.process.kill()
+            self.process.wait()
+        try:
+            self.process.stdin.write(request.photo.tobytes())
+            self.process.stdin.flush()
+        except OSError as error:
+            raise PainterGone(f"its process has ended with {self.process.poll()}") from error
+        content = self.process.stdout.read(request.photo.nbytes)
+        photo = np.frombuffer(content, np.uint8).reshape(request.photo.shape)
+        return Painting(parse(request.prompt).encode(depth_of(photo.mean(-1))))
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_painter_whose_process_is_killed_fails_what_remains_at_once(batch) -> None:
+    painter = Elsewhere()
+    outcomes = run(painter, [level(i) for i in range(30)], batch)
+    painter.close()
+    lost = 5 - 5 % batch  # the fifth photo's call, and all after it
+    assert [o.error is None for o in outcomes] == [i < lost for i in range(30)]
+    assert [metres(o) for o in outcomes[:lost]] == pytest.approx([depth_of(i) for i in range(lost)], rel=0.01)
+    assert all(isinstance(o.error, PainterGone) and "has ended with -9" in str(o.error) for o in outcomes[lost:])
+    assert len(painter.calls) == lost // batch + 1, "nobody is asked any more"
+
+
 class NoCanvas(Bright):
     def canvas(self, width, height):
-        if width == 31:
-            raise KeyError("no such ratio")
-        return (0, 0) if width == 32 else (width, height)
+        if width in NO_CANVAS:
+            raise NO_CANVAS[width]
+        return {32: (0, 0), 33: None}.get(width, (width, height))
+
+
+NO_CANVAS = {31: KeyError("no such ratio"), 34: SystemExit(3)}
 
 
 def test_a_crash_of_canvas_is_one_error() -> None:
-    outcomes = run(NoCanvas(), [level(9), level(9, (20, 31)), level(9, (20, 32)), level(9)])
-    assert [o.error is None for o in outcomes] == [True, False, False, True]
-    assert "failed to say its canvas for 31 x 20: KeyError" in str(outcomes[1].error)
-    assert "0 x 0" in str(outcomes[2].error)
+    outcomes = run(NoCanvas(), [level(9, (20, width)) for width in (30, 31, 32, 33, 34, 35)])
+    assert [o.error is None for o in outcomes] == [True, False, False, False, False, True]
+    told = [str(o.error) for o in outcomes[1:5]]
+    assert "failed to say its canvas for 31 x 20: KeyError" in told[0]
+    assert "0 x 0" in told[1]
+    assert "failed to say its canvas for 33 x 20: TypeError" in told[2]
+    assert "failed to say its canvas for 34 x 20: SystemExit: 3" in told[3]
+    assert all(isinstance(o.error, PainterError) for o in outcomes[1:5])
 
 
 WRONG = {
@@ -227,15 +285,21 @@ def test_a_wrong_return_value_is_one_error(wrong, told) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-def test_a_wrong_count_is_one_error(batch) -> None:
-    class Few(Bright):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(lambda made: made[1:], "gave 0 paintings for 1"), (lambda made: made * 2, "gave 2 paintings for 1"),
+     (lambda made: None, "failed: TypeError: 'NoneType' object is not iterable")], ids=["few", "many", "none"],
+)  # fmt: skip
+def test_a_wrong_count_is_one_error(wrong, told, batch) -> None:
+    class Miscounts(Bright):
         def paint(self, requests):
             made = super().paint(requests)
-            return made if all(r.photo[0, 0, 0] != 7 for r in requests) else made[1:]
+            return made if all(r.photo[0, 0, 0] != 7 for r in requests) else wrong(made)
 
-    outcomes = run(Few(), [level(6), level(7), level(8)], batch)
+    outcomes = run(Miscounts(), [level(6), level(7), level(8)], batch)
     assert [o.error is None for o in outcomes] == [True, False, True]
-    assert str(outcomes[1].error) == "the painter 'bright' gave 0 paintings for 1"
+    assert str(outcomes[1].error) == f"the painter 'bright' {told}"
+    assert [metres(o) for o in (outcomes[0], outcomes[2])] == pytest.approx([depth_of(6), depth_of(8)], rel=0.01)
 
 
 def test_a_float_painting_is_decoded_before_any_rounding() -> None:

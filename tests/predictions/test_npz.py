@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
+import plantain
 from plantain.errors import OutputError, TruthError
+from plantain.models.painters.embedded import FOLDER
 from plantain.predictions.npz import from_npz, to_npz
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 from scenes import mask, things
@@ -102,6 +106,16 @@ def test_the_arrays_say_themselves_what_they_are(tmp_path):
     np.testing.assert_array_equal(np.unpackbits(found["masks"], axis=2, count=WIDTH), EVERY["instances"].masks)
     assert (found["presence_names"].tolist(), found["presence"].tolist()) == (["cup"], [0.125])
     assert dict(np.load(EVERY["labels"].to_npz(tmp_path / "l.npz")))["ids"].dtype == np.int8
+
+
+@pytest.mark.skipif(not (FOLDER / "trunk.onnx").exists(), reason="the embedded generator has no weights here")
+@pytest.mark.parametrize("question", ["relative depth", "surface normals"])  # the largest of all questions
+def test_an_answer_of_twelve_megapixels_has_ten_megabytes_at_most(question, tmp_path):
+    with Image.open(Path(plantain.__file__).parent / "samples/coffee.jpg") as image:
+        photo = image.convert("RGB").resize((4000, 3000))
+    answer = plantain.predict(photo, question)
+    assert answer.size == (4000, 3000)
+    assert answer.to_npz(tmp_path / "a.npz").stat().st_size < 10e6
 
 
 @settings(max_examples=50, deadline=None)

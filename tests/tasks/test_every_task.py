@@ -1,6 +1,7 @@
 """What holds for every row of the table: no picture breaks a decoder, odd pictures are doubted, values are values."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
@@ -105,6 +106,12 @@ def test_what_is_no_picture_is_refused(task) -> None:
     for wrong in (np.zeros(3), np.zeros((2, 2, 2)), np.zeros((0, 4, 3)), np.array([["a"]]), np.zeros((1, 2, 3, 4))):
         with pytest.raises(UsageError, match="painting is an array"):
             task.decode(wrong)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_decoder_is_given_the_painting_and_nothing_that_it_does_not_use(name: str) -> None:
+    for decode in (TASKS[name].decode, TASKS[name]._decode):
+        assert list(inspect.signature(decode).parameters) == ["self", "rgb"]
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from plantain.files import read_text
+
 END = 1024 + 10_240  # bytes of zeros that may close a tar file: two blocks, then to a whole record
 SKIPPED = ("vision-banana-page", "weights", "refer", "mattes")  # tests, and what is no photograph
 
@@ -41,7 +43,7 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
 
 def _train_rows(folder: Path, root: Path) -> Iterator[Path]:
     book = next(p for p in (folder / "index.json", folder / "annotations.json") if p.exists())
-    rows = json.loads(book.read_text())["images"]
+    rows = json.loads(read_text(book))["images"]
     if not any("split" in r for r in rows):
         return _files(folder, root)
     train = {Path(r["file"]).stem if "file" in r else str(r["id"]) for r in rows if r["split"] == "train"}

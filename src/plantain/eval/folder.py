@@ -21,7 +21,7 @@ import numpy as np
 from plantain import __version__
 from plantain.errors import UsageError
 from plantain.eval.scores import SampleResult
-from plantain.files import writing
+from plantain.files import sweep, writing
 from plantain.pipeline.predictor import Predictor
 
 Item = TypeVar("Item")
@@ -34,7 +34,9 @@ class RunFolder:
         self.folder, self.record, self.data = folder, dict(record), data
 
     def start(self, model: Predictor) -> None:
-        """Writes run.json, or checks that the one that is there says the same."""
+        """Writes run.json, or checks that the one that is there says the same; clears what killed runs left."""
+        for place in (self.folder, *self.folder.glob("*/??")):
+            sweep(place)
         if (self.folder / "run.json").exists():
             self.require_same_setting(read_record(self.folder))
             self.require_same_weights(model)

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from plantain.errors import OutputError
+from plantain.files import sweep, writing
+
 DECODING = 1  # goes up whenever a painting of the same pixels may be decoded to other numbers
 YOUNG_S = 2.0  # a file changed so lately may change again within one tick of its clock: its hash is not remembered
 NOT_WEIGHTS = (".md", ".txt")
@@ -81,14 +84,15 @@ def files_of(place: Path) -> Iterator[Path]:
 
 
 def file_hash(path: Path) -> str:
-    """`content_hash`, remembered between runs by the file's path, size and time of change (nanoseconds)."""
+    """`content_hash`, remembered between runs by the file's path, size and times of change (nanoseconds): that of the
+    content, which copies and archives carry along, and that of the file itself, which nobody can set."""
     state = path.stat()
-    entry = f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}"
+    entry = f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}|{state.st_ctime_ns}"
     known = _Remembered.open()
     if (found := known.hashes.get(entry)) is not None:
         return found
     found = content_hash(path)
-    if time.time() - state.st_mtime > YOUNG_S:
+    if time.time() - max(state.st_mtime, state.st_ctime) > YOUNG_S:
         known.add(entry, found)
     return found
 
@@ -119,15 +123,14 @@ class _Remembered:
 
     def add(self, entry: str, found: str) -> None:
         self.hashes[entry] = found
-        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(self.hashes))
-            beside.replace(self.path)
-        except OSError:
+            with writing(self.path) as beside:
+                beside.write_text(json.dumps(self.hashes))
+        except OutputError:
             pass
 
 
 @cache
 def _remembered(path: Path) -> _Remembered:
+    sweep(path.parent)
     return _Remembered(path)

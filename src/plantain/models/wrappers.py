@@ -43,6 +43,7 @@ class Predictor(Protocol):
     """What a wrapper needs of the models it asks, which it gets from the pipeline's `load`."""
 
     identity: Identity
+    calibration: Mapping[str, Any]
 
     def supports(self, task: str) -> bool: ...
 
@@ -75,8 +76,9 @@ class Wrapper(Specialist):
 
     @lazy
     def identity(self) -> Identity:
-        """Its spec, and the identities of all whom it asks."""
-        return Identity(self.name, weights=digest([one.identity.key for one in self.asked]), settings=digest(self.spec))
+        """Its spec, and all whom it asks, with what sets their confidence right."""
+        asked = digest([(one.identity.key, dict(one.calibration)) for one in self.asked])
+        return Identity(self.name, weights=asked, settings=digest(self.spec))
 
     def close(self) -> None:
         for one in self.asked:

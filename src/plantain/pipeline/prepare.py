@@ -127,7 +127,7 @@ def canvas_of(painter: Painter, size: tuple[int, int]) -> tuple[int, int]:
         canvas = int(width), int(height)
     except PlantainError:
         raise
-    except Exception as error:  # a painter is other people's code
+    except (Exception, SystemExit) as error:  # a painter is other people's code
         raise PainterError(
             f"the painter {painter.identity.name!r} failed to say its canvas for {size[0]} x {size[1]}: "
             f"{type(error).__name__}: {error}"

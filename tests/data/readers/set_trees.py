@@ -45,6 +45,11 @@ def run_lengths(mask: np.ndarray) -> dict[str, Any]:
     return {"size": list(mask.shape), "counts": stored["counts"].decode()}
 
 
+def filled(polygon: list[float]) -> np.ndarray:
+    """The pixels that pycocotools fills."""
+    return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects([polygon], HIGH, WIDE))).astype(bool)
+
+
 def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     on = np.zeros((HIGH, WIDE), bool)
     on[y0:y1, x0:x1] = True

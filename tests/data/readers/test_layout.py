@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from set_trees import halves, photo, put
@@ -48,6 +50,18 @@ def test_first_missing_goes_by_order_and_takes_patterns_and_paths(tmp_path):
     assert need(tmp_path / "x", LAYOUT) == tmp_path / "x"
     with pytest.raises(PhotoError, match=r"y is missing"):
         need(tmp_path / "y", LAYOUT)
+
+
+def test_a_relative_path_is_not_taken_twice(tmp_path, monkeypatch):
+    """`conftest.py` has every reader read by a relative path too."""
+    photo(tmp_path / "rel" / "toys" / "a" / "7.png")
+    put(tmp_path / "rel" / "toys" / "names.txt", "")
+    monkeypatch.chdir(tmp_path)
+    LAYOUT.check(Path("rel/toys"), "a")
+    assert need(Path("rel/toys/a/7.png"), LAYOUT) == Path("rel/toys/a/7.png")
+    with pytest.raises(PhotoError) as caught:
+        need(Path("rel/toys/a/8.png"), LAYOUT)
+    assert "Toys: rel/toys/a/8.png is missing" in str(caught.value)
 
 
 def test_one_of_several_names(tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from plantain.imaging.photo import read_photo
 from plantain.models.base import Capabilities, Painter
 from plantain.models.identity import Identity, digest
 from plantain.models.painting import Painting, Request, Usage
+
+PLAIN = str | bytes | int | float | np.ndarray | None  # values that a hash tells apart
 
 
 class Function(Painter):
@@ -76,8 +79,21 @@ def _is_float_rgb(made: Any) -> bool:
     return fits and 0 not in made.shape and bool((made >= 0).all() and (made <= 1).all())
 
 
-def code_of(call: Any) -> list[str]:
-    """What can be said of a callable's code: its name and, of Python functions, what it does."""
-    inner = getattr(call, "__code__", None)
+def code_of(call: Any) -> list[Any]:
+    """A callable's code, as far as it can be told: its name and, of Python functions, instructions and plain values."""
     said = [getattr(call, "__module__", ""), getattr(call, "__qualname__", type(call).__qualname__)]
-    return said if inner is None else [*said, inner.co_code.hex(), repr(inner.co_names)]
+    function = call if hasattr(call, "__code__") else type(call).__call__
+    if not hasattr(function, "__code__"):
+        return said
+    held = [*(function.__defaults__ or ()), *(cell.cell_contents for cell in function.__closure__ or ())]
+    return [*said, _instructions(function.__code__), [one for one in held if isinstance(one, PLAIN)]]
+
+
+def _instructions(code: CodeType) -> list[Any]:
+    """What a function does, with its constants and those of the functions inside it; the same in every process."""
+    constants = [
+        _instructions(one) if isinstance(one, CodeType)
+        else sorted(map(repr, one)) if isinstance(one, frozenset) else repr(one)
+        for one in code.co_consts
+    ]  # fmt: skip
+    return [code.co_code.hex(), code.co_names, constants]

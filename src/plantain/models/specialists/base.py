@@ -13,6 +13,7 @@ import numpy as np
 
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
+from plantain.files import read_text
 from plantain.models.base import Model, lazy
 from plantain.models.identity import Identity, digest, weights_hash
 from plantain.models.specialists.outputs import SpecialistOutput
@@ -79,12 +80,12 @@ class Specialist(Model):
 def read_spec(path: str | Path) -> dict[str, Any]:
     """What a TOML file says. UsageError for none."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(Path(path)))
     except OSError as error:
         raise UsageError(
             f"no spec at {path}; give a .toml file (the guide on specialists says what it holds)"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UsageError(f"{path} is no TOML ({error})") from error
 
 
