@@ -11,7 +11,7 @@ from set_trees import BOX, HIGH, WIDE, image, knows_its_splits, photo, put, rect
 from plantain.data.readers import read
 from plantain.errors import PhotoError, TruthError
 from plantain.eval.adapters import DetectionAdapter
-from plantain.eval.metrics.detection import Detection, Found, Truths
+from plantain.eval.metrics.detection import Detection, Detections, Truths
 from plantain.eval.metrics.keypoints import KeypointAP, People, Poses
 from plantain.eval.metrics.panoptic import PanopticQuality, Segments
 
@@ -84,7 +84,7 @@ def test_the_official_scorer_finds_its_areas_and_crowds(root):
         np.array([bool(r["iscrowd"]) for r in rows]),
         np.concatenate([things.masks, crowds.masks]),
     )
-    pred = Found(things.boxes.astype(float), things.labels, np.array([0.9, 0.8]), things.masks)
+    pred = Detections(things.boxes.astype(float), things.labels, np.array([0.9, 0.8]), things.masks)
     metric = Detection(things.classes, "masks")
     assert metric.reduce([metric.measure(pred, truth)])["ap"] == pytest.approx(1)
 
