@@ -355,6 +355,21 @@ def test_an_older_export_never_stays_beside_a_new_answer(world) -> None:
     assert "a.refer.the-cup.coco.json" not in world.files
 
 
+def test_annotations_never_stay_beside_a_new_answer(world) -> None:
+    """Also where nobody asked for new ones, or the run that would have made them was killed."""
+    question, model = "segment the cup", world.model()
+    store = Store(world.root / "out", model, formats=["coco"])
+    photos = {"a": world.photo, "b": world.level(7, world.root / "in" / "b.png")}
+    assert all(o.error is None for o in stream([Job(n, p, question) for n, p in photos.items()], model, store=store))
+    kept = store.annotations(Job("", None, question))
+    assert world.ask(question, formats=["coco"]).skipped and kept.exists()
+    world.ask("segment the plate")
+    assert kept.exists(), "that is another question"
+    world.weights.write_bytes(bytes([1]))
+    world.ask(question)
+    assert not kept.exists()
+
+
 @settings(max_examples=200)
 @given(stem=st.text(min_size=1, max_size=300).filter(lambda s: "/" not in s and "\0" not in s and s.strip(". ")),
        text=st.text(min_size=1, max_size=300))  # fmt: skip

@@ -115,11 +115,14 @@ class Store:
                 kept.append(_kept(replace(job, id=(place / stem).as_posix(), photo=line["image"]), path, record))
         if len(kept) < 2:
             return None
-        base = base_of(replace(job, id="annotations"), self.model.question(job))
-        target = self.folder / f"{base}.json"
-        if target.exists() and _asked_in(target) != asked:
-            target = self.folder / f"{base}.{asked[:8]}.json"  # the same words in other colors
-        return write_json({"info": {"asked": asked}} | coco_annotations(kept), target)
+        return write_json({"info": {"asked": asked}} | coco_annotations(kept), self._annotations(job))
+
+    def _annotations(self, job: Job) -> Path:
+        """Where the COCO file of a job's question lies: a name that is its own, or free."""
+        base, asked = base_of(replace(job, id="annotations"), self.model.question(job)), self._asked(job)
+        plain = self.folder / f"{base}.json"
+        other = self.folder / f"{base}.{asked[:8]}.json"  # the same words in other colors
+        return other if plain.exists() and _asked_in(plain) != asked else plain
 
     def save(self, outcome: Outcome, key: AnswerKey, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> Outcome:
         """Writes an answer, drawn over the photo's `pixels`: all its files or none; those of a stale one go.
@@ -134,6 +137,7 @@ class Store:
                     if self._main(job, key) != path:
                         continue  # another process has taken the name meanwhile
                     path.unlink(missing_ok=True)
+                    self._annotations(job).unlink(missing_ok=True)  # they are of older answers
                     kept = all_of(stage, path.name)
                     for stale in set(every_name(path.name[: -len(path.suffix)])) - set(kept):
                         if path.suffix == ".npz":
