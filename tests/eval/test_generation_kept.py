@@ -103,10 +103,12 @@ def test_a_run_is_kept_and_scored(data, tmp_path):
     assert low < scores["scores"]["psnr"][0] < high
     assert all(len(line["edits"]) == 2 for line in run.lines())
     before = (tmp_path / "run/scores.json").read_bytes()
-    asked_again = GenerationRun(tmp_path / "run", GenerationConfig("function", {}), data).run(
-        painter(60)
-    )  # nobody is asked
+    again = painter()
+    again.paint = lambda requests: pytest.fail("what is kept was asked for again")
+    asked_again = GenerationRun(tmp_path / "run", GenerationConfig("function", {}), data).run(again)
     assert asked_again["scores"]["psnr"] == scores["scores"]["psnr"]
+    with pytest.raises(UsageError, match="other weights"):
+        GenerationRun(tmp_path / "run", GenerationConfig("function", {}), data).run(painter(60))
     assert (tmp_path / "run/scores.json").read_bytes() == before
     with pytest.raises(UsageError, match="another setting"):
         GenerationRun(tmp_path / "run", GenerationConfig("function", {}, seed=1), data).run(painter())
