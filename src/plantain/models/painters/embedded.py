@@ -152,7 +152,9 @@ class Embedded(Painter):
 
     def paint(self, requests: Sequence[Request]) -> list[Painting | PlantainError]:
         """One painting a request; a request of an illegal size gets a PainterError in its place."""
-        if self.cores == 1 or sum(refusal(request) is None for request in requests) < 2:
+        legal = sum(refusal(request) is None for request in requests)
+        only = "_on_one_core" in self.__dict__ and "trunk" not in self.__dict__  # no second set for a straggler
+        if legal == 0 or self.cores == 1 or (legal == 1 and not only):
             return [self._one(request) for request in requests]
         return list(self._workers.map(self._on_one_core._one, requests))
 
