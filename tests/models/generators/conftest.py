@@ -53,17 +53,25 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sizes.fixed_points.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def kept() -> dict[str, Any]:
+    """Painters that tests share, since none changes them for good."""
+    return {}
+
+
 @pytest.fixture
-def painter(folder: Callable[[str], Path], small: None) -> Callable[..., Any]:
-    """A row's painter on its tiny pipeline, with small canvases."""
+def painter(folder: Callable[[str], Path], small: None, kept: dict[str, Any]) -> Callable[..., Any]:
+    """A row's painter on its tiny pipeline, with small canvases; a fresh one for whoever gives options or changes it."""
     from plantain.models.painters.generators.painter import DiffusersPainter
     from plantain.models.painters.generators.spec import GENERATORS
 
-    def made(name: str, **options: Any) -> Any:
+    def made(name: str, fresh: bool = False, **options: Any) -> Any:
+        if not options and not fresh and name in kept:
+            return kept[name]
         free = {} if GENERATORS[name].size.rule else {"megapixels": AREA / 1e6}
         one = DiffusersPainter(name, **({"weights": folder(name), "device": "cpu"} | free | options))
         if "adapter" not in options:
             one.adapter = ""  # of the rows that have one, whose file is on the hub
-        return one
+        return one if options or fresh else kept.setdefault(name, one)
 
     return made

@@ -65,10 +65,18 @@ CHAT = (
     "{{ c['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
-           "<|image_pad|>", "<|video_pad|>")  # fmt: skip
+SPECIAL = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
 FLOW = {"use_dynamic_shifting": True}
-LAYERS = 36  # of text encoders: the last that FLUX.3 reads is 35
+LAYERS = {"klein": 28, "dev": 31, "flux3": 36}  # of text encoders: one more than the last that is read
 
 for processor in (Qwen2VLProcessor, Qwen3VLProcessor):  # their video half needs torchvision
     processor.get_attributes = classmethod(lambda cls: ["image_processor", "tokenizer"])
@@ -83,8 +91,9 @@ def byte_vocabulary() -> dict[str, int]:
 
 
 def qwen_tokenizer() -> Any:
-    made = Qwen2Tokenizer(vocab=byte_vocabulary(), merges=[], unk_token="<|endoftext|>", eos_token="<|im_end|>",
-                          pad_token="<|endoftext|>")  # fmt: skip
+    made = Qwen2Tokenizer(
+        vocab=byte_vocabulary(), merges=[], unk_token="<|endoftext|>", eos_token="<|im_end|>", pad_token="<|endoftext|>"
+    )
     made.add_tokens([AddedToken(s, special=True, normalized=False) for s in SPECIAL], special_tokens=True)
     made.chat_template, made.padding_side = CHAT, "right"
     return made
@@ -93,29 +102,62 @@ def qwen_tokenizer() -> Any:
 def clip_tokenizer() -> Any:
     vocabulary = byte_vocabulary()
     vocabulary |= {f"{letter}</w>": i + 256 for letter, i in vocabulary.items()}
-    return CLIPTokenizer(vocab=vocabulary | {"<|startoftext|>": 512, "<|endoftext|>": 513}, merges=[],
-                         model_max_length=512)  # fmt: skip
+    return CLIPTokenizer(
+        vocab=vocabulary | {"<|startoftext|>": 512, "<|endoftext|>": 513}, merges=[], model_max_length=512
+    )
 
 
 def clip(cls: Any = CLIPTextModel) -> Any:
-    return cls(CLIPTextConfig(bos_token_id=512, eos_token_id=513, pad_token_id=513, hidden_size=32, vocab_size=514,
-                              intermediate_size=32, num_attention_heads=4, num_hidden_layers=2, projection_dim=32,
-                              max_position_embeddings=512))  # fmt: skip
+    return cls(
+        CLIPTextConfig(
+            bos_token_id=512,
+            eos_token_id=513,
+            pad_token_id=513,
+            hidden_size=32,
+            vocab_size=514,
+            intermediate_size=32,
+            num_attention_heads=4,
+            num_hidden_layers=2,
+            projection_dim=32,
+            max_position_embeddings=512,
+        )
+    )
 
 
 def vision_ids(tokenizer: Any) -> dict[str, int]:
-    names = {"image": "<|image_pad|>", "video": "<|video_pad|>", "vision_start": "<|vision_start|>",
-             "vision_end": "<|vision_end|>"}  # fmt: skip
+    names = {
+        "image": "<|image_pad|>",
+        "video": "<|video_pad|>",
+        "vision_start": "<|vision_start|>",
+        "vision_end": "<|vision_end|>",
+    }
     return {f"{name}_token_id": tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
 
 
 def qwen2_vl(tokenizer: Any, hidden: int, sections: tuple[int, int, int]) -> Any:
     rope = {"mrope_section": list(sections), "rope_type": "default", "type": "default"}
-    text = {"hidden_size": hidden, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
-            "num_key_value_heads": 2, "vocab_size": len(tokenizer), "rope_scaling": rope, "rope_theta": 1e6}  # fmt: skip
-    eyes = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": hidden,
-            "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 56,
-            "fullatt_block_indexes": [0]}  # fmt: skip
+    text = {
+        "hidden_size": hidden,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "vocab_size": len(tokenizer),
+        "rope_scaling": rope,
+        "rope_theta": 1e6,
+    }
+    eyes = {
+        "depth": 1,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_heads": 2,
+        "out_hidden_size": hidden,
+        "patch_size": 14,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "window_size": 56,
+        "fullatt_block_indexes": [0],
+    }
     return Qwen2_5_VLForConditionalGeneration(
         Qwen2_5_VLConfig(text_config=text, vision_config=eyes, **vision_ids(tokenizer))
     )
@@ -128,15 +170,30 @@ def qwen2_processor(tokenizer: Any) -> Any:
 
 def qwen3_vl(tokenizer: Any, layers: int) -> Any:
     rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 1, 1], "mrope_interleaved": True}
-    text = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": layers, "num_attention_heads": 2,
-            "num_key_value_heads": 2, "head_dim": 8, "vocab_size": len(tokenizer), "max_position_embeddings": 16384,
-            "rope_parameters": rope}  # fmt: skip
-    eyes = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16,
-            "patch_size": 16, "spatial_merge_size": 2, "temporal_patch_size": 2, "num_position_embeddings": 64,
-            "deepstack_visual_indexes": [0]}  # fmt: skip
-    return Qwen3VLForConditionalGeneration(
-        Qwen3VLConfig(text_config=text, vision_config=eyes, **vision_ids(tokenizer))
-    )
+    text = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 16384,
+        "rope_parameters": rope,
+    }
+    eyes = {
+        "depth": 1,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_heads": 2,
+        "out_hidden_size": 16,
+        "patch_size": 16,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "num_position_embeddings": 64,
+        "deepstack_visual_indexes": [0],
+    }
+    return Qwen3VLForConditionalGeneration(Qwen3VLConfig(text_config=text, vision_config=eyes, **vision_ids(tokenizer)))
 
 
 def qwen3_processor(tokenizer: Any, most: int = 32 * 32 * 4096) -> Any:
@@ -145,41 +202,96 @@ def qwen3_processor(tokenizer: Any, most: int = 32 * 32 * 4096) -> Any:
 
 
 def flux2_vae() -> Any:
-    return AutoencoderKLFlux2(sample_size=32, down_block_types=("DownEncoderBlock2D",) * 4, layers_per_block=1,
-                              up_block_types=("UpDecoderBlock2D",) * 4, block_out_channels=(4, 4, 4, 4),
-                              latent_channels=16, norm_num_groups=4, use_quant_conv=False,
-                              use_post_quant_conv=False)  # fmt: skip
+    return AutoencoderKLFlux2(
+        sample_size=32,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        layers_per_block=1,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(4, 4, 4, 4),
+        latent_channels=16,
+        norm_num_groups=4,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
 
 
 def kl_vae(channels: int, **more: Any) -> Any:
-    return AutoencoderKL(down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-                         block_out_channels=(4, 4, 4, 4), layers_per_block=1, latent_channels=channels,
-                         norm_num_groups=4, **more)  # fmt: skip
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(4, 4, 4, 4),
+        layers_per_block=1,
+        latent_channels=channels,
+        norm_num_groups=4,
+        **more,
+    )
 
 
 FLUX1_VAE = {"use_quant_conv": False, "use_post_quant_conv": False, "shift_factor": 0.1159, "scaling_factor": 0.3611}
-FLUX2 = {"patch_size": 1, "in_channels": 64, "num_layers": 1, "num_single_layers": 1, "attention_head_dim": 16,
-         "num_attention_heads": 2, "timestep_guidance_channels": 32, "axes_dims_rope": [4, 4, 4, 4]}  # fmt: skip
-MMDIT = {"num_layers": 1, "num_single_layers": 1, "attention_head_dim": 16, "num_attention_heads": 2,
-         "joint_attention_dim": 32, "pooled_projection_dim": 32, "axes_dims_rope": [4, 4, 8]}  # fmt: skip
+FLUX2 = {
+    "patch_size": 1,
+    "in_channels": 64,
+    "num_layers": 1,
+    "num_single_layers": 1,
+    "attention_head_dim": 16,
+    "num_attention_heads": 2,
+    "timestep_guidance_channels": 32,
+    "axes_dims_rope": [4, 4, 4, 4],
+}
+MMDIT = {
+    "num_layers": 1,
+    "num_single_layers": 1,
+    "attention_head_dim": 16,
+    "num_attention_heads": 2,
+    "joint_attention_dim": 32,
+    "pooled_projection_dim": 32,
+    "axes_dims_rope": [4, 4, 8],
+}
 
 
 def klein(distilled: bool) -> Any:
     tokenizer = qwen_tokenizer()
-    text = Qwen3ForCausalLM(Qwen3Config(hidden_size=16, intermediate_size=32, num_hidden_layers=LAYERS,
-                                        num_attention_heads=2, num_key_value_heads=2, head_dim=8, max_position_embeddings=512,
-                                        vocab_size=len(tokenizer), tie_word_embeddings=True))  # fmt: skip
+    text = Qwen3ForCausalLM(
+        Qwen3Config(
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=LAYERS["klein"],
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            head_dim=8,
+            max_position_embeddings=512,
+            vocab_size=len(tokenizer),
+            tie_word_embeddings=True,
+        )
+    )
     denoiser = Flux2Transformer2DModel(**FLUX2, joint_attention_dim=48, guidance_embeds=False)
-    return Flux2KleinPipeline(FlowMatchEulerDiscreteScheduler(**FLOW), flux2_vae(), text, tokenizer, denoiser,
-                              is_distilled=distilled)  # fmt: skip
+    return Flux2KleinPipeline(
+        FlowMatchEulerDiscreteScheduler(**FLOW), flux2_vae(), text, tokenizer, denoiser, is_distilled=distilled
+    )
 
 
 def dev() -> Any:
     tokenizer = qwen_tokenizer()
-    text = {"model_type": "mistral", "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": LAYERS,
-            "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8, "vocab_size": len(tokenizer)}  # fmt: skip
-    eyes = {"model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
-            "num_attention_heads": 2, "image_size": 56, "patch_size": 14, "head_dim": 8}  # fmt: skip
+    text = {
+        "model_type": "mistral",
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": LAYERS["dev"],
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "vocab_size": len(tokenizer),
+    }
+    eyes = {
+        "model_type": "pixtral",
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 56,
+        "patch_size": 14,
+        "head_dim": 8,
+    }
     encoder = Mistral3ForConditionalGeneration(Mistral3Config(text_config=text, vision_config=eyes))
     denoiser = Flux2Transformer2DModel(**FLUX2, joint_attention_dim=48, guidance_embeds=True)
     return Flux2Pipeline(FlowMatchEulerDiscreteScheduler(**FLOW), flux2_vae(), encoder, tokenizer, denoiser)
@@ -192,86 +304,194 @@ def flux3(distilled: bool) -> Any:
     blocks = (Flux3DistilledAutoBlocks if distilled else Flux3AutoBlocks)()
     blocks.sub_blocks.pop("prompt_upsampler")
     pipe = blocks.init_pipeline()
-    denoiser = Flux3Transformer2DModel(in_channels=64, cond_in_channels=64, num_layers=1, num_single_layers=1,
-                                       attention_head_dim=16, num_attention_heads=2, joint_attention_dim=8 * 16,
-                                       timestep_channels=32, axes_dims_rope=(4, 4, 4, 4), flow_map=distilled)  # fmt: skip
-    pipe.update_components(text_encoder=qwen3_vl(tokenizer, LAYERS), tokenizer=qwen3_processor(tokenizer),
-                           vae=flux2_vae(), transformer=denoiser)  # fmt: skip
+    denoiser = Flux3Transformer2DModel(
+        in_channels=64,
+        cond_in_channels=64,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=8 * 16,
+        timestep_channels=32,
+        axes_dims_rope=(4, 4, 4, 4),
+        flow_map=distilled,
+    )
+    pipe.update_components(
+        text_encoder=qwen3_vl(tokenizer, LAYERS["flux3"]),
+        tokenizer=qwen3_processor(tokenizer),
+        vae=flux2_vae(),
+        transformer=denoiser,
+    )
     return pipe
 
 
 def qwen_edit(newer: bool) -> Any:
     tokenizer = qwen_tokenizer()
-    denoiser = QwenImageTransformer2DModel(patch_size=2, in_channels=64, out_channels=16, num_layers=1,
-                                           attention_head_dim=16, num_attention_heads=2, joint_attention_dim=16,
-                                           axes_dims_rope=(8, 4, 4), zero_cond_t=newer)  # fmt: skip
-    vae = AutoencoderKLQwenImage(base_dim=4, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
-                                 temperal_downsample=[False, True, True], latents_mean=[0.1] * 16,
-                                 latents_std=[1.5] * 16)  # fmt: skip
-    return QwenImageEditPlusPipeline(FlowMatchEulerDiscreteScheduler(**FLOW), vae, qwen2_vl(tokenizer, 16, (1, 1, 2)),
-                                     tokenizer, qwen2_processor(tokenizer), denoiser)  # fmt: skip
+    denoiser = QwenImageTransformer2DModel(
+        patch_size=2,
+        in_channels=64,
+        out_channels=16,
+        num_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=16,
+        axes_dims_rope=(8, 4, 4),
+        zero_cond_t=newer,
+    )
+    vae = AutoencoderKLQwenImage(
+        base_dim=4,
+        z_dim=16,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1] * 16,
+        latents_std=[1.5] * 16,
+    )
+    return QwenImageEditPlusPipeline(
+        FlowMatchEulerDiscreteScheduler(**FLOW),
+        vae,
+        qwen2_vl(tokenizer, 16, (1, 1, 2)),
+        tokenizer,
+        qwen2_processor(tokenizer),
+        denoiser,
+    )
 
 
 def qwen_21() -> Any:
     tokenizer = qwen_tokenizer()
-    denoiser = QwenImage21Transformer2DModel(in_channels=16, out_channels=16, num_layers=1, attention_head_dim=16,
-                                             num_attention_heads=2, context_in_dim=16, axes_dims_rope=(4, 6, 6))  # fmt: skip
-    vae = AutoencoderKLQwenImage21(base_dim=8, decoder_base_dim=8, z_dim=16, dim_mult=[1] * 5, num_res_blocks=1,
-                                   temperal_downsample=[False, True, True, True], latents_mean=[0.1] * 16,
-                                   latents_std=[1.5] * 16)  # fmt: skip
-    return QwenImage21Pipeline(FlowMatchEulerDiscreteScheduler(**FLOW), vae, qwen3_vl(tokenizer, 2),
-                               qwen3_processor(tokenizer), denoiser)  # fmt: skip
+    denoiser = QwenImage21Transformer2DModel(
+        in_channels=16,
+        out_channels=16,
+        num_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        context_in_dim=16,
+        axes_dims_rope=(4, 6, 6),
+    )
+    vae = AutoencoderKLQwenImage21(
+        base_dim=8,
+        decoder_base_dim=8,
+        z_dim=16,
+        dim_mult=[1] * 5,
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True, True],
+        latents_mean=[0.1] * 16,
+        latents_std=[1.5] * 16,
+    )
+    return QwenImage21Pipeline(
+        FlowMatchEulerDiscreteScheduler(**FLOW), vae, qwen3_vl(tokenizer, 2), qwen3_processor(tokenizer), denoiser
+    )
 
 
 def longcat() -> Any:
     tokenizer = qwen_tokenizer()
     denoiser = LongCatImageTransformer2DModel(patch_size=1, in_channels=64, **MMDIT)
-    return LongCatImageEditPipeline(FlowMatchEulerDiscreteScheduler(**FLOW), kl_vae(16, **FLUX1_VAE),
-                                    qwen2_vl(tokenizer, 32, (2, 3, 3)), tokenizer, qwen2_processor(tokenizer),
-                                    denoiser)  # fmt: skip
+    return LongCatImageEditPipeline(
+        FlowMatchEulerDiscreteScheduler(**FLOW),
+        kl_vae(16, **FLUX1_VAE),
+        qwen2_vl(tokenizer, 32, (2, 3, 3)),
+        tokenizer,
+        qwen2_processor(tokenizer),
+        denoiser,
+    )
 
 
 def kontext() -> Any:
     tokenizer = ByT5Tokenizer(extra_ids=0)  # a token a byte, and no files
     text = T5EncoderModel(T5Config(vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=32, num_layers=2, num_heads=4))
     denoiser = FluxTransformer2DModel(patch_size=1, in_channels=64, guidance_embeds=True, **MMDIT)
-    return FluxKontextPipeline(FlowMatchEulerDiscreteScheduler(**FLOW), kl_vae(16, **FLUX1_VAE), clip(), clip_tokenizer(),
-                               text, tokenizer, denoiser)  # fmt: skip
+    return FluxKontextPipeline(
+        FlowMatchEulerDiscreteScheduler(**FLOW),
+        kl_vae(16, **FLUX1_VAE),
+        clip(),
+        clip_tokenizer(),
+        text,
+        tokenizer,
+        denoiser,
+    )
 
 
 def dreamlite() -> Any:
     tokenizer = qwen_tokenizer()
-    denoiser = DreamLiteUNetModel(block_out_channels=(32, 32, 32), layers_per_block=1, cross_attention_dim=16,
-                                  attention_head_dim=8, norm_num_groups=8, addition_embed_type="time",
-                                  addition_time_embed_dim=8, projection_class_embeddings_input_dim=16)  # fmt: skip
-    vae = AutoencoderTiny(encoder_block_out_channels=(4,) * 4, decoder_block_out_channels=(4,) * 4,
-                          num_encoder_blocks=(1,) * 4, num_decoder_blocks=(1,) * 4)  # fmt: skip
-    return DreamLitePipeline(qwen3_vl(tokenizer, 2), tokenizer, qwen3_processor(tokenizer), vae, denoiser,
-                             FlowMatchEulerDiscreteScheduler(**FLOW))  # fmt: skip
+    denoiser = DreamLiteUNetModel(
+        block_out_channels=(32, 32, 32),
+        layers_per_block=1,
+        cross_attention_dim=16,
+        attention_head_dim=8,
+        norm_num_groups=8,
+        addition_embed_type="time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=16,
+    )
+    vae = AutoencoderTiny(
+        encoder_block_out_channels=(4,) * 4,
+        decoder_block_out_channels=(4,) * 4,
+        num_encoder_blocks=(1,) * 4,
+        num_decoder_blocks=(1,) * 4,
+    )
+    return DreamLitePipeline(
+        qwen3_vl(tokenizer, 2),
+        tokenizer,
+        qwen3_processor(tokenizer),
+        vae,
+        denoiser,
+        FlowMatchEulerDiscreteScheduler(**FLOW),
+    )
 
 
 def pix2pix() -> Any:
-    denoiser = UNet2DConditionModel(block_out_channels=(32, 32), layers_per_block=1, sample_size=32, in_channels=8,
-                                    out_channels=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-                                    up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=32,
-                                    norm_num_groups=8)  # fmt: skip
-    times = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
-                          timestep_spacing="trailing", set_alpha_to_one=True)  # fmt: skip
-    return StableDiffusionInstructPix2PixPipeline(kl_vae(4), clip(), clip_tokenizer(), denoiser, times, None, None,
-                                                  requires_safety_checker=False)  # fmt: skip
+    denoiser = UNet2DConditionModel(
+        block_out_channels=(32, 32),
+        layers_per_block=1,
+        sample_size=32,
+        in_channels=8,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        norm_num_groups=8,
+    )
+    times = DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        timestep_spacing="trailing",
+        set_alpha_to_one=True,
+    )
+    return StableDiffusionInstructPix2PixPipeline(
+        kl_vae(4), clip(), clip_tokenizer(), denoiser, times, None, None, requires_safety_checker=False
+    )
 
 
 def sdxl() -> Any:
-    denoiser = UNet2DConditionModel(block_out_channels=(32, 64), layers_per_block=1, sample_size=32, in_channels=8,
-                                    out_channels=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-                                    up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), attention_head_dim=(2, 4),
-                                    use_linear_projection=True, addition_embed_type="text_time",
-                                    addition_time_embed_dim=8, transformer_layers_per_block=(1, 1),
-                                    projection_class_embeddings_input_dim=6 * 8 + 32, cross_attention_dim=64,
-                                    norm_num_groups=8)  # fmt: skip
-    return StableDiffusionXLInstructPix2PixPipeline(kl_vae(4), clip(), clip(CLIPTextModelWithProjection),
-                                                    clip_tokenizer(), clip_tokenizer(), denoiser,
-                                                    EulerDiscreteScheduler(), add_watermarker=False)  # fmt: skip
+    denoiser = UNet2DConditionModel(
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        sample_size=32,
+        in_channels=8,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        transformer_layers_per_block=(1, 1),
+        projection_class_embeddings_input_dim=6 * 8 + 32,
+        cross_attention_dim=64,
+        norm_num_groups=8,
+    )
+    return StableDiffusionXLInstructPix2PixPipeline(
+        kl_vae(4),
+        clip(),
+        clip(CLIPTextModelWithProjection),
+        clip_tokenizer(),
+        clip_tokenizer(),
+        denoiser,
+        EulerDiscreteScheduler(),
+        add_watermarker=False,
+    )
 
 
 BUILDERS = {

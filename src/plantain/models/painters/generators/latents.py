@@ -55,7 +55,7 @@ def statistics(vae: Any, like: Any) -> tuple[Any, Any]:
     else:
         mean = torch.tensor([getattr(vae.config, "shift_factor", None) or 0.0])
         deviation = torch.tensor([1 / vae.config.scaling_factor])
-    return tuple(v.view(1, -1, 1, 1).to(like.device, like.dtype) for v in (mean, deviation))  # type: ignore[return-value]
+    return tuple(v.view(1, -1, 1, 1).to(like.device, like.dtype) for v in (mean, deviation))
 
 
 def patched(z: Any, patch: int) -> Any:

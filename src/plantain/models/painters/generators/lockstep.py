@@ -1,9 +1,9 @@
 """Stock calls of one pipeline side by side, so that photos go through the denoiser together.
 
 In most classes a list of pictures means references of one painting, not several photos, and one refuses any batch. So
-each request is a stock call of its own, and these calls take turns: one runs until it needs the denoiser, then the next,
-and when all wait there their inputs are joined, run once, and given back in parts. What a class does before, after and
-between is its own code, and a batch is equal to the stock calls one by one. Only one call runs at any moment.
+each request is a stock call of its own, and these calls take turns: one runs until it needs the denoiser, then the
+next, and when all wait there their inputs are joined, run once, and given back in parts. What a class does before,
+after and between is its own code, and a batch is equal to the stock calls one by one. One call runs at any moment.
 """
 
 from __future__ import annotations
@@ -49,18 +49,16 @@ class Lockstep:
 
     def run(self, calls: Sequence[Callable[[], T]]) -> list[T | BaseException]:
         made: list[Any] = [None] * len(calls)
+        if len(calls) == 1:  # nothing to take turns with
+            return [_caught(calls[0])]
         self.alive = len(calls)
 
         def lane(place: int) -> None:
             _here.lockstep = self
             with self.turn:
-                try:
-                    made[place] = calls[place]()
-                except BaseException as error:
-                    made[place] = error
-                finally:
-                    self.alive -= 1
-                    self.turn.notify_all()
+                made[place] = _caught(calls[place])
+                self.alive -= 1
+                self.turn.notify_all()
 
         threads = [threading.Thread(target=lane, args=(i,), daemon=True) for i in range(len(calls))]
         for thread in threads:
@@ -98,6 +96,13 @@ class Lockstep:
                 parts = [error] * len(lanes)
             self.answers |= dict(zip(lanes, parts, strict=True))
         self.waiting.clear()
+
+
+def _caught(call: Callable[[], T]) -> T | BaseException:
+    try:
+        return call()
+    except BaseException as error:
+        return error
 
 
 def _batch(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:

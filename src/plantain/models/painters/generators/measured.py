@@ -21,9 +21,9 @@ PATCH = 32  # pixels a flat color
 
 @dataclass(frozen=True)
 class Measured:
-    """`shift`: how far right and down the picture's middle moves, as shares of width and height; None where the generator
-    did not give the chart back. `zoom`: growth about the middle. `color`: 3 x 4, row by row: what came back of a color,
-    and 1, times this is the color; () where that would be no nearer. `errors`: of colors, in levels of 255."""
+    """`shift`: how far right and down the picture's middle moves, as shares of width and height; None where the
+    generator did not give the chart back. `zoom`: growth about the middle. `color`: 3 x 4, row by row: what came back
+    of a color, and 1, times this is the color; () where that is no nearer. `errors`: of colors, in levels of 255."""
 
     shift: tuple[float, float] | None = None
     zoom: float = 1.0
@@ -92,7 +92,7 @@ def ladder() -> tuple[Float[np.ndarray, "h w 3"], dict[str, Bool[np.ndarray, "h 
     steps = np.linspace(0, 1, LEVELS, dtype=np.float32)
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(LEVELS, LEVELS**2, 3)
     flat = np.kron(colors, np.ones((PATCH, PATCH, 1), np.float32))
-    height, width = flat.shape[:2]
+    width = flat.shape[1]
     across = np.linspace(0, 1, width, dtype=np.float32)
     ramps = np.stack([np.outer(np.ones(PATCH), across)[..., None] * np.eye(3, dtype=np.float32)[i] for i in range(3)])
     bands = [flat, ramps.reshape(3 * PATCH, width, 3)]

@@ -6,7 +6,7 @@ import copy
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,8 +24,9 @@ from plantain.models.identity import Identity, weights_hash
 from plantain.models.painters.generators import latents, plan, weights
 from plantain.models.painters.generators.lockstep import Lockstep, joinable
 from plantain.models.painters.generators.measured import Measured, measure_colors
-from plantain.models.painters.generators.spec import GENERATORS, GeneratorSpec
+from plantain.models.painters.generators.spec import GENERATORS
 from plantain.models.painting import Painting, Request, Usage
+from plantain.models.specialists.pretrained import hub_commit
 
 REMEMBERED = 64  # prompts whose embeddings are kept
 SAID = set[str]()  # rows whose license was said in this process
@@ -33,9 +34,9 @@ SAID = set[str]()  # rows whose license was said in this process
 
 class DiffusersPainter(Painter):
     """`weights`: a folder or a repository of the hub instead of the row's; `adapter`: a LoRA; `quantize`: nf4 or int8;
-    `offload`: text encoders and denoiser are on the device in turn; `megapixels`: canvases no larger than that; `batch`:
-    photos that go through the denoiser at a time. Weights are found or fetched when its identity is asked for, and
-    loaded at the first painting."""
+    `offload`: text encoders and denoiser are on the device in turn; `megapixels`: canvases no larger than that;
+    `batch`: photos that go through the denoiser at a time. Weights are found or fetched when its identity is asked
+    for, and loaded at the first painting."""
 
     usual: ClassVar[Mapping[str, str]] = {name: row.repo for name, row in GENERATORS.items()}
 
@@ -74,11 +75,11 @@ class DiffusersPainter(Painter):
 
     @lazy
     def unmeasured(self) -> Identity:
-        """Who it is without what the doctor measured: weights to the last commit or bit, adapter, precision, sampling."""
+        """Who it is without what the doctor measured: weights to the last commit or bit, adapter, precision, steps."""
         local = Path(self.source).exists()
         revision = "" if local else weights.revision_of(self.spec, self.source)
         if self.spec.transformer and not local:
-            revision += f" + {self.spec.transformer}@{weights.hub_commit(self.spec.transformer)}"
+            revision += f" + {self.spec.transformer}@{hub_commit(self.spec.transformer)}"
         file = weights.adapter_file(self.spec, self.adapter) if self.adapter else None
         sampling = {"steps": self.spec.steps, **self.spec.guidance, **self.spec.call}
         return Identity(
@@ -105,9 +106,8 @@ class DiffusersPainter(Painter):
 
     def plan(self, size: tuple[int, int]) -> list[str]:
         """What it would load for a photo of this size, in lines for people; nothing is loaded or fetched."""
-        folder = Path(self.source) if Path(self.source).is_dir() else None
         canvas = self.canvas(*size)
-        said = plan.lines(self.spec, self.source, folder, canvas)
+        said = plan.lines(self.spec, self.source, weights.here(self.source), canvas)
         return [*said, f"  canvas: {size[0]} x {size[1]} -> {canvas[0]} x {canvas[1]}"]
 
     # ---- loading
@@ -123,9 +123,7 @@ class DiffusersPainter(Painter):
             weights.log.warning("%s: license of the weights: %s%s", self.spec.name, self.spec.license, unregistered)
         with self._memory():
             dtype = getattr(torch, self.precision)
-            pipe = weights.pipeline(
-                self.spec, self.source, dtype=dtype, device=self.device, quantize=self.quantize
-            )
+            pipe = weights.pipeline(self.spec, self.source, dtype=dtype, device=self.device, quantize=self.quantize)
             if self.adapter:
                 weights.log.warning("%s: %s", self.spec.name, weights.adapt(pipe, self.spec, self.adapter))
             denoiser = getattr(pipe, self.spec.denoiser)
@@ -136,14 +134,17 @@ class DiffusersPainter(Painter):
         return pipe
 
     def close(self) -> None:
-        self.__dict__.pop("pipe", None)
+        if self.__dict__.pop("pipe", None) is not None and self.device.startswith("cuda"):
+            import torch
+
+            torch.cuda.empty_cache()
 
     def _modules(self, pipe: Any, *, texts: bool) -> list[Any]:
         found = {name: one for name, one in pipe.components.items() if hasattr(one, "parameters")}
         return [one for name, one in found.items() if name.startswith("text_encoder") == texts]
 
     def _remember(self, pipe: Any) -> None:
-        """Embeddings of prompts are made once, where they see text only; so text encoders need not stay on the device."""
+        """Embeddings of prompts are made once, where they see text only: text encoders need not stay on the device."""
         owner, name = pipe, self.spec.encode
         if "." in name:  # a step of a modular pipeline
             block, name = name.split(".")
@@ -152,7 +153,9 @@ class DiffusersPainter(Painter):
         given = {"text_encoder": pipe.text_encoder} if owner is not pipe else {}
 
         def encoded(*args: Any, **kwargs: Any) -> Any:
-            key = repr((args, sorted((k, v) for k, v in kwargs.items() if isinstance(v, str | int | float | list | tuple))))
+            key = repr(
+                (args, sorted((k, v) for k, v in kwargs.items() if isinstance(v, str | int | float | list | tuple)))
+            )
             if self.spec.sees or key not in kept:
                 with self._texts_on_device(pipe):
                     made = encode(*args, **(kwargs | given))
@@ -245,8 +248,8 @@ class DiffusersPainter(Painter):
             count = len(getattr(tokenizer, "tokenizer", tokenizer)(request.prompt)["input_ids"])
             if count > most:
                 raise PainterError(
-                    f"{self.spec.name} reads {most} tokens of a prompt and this one has {count}; its end, with colors of the "
-                    "legend, would be lost: name fewer classes, or ask with --style terse"
+                    f"{self.spec.name} reads {most} tokens of a prompt and this one has {count}; its end, with colors "
+                    "of the legend, would be lost: name fewer classes, or ask with --style terse"
                 )
 
     def _shown(self, request: Request) -> tuple[tuple[int, int], list[Image.Image]]:
@@ -275,7 +278,9 @@ class DiffusersPainter(Painter):
                     setattr(own, name, None)
         return own
 
-    def _arguments(self, pipe: Any, request: Request, size: tuple[int, int], images: list[Image.Image]) -> dict[str, Any]:
+    def _arguments(
+        self, pipe: Any, request: Request, size: tuple[int, int], images: list[Image.Image]
+    ) -> dict[str, Any]:
         """Of the stock call. One step is the one-step recipe, where the row has one: zeros, no guidance."""
         import torch
 
@@ -313,11 +318,11 @@ class DiffusersPainter(Painter):
         except Exception as error:
             if not _no_memory(error):
                 raise
-            counts, pixels = plan.parameters(self.spec), self.most or self.spec.size.most
-            ways = [f"{switch} ({needed:.0f} GB)" for switch, needed in plan.ways(self.spec, counts, pixels) if switch]
+            ways = plan.ways(plan.parameters(self.spec), self.most or self.spec.size.most)
+            switches = ", ".join(f"{switch} ({needed:.0f} GB)" for switch, needed in ways if switch)
             raise UsageError(
-                f"{self.spec.name} does not fit into the memory of {self.device}: it takes about "
-                f"{plan.ways(self.spec, counts, pixels)[0][1]:.0f} GB (computed); in this order, try {', '.join(ways)}"
+                f"{self.spec.name} does not fit into the memory of {self.device}: it takes about {ways[0][1]:.0f} GB "
+                f"(computed); in this order, try {switches}"
             ) from error
 
     # ---- the doctor
@@ -337,6 +342,10 @@ class DiffusersPainter(Painter):
 
         with self._memory():
             return measure_colors(round_trip)
+
+    def forget(self) -> None:
+        """Paints as the generator does, so that it can be measured."""
+        self.__dict__["measured"] = Measured()
 
     def keep(self, measured: Measured) -> Path:
         """Keeps what was measured; from now on paintings are set right by it."""

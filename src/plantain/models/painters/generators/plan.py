@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
 
-from plantain.models.painters.generators.spec import GENERATORS, GeneratorSpec
+from plantain.models.painters.generators.spec import GeneratorSpec
 
 GB = 1e9
 BYTES = {"bf16": 2.0, "int8": 1.0, "nf4": 0.5625}  # a parameter; nf4: 4 bits, and a float32 for each 64 parameters
 WORK = 3 * 256 * 4  # bytes a pixel of the canvas: three full-size maps of 256 channels, as the autoencoder decodes
-CARDS = (8, 12, 24, 80)  # GB of memory
 WAYS = (  # what to switch on, in this order
     ("bf16", False, ""),
     ("bf16", True, "--offload"),
@@ -27,23 +26,25 @@ WAYS = (  # what to switch on, in this order
 
 
 def parameters(spec: GeneratorSpec, folder: Path | None = None) -> dict[str, int]:
-    """Numbers of parameters by component: counted in the files of a folder where there is one, else the row's."""
-    counted = {name: counts for name in spec.params if folder and (counts := _counted(folder / name))}
-    return counted or {name: round(billions * 1e9) for name, billions in spec.params.items()}
+    """Numbers of parameters by component: counted in the headers of a folder's files, else the row's."""
+    counted = {name: sum(_counts(folder / name)) for name in spec.params} if folder else {}
+    return {name: counted.get(name) or round(billions * 1e9) for name, billions in spec.params.items()}
 
 
-def _counted(folder: Path) -> int:
-    """Parameters in the safetensors files of a folder, by their headers."""
-    total = 0
-    for file in sorted(folder.glob("*.safetensors")):
+def _counts(folder: Path) -> Iterator[int]:
+    for file in folder.glob("*.safetensors"):
         with file.open("rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))
             header = json.loads(opened.read(length))
-        total += sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    return total
+        yield sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 
-def memory(spec: GeneratorSpec, counts: Mapping[str, int], how: str, offload: bool, pixels: int) -> float:
+def on_disk(folder: Path) -> int:
+    """Bytes of a component's weights."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def memory(counts: Mapping[str, int], how: str, offload: bool, pixels: int) -> float:
     """Bytes of accelerator memory at most. With `offload`, text encoders and denoiser are there in turn."""
     sizes = {name: count * (4.0 if name == "vae" else BYTES[how]) for name, count in counts.items()}
     texts = sum(size for name, size in sizes.items() if name.startswith("text_encoder"))
@@ -52,38 +53,31 @@ def memory(spec: GeneratorSpec, counts: Mapping[str, int], how: str, offload: bo
     return max(texts, painting + work) if offload else texts + painting + work
 
 
-def ways(spec: GeneratorSpec, counts: Mapping[str, int], pixels: int) -> list[tuple[str, float]]:
+def ways(counts: Mapping[str, int], pixels: int) -> list[tuple[str, float]]:
     """What can be switched on, in order, and GB that it then takes."""
-    return [(switch, memory(spec, counts, how, offload, pixels) / GB) for how, offload, switch in WAYS]
-
-
-def fitting(spec: GeneratorSpec, counts: Mapping[str, int], pixels: int, gigabytes: float) -> str | None:
-    """What to switch on so that it fits a card; "" for nothing, None where it does not fit."""
-    return next((switch for switch, needed in ways(spec, counts, pixels) if needed <= gigabytes), None)
+    return [(switch, memory(counts, how, offload, pixels) / GB) for how, offload, switch in WAYS]
 
 
 def lines(spec: GeneratorSpec, source: str, folder: Path | None, canvas: tuple[int, int]) -> list[str]:
     """The plan for people, a line each."""
     counts, pixels = parameters(spec, folder), canvas[0] * canvas[1]
-    here = f"in {folder}" if folder else "not on this machine"
-    said = [f"{spec.name}: {spec.cls}, {source}, {here}; license: {spec.license}{', gated' if spec.gated else ''}"]
+    gated = ", gated" if spec.gated else ""
+    said = [f"{spec.name}: {spec.cls} from {source}, {'on' if folder else 'not on'} this machine"]
+    said.append(f"  license of the weights: {spec.license}{gated}")
     for name, count in counts.items():
-        by_kind = ", ".join(f"{count * size / GB:.2f} GB {how}" for how, size in BYTES.items())
-        said.append(f"  {name}: {count / 1e9:.3f} B parameters: " + (f"{count * 4 / GB:.2f} GB float32" if name == "vae" else by_kind))
-    for switch, needed in ways(spec, counts, pixels):
-        said.append(f"  memory, computed: {needed:.1f} GB with {switch or 'nothing switched on'}")
+        kinds = {"float32": 4.0} if name == "vae" else BYTES
+        sizes = ", ".join(f"{size(count * each)} {kind}" for kind, each in kinds.items())
+        here = f"; {size(on_disk(folder / name))} on disk" if folder else ""
+        said.append(f"  {name}: {count / 1e9:.3f} billion parameters, {sizes} (computed){here}")
+    for switch, needed in ways(counts, pixels):
+        said.append(f"  memory {switch or 'as it is'}: {needed:.1f} GB (computed)")
     return said
 
 
-def table() -> str:
-    """The rows for docs/generators.md, in Markdown."""
-    head = ["model", "billions of parameters", "license", "what its class does to a picture, if let", *(f"{c} GB" for c in CARDS)]
-    rows = [head, ["-"] * len(head)]
-    for spec in GENERATORS.values():
-        counts = parameters(spec)
-        fits = [fitting(spec, counts, spec.size.canvas(1024, 1024)[0] ** 2, card) for card in CARDS]
-        how = ["-" if fit is None else f"`{fit}`" if fit else "as it is" for fit in fits]
-        parts = ", ".join(f"{name} {billions:.3g}" for name, billions in spec.params.items())
-        gated = " (gated)" if spec.gated else ""
-        rows.append([f"`{spec.name}`", parts, spec.license + gated, spec.does, *how])
-    return "".join(f"|{'|'.join(f' {cell} ' if cell != '-' or i != 1 else cell for cell in row)}|\n" for i, row in enumerate(rows))
+def size(count: float) -> str:
+    """Bytes for people.
+
+    >>> size(7.75e9), size(4.2e6)
+    ('7.75 GB', '4.20 MB')
+    """
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.2f} MB"

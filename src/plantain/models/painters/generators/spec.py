@@ -1,9 +1,9 @@
 """The table of open generators that diffusers runs: one row of data each.
 
-A row says what its class does to a picture and how it is called; whatever differs between families is data, or a small
-named function that the row points to. Facts were read in the source of diffusers 0.42.1 and on the model cards; `source`
-says what nobody here has seen. Parameters are in billions: denoisers and autoencoders counted from the classes' own
-configurations, text encoders as their authors state them.
+A row says what its class does to a picture and how it is called; whatever differs between families is data, or a
+small named function that the row points to. Facts were read in the source of diffusers 0.42.1 and on the model cards;
+`source` says where, and what nobody here has seen. Parameters are in billions: denoisers and autoencoders counted from
+the classes' own configurations, text encoders as their authors state them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, Literal
 from plantain.models.painters.generators.sizes import MEGAPIXEL, Size, nearest_32, up_to_16
 
 LAYERS = (  # linear layers of transformer blocks: attention and what follows it
-    r".*blocks\..*\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out|to_qkv_mlp_proj|linear_in|linear_out|net\.0\.proj|net\.2"
-    r"|proj_mlp|proj_out)"
+    r".*blocks\..*\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out|to_qkv_mlp_proj|linear_in|linear_out"
+    r"|net\.0\.proj|net\.2|proj_mlp|proj_out)"
 )
 UNET_LAYERS = r".*\.(to_[qkv]|to_out\.0|net\.0\.proj|net\.2)"
 Sides = Callable[[int, int, bool], dict[str, Any]]  # width, height, whether there is a photo -> arguments of the call
@@ -50,17 +50,20 @@ class GeneratorSpec:
     `cls`: its pipeline in diffusers, `modular` or classic, from the `repo` (at a `revision`) of the hub. `transformer`:
     a repository whose denoiser takes the place of the repository's own; `adapter`: "owner/repo/file", loaded unless
     another is given. `base`: the row to train on, where this one is distilled. `params`: billions, by component.
+    `does`: what the class does to pictures that are handed over as they are.
 
     `steps`, `guidance` and `call` are arguments of the call, `unguided` those that switch guidance off; `load` those of
-    loading. `order`: where the query photo stands among several pictures, or "grid" where the class takes only one;
-    `images`: pictures at most. `words`: whether it paints without a photo. `encode`: the method that makes embeddings of
-    the prompt; they are remembered unless the text encoder `sees` the photo too. `tokenizer`, `max_tokens`: whose tokens
-    of the prompt are counted and how many are read (0: as many as the tokenizer says); "" where nothing is cut off.
+    loading. `sides`: how the size is said. `order`: where the query photo stands among several pictures, or "grid"
+    where the class takes only one; `images`: pictures at most. `words`: whether it paints without a photo. `encode`:
+    the method that makes embeddings of the prompt, which are remembered unless the text encoder `sees` the photo too.
+    `tokenizer`, `max_tokens`: whose tokens of the prompt are counted and how many are read (0: as many as the tokenizer
+    says); "" where nothing is cut off.
 
     For the one-step recipe and for training: `zeros`: the layout of the call's `latents`, "" where it takes none or is
-    no flow; `unit`: pixels of a side that a latent stands for; `patch`, `frames`, `alpha`: how they are laid out; `place`: where in the denoiser's input (and output)
-    the target lies beside the references; `time`: what the denoiser gets as time at pure noise; `lora_targets`: a regular
-    expression of linear layers; `lora`: whether the pipeline loads adapters, or only its denoiser."""
+    no flow; `unit`: pixels of a side that a latent stands for; `patch`, `frames`, `alpha`: how they are laid out;
+    `place`: where in the denoiser's input the target lies beside the references; `time`: what the denoiser gets as time
+    at pure noise; `lora_targets`: a regular expression of linear layers; `lora`: whether the pipeline loads adapters,
+    or only its denoiser."""
 
     name: str
     cls: str
@@ -80,7 +83,7 @@ class GeneratorSpec:
     unguided: Mapping[str, Any] = field(default_factory=dict)
     call: Mapping[str, Any] = field(default_factory=dict)
     load: Mapping[str, Any] = field(default_factory=dict)
-    size: Size = Size()
+    size: Size = field(default_factory=Size)
     sides: Sides = by_sides
     order: Literal["first", "last", "grid"] = "first"
     images: int = 1
@@ -135,10 +138,23 @@ KLEIN_BASE = replace(
     guidance={"guidance_scale": 4.0},
 )
 NINE = {"transformer": 9.079, "text_encoder": 8.191, "vae": VAES["flux2"]}
-KLEIN_9B = replace(KLEIN, name="flux2-klein-9b", repo="black-forest-labs/FLUX.2-klein-9B", license=FREE_FLUX, gated=True,
-                   params=NINE, base="flux2-klein-base-9b")  # fmt: skip
-KLEIN_BASE_9B = replace(KLEIN_BASE, name="flux2-klein-base-9b", repo="black-forest-labs/FLUX.2-klein-base-9B",
-                        license=FREE_FLUX, gated=True, params=NINE)  # fmt: skip
+KLEIN_9B = replace(
+    KLEIN,
+    name="flux2-klein-9b",
+    repo="black-forest-labs/FLUX.2-klein-9B",
+    license=FREE_FLUX,
+    gated=True,
+    params=NINE,
+    base="flux2-klein-base-9b",
+)
+KLEIN_BASE_9B = replace(
+    KLEIN_BASE,
+    name="flux2-klein-base-9b",
+    repo="black-forest-labs/FLUX.2-klein-base-9B",
+    license=FREE_FLUX,
+    gated=True,
+    params=NINE,
+)
 FLUX3 = GeneratorSpec(
     name="flux3-klein",
     cls="Flux3DistilledModularPipeline",
@@ -255,8 +271,8 @@ GENERATORS: dict[str, GeneratorSpec] = {
             name="open-vision-banana",
             transformer="FunAILab/Open-Vision-Banana",
             license=f"{FREE_FLUX} (of its base)",
-            source="a full fine-tune of klein base 9B's transformer, by its authors' page; layout of the repository and "
-            "license of these weights not seen, unverified",
+            source="a full fine-tune of klein base 9B's transformer, by its authors' page; unverified: layout of the "
+            "repository, license of these weights",
         ),
         QWEN,
         replace(
@@ -270,7 +286,7 @@ GENERATORS: dict[str, GeneratorSpec] = {
             repo="Qwen/Qwen-Image-2.1",
             license="Qwen research license",
             params={"transformer": 7.115, "text_encoder": 8.767, "vae": VAES["qwen21"]},
-            does="would stretch the photo to an area with sides rounded to 32; paints with transparency, which is left out",
+            does="would stretch the photo to an area with sides rounded to 32; paints transparency",
             source=f"{CLASSES}; license and pictures at most: its model card",
             steps=40,
             guidance={"true_cfg_scale": 1.0},
@@ -313,9 +329,9 @@ GENERATORS: dict[str, GeneratorSpec] = {
             adapter="Seq2Tri/Edit2Perceive/depth_lora.safetensors",
             steps=8,
             guidance={"guidance_scale": 1.0},
-            does=f"{KONTEXT.does}; the adapter paints the square root of depth in gray, near dark, whatever is asked",
-            source="steps, guidance, names of files and layers: github.com/showlab/Edit2Perceive; the files themselves not "
-            "seen, license of the adapter unverified",
+            does=f"{KONTEXT.does}; the adapter paints the square root of depth in gray, whatever is asked",
+            source="steps, guidance, names of files and layers: github.com/showlab/Edit2Perceive; unverified: the "
+            "files themselves, and the license of the adapter",
         ),
         GeneratorSpec(
             name="dreamlite",
@@ -324,9 +340,9 @@ GENERATORS: dict[str, GeneratorSpec] = {
             revision="diffusers",
             license="CC BY-NC 4.0",
             params={"unet": 0.389, "text_encoder": 2.128, "vae": 0.0024},
-            does="would crop nothing, but round the photo to 16 and the painting to 8: sides of 8 x odd fail",
-            source="class: diffusers 0.42.1; license: its model card; U-Net as stated; text encoder: Qwen3-VL-2B by the "
-            "repository's 5.07 GB, unverified",
+            does="would round the photo to 16 and the painting to 8, and fail where these differ",
+            source="class: diffusers 0.42.1; license: its model card; U-Net as stated; unverified: the text encoder, "
+            "Qwen3-VL-2B by the repository's 5.07 GB",
             steps=30,
             guidance={"guidance_scale": 3.5, "image_guidance_scale": 1.5},
             unguided={"guidance_scale": 1.0, "image_guidance_scale": 1.0},

@@ -37,6 +37,18 @@ def folder_of(spec: GeneratorSpec, source: str) -> Path:
     return from_hub(spec, source, revision, allow_patterns=["*.json", "*/*"], ignore_patterns=skipped)
 
 
+def here(source: str) -> Path | None:
+    """A folder, or a snapshot in the hub's cache; None where the weights are not on this machine."""
+    if Path(source).is_dir():
+        return Path(source)
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(source, local_files_only=True))
+    except (ImportError, OSError, ValueError):
+        return None
+
+
 def from_hub(spec: GeneratorSpec, repo: str, revision: str = "", **patterns: Any) -> Path:
     """A snapshot of a repository. UsageError."""
     try:
@@ -55,8 +67,9 @@ def from_hub(spec: GeneratorSpec, repo: str, revision: str = "", **patterns: Any
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
         gigabytes = sum(spec.params.values()) * 2
         raise UsageError(
-            f"the weights of {spec.name} ({repo}, about {gigabytes:.0f} GB) are not on this machine and the hub cannot be "
-            f"reached; where it can, run `hf download {repo}`, or name a folder with --weights (HF_HUB_OFFLINE unset?)"
+            f"the weights of {spec.name} ({repo}, about {gigabytes:.0f} GB) are not on this machine and the hub cannot "
+            f"be reached (offline, or HF_HUB_OFFLINE is set); run `hf download {repo}` where it can, or name a folder "
+            "with --weights"
         ) from error
     except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as error:
         raise UsageError(f"{repo} cannot be had ({_first_line(error)}); name a folder with --weights") from error
@@ -91,22 +104,27 @@ def pipeline(spec: GeneratorSpec, source: str, *, dtype: Any, device: str, quant
     _package("transformers")
     if not hasattr(diffusers, spec.cls):
         raise UsageError(
-            f"diffusers {diffusers.__version__} has no {spec.cls}, which {spec.name} needs; run: pip install -U diffusers"
+            f"diffusers {diffusers.__version__} has no {spec.cls}, which {spec.name} needs; "
+            "run: pip install -U diffusers"
         )
     folder = folder_of(spec, source)
     parts = index(folder, spec)
     diffusers.utils.logging.set_verbosity(logging.CRITICAL)  # what goes wrong is told in one line
     diffusers.utils.logging.disable_progress_bar()
-    quantization = _quantization(parts, dtype, quantize)
+    quantization = _quantization(parts, dtype, device, quantize)
     with _told(spec, source), _quietly():
         if spec.modular:
             pipe = _modular(diffusers, spec, parts, folder, dtype, quantization)
         else:
-            over = {} if not spec.transformer or Path(source).is_dir() else {"transformer": _transformer(spec, parts, dtype)}
+            over = (
+                {}
+                if not spec.transformer or Path(source).is_dir()
+                else {"transformer": _transformer(spec, parts, dtype)}
+            )
             config = {} if quantization is None else {"quantization_config": quantization}
             known = {name: value for name, value in spec.load.items() if name in parts or value is False}
             pipe = diffusers.DiffusionPipeline.from_pretrained(
-                folder, torch_dtype=dtype, local_files_only=True, **over, **config, **known
+                folder, dtype=dtype, local_files_only=True, **over, **config, **known
             )
             pipe.set_progress_bar_config(disable=True)
     exact(pipe.vae)
@@ -115,14 +133,16 @@ def pipeline(spec: GeneratorSpec, source: str, *, dtype: Any, device: str, quant
 
 def _modular(diffusers: Any, spec: GeneratorSpec, parts: Any, folder: Path, dtype: Any, quantization: Any) -> Any:
     """A modular pipeline without the steps that rewrite prompts, which would be fatal for legends."""
-    blocks = getattr(diffusers, parts.get("_blocks_class_name") or f"{spec.cls.removesuffix('ModularPipeline')}AutoBlocks")()
+    blocks = getattr(
+        diffusers, parts.get("_blocks_class_name") or f"{spec.cls.removesuffix('ModularPipeline')}AutoBlocks"
+    )()
     blocks.sub_blocks.pop("prompt_upsampler", None)
     pipe = blocks.init_pipeline(str(folder))
     config = {} if quantization is None else {"quantization_config": quantization.quant_mapping}
-    pipe.load_components(torch_dtype=dtype, local_files_only=True, **config)
-    lacking = [name for name in ("transformer", "vae", "text_encoder", "tokenizer") if getattr(pipe, name, None) is None]
-    if lacking:
-        raise OSError(f"{', '.join(lacking)} of {folder} cannot be read")
+    pipe.load_components(dtype=dtype, local_files_only=True, **config)
+    for name in ("transformer", "vae", "text_encoder", "tokenizer"):
+        if getattr(pipe, name, None) is None:  # what went wrong was logged only: once more, so that it is raised
+            pipe.get_component_spec(name).load(local_files_only=True)
     for block in _blocks(pipe._blocks):
         if hasattr(block, "set_progress_bar_config"):
             block.set_progress_bar_config(disable=True)
@@ -140,15 +160,17 @@ def _transformer(spec: GeneratorSpec, parts: Any, dtype: Any) -> Any:
     where = from_hub(spec, spec.transformer)
     inner = where / "transformer" if (where / "transformer").is_dir() else where
     cls = getattr(_package("diffusers"), parts["transformer"][1])
-    return cls.from_pretrained(inner, torch_dtype=dtype, local_files_only=True)
+    return cls.from_pretrained(inner, dtype=dtype, local_files_only=True)
 
 
-def _quantization(parts: Any, dtype: Any, quantize: str | None) -> Any:
+def _quantization(parts: Any, dtype: Any, device: str, quantize: str | None) -> Any:
     """How diffusers and transformers are told to quantize denoiser and text encoders."""
     if quantize is None:
         return None
     if quantize not in QUANTIZED:
         raise UsageError(f"--quantize takes {' or '.join(QUANTIZED)}, not {quantize!r}")
+    if quantize == "nf4" and not device.startswith("cuda"):
+        raise UsageError(f"nf4 needs an NVIDIA GPU, and this runs on {device}; take --quantize int8")
     _package(QUANTIZED[quantize], optional=True)
     import diffusers
     import transformers
@@ -162,13 +184,18 @@ def _quantization(parts: Any, dtype: Any, quantize: str | None) -> Any:
 
         made = {"diffusers": diffusers.TorchAoConfig(Int8WeightOnlyConfig())}
         made["transformers"] = transformers.TorchAoConfig(Int8WeightOnlyConfig())
-    kinds = {"transformer": "diffusers", "unet": "diffusers", "text_encoder": "transformers", "text_encoder_2": "transformers"}
+    kinds = {
+        "transformer": "diffusers",
+        "unet": "diffusers",
+        "text_encoder": "transformers",
+        "text_encoder_2": "transformers",
+    }
     mapping = {name: made[kind] for name, kind in kinds.items() if name in parts}
     return diffusers.PipelineQuantizationConfig(quant_mapping=mapping)
 
 
 def exact(vae: Any) -> None:
-    """The autoencoder in float32 and in one piece: half precision is off by half a level of 255, and tiles shift colors.
+    """The autoencoder in float32 and in one piece: half precision is off by half a level of 255, tiles shift colors.
     It takes what the pipeline gives it, and gives back latents of the same precision, pictures in float32."""
     import torch
 
@@ -219,7 +246,9 @@ def adapt(pipe: Any, spec: GeneratorSpec, source: str) -> str:
             ) from error
     loaded = get_peft_model_state_dict(denoiser, adapter_name=ADAPTER) if ADAPTER in _adapters(denoiser) else {}
     if not any(bool(value.any()) for name, value in loaded.items() if "lora_B" in name):
-        raise UsageError(f"none of the {len(state)} keys of {source} is a layer of {spec.name}: an adapter of another base")
+        raise UsageError(
+            f"none of the {len(state)} keys of {source} is a layer of {spec.name}: an adapter of another base"
+        )
     return f"adapter {source}: {len(state)} keys, {len(loaded)} tensors of {spec.denoiser} loaded"
 
 
@@ -271,10 +300,11 @@ def relatives(spec: GeneratorSpec) -> set[str]:
 
 
 def renamed(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys of other trainers under the names that diffusers knows."""
-    plain = {FOREIGN.sub("", key).replace(".default.weight", ".weight"): value for key, value in state.items()}
+    """The adapter's keys in a file, those of other trainers under the names that diffusers knows."""
+    ours = {key: value for key, value in state.items() if re.search("lora|alpha|dora|lokr", key)}
+    plain = {FOREIGN.sub("", key).replace(".default.weight", ".weight"): value for key, value in ours.items()}
     plain = dict(_from_diffsynth(plain))
-    if plain.keys() == state.keys() or all(key.startswith(("transformer.", "unet.")) for key in plain):
+    if plain.keys() == ours.keys() or all(key.startswith(("transformer.", "unet.")) for key in plain):
         return plain
     return {f"transformer.{key}": value for key, value in plain.items()}
 
