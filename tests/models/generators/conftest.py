@@ -61,7 +61,7 @@ def kept() -> dict[str, Any]:
 
 @pytest.fixture
 def painter(folder: Callable[[str], Path], small: None, kept: dict[str, Any]) -> Callable[..., Any]:
-    """A row's painter on its tiny pipeline, with small canvases; a fresh one for whoever gives options or changes it."""
+    """A row's painter on its tiny pipeline, with small canvases; a fresh one for whoever changes it."""
     from plantain.models.painters.generators.painter import DiffusersPainter
     from plantain.models.painters.generators.spec import GENERATORS
 
