@@ -206,7 +206,7 @@ def test_no_memory_for_a_batch_is_tried_with_fewer(painter: Any) -> None:
     _ = model.pipe
     linear = exhausted(model, 1)
     made = model.paint([request(model)] * 4)
-    assert all(isinstance(one, Painting) for one in made) and model.batch == 1
+    assert all(isinstance(one, Painting) for one in made) and model.together == 1
     assert linear[0] == 4
 
 

@@ -35,10 +35,10 @@ SAID = set[str]()  # rows whose license was said in this process
 class DiffusersPainter(Painter):
     """`weights`: a folder or a repository of the hub instead of the row's; `adapter`: a LoRA; `quantize`: nf4 or int8;
     `offload`: text encoders and denoiser are on the device in turn; `megapixels`: canvases no larger than that;
-    `batch`: photos that go through the denoiser at a time. Weights are found or fetched when its identity is asked
+    `together`: photos that go through the denoiser at a time. Weights are found or fetched when its identity is asked
     for, and loaded at the first painting."""
 
-    usual: ClassVar[Mapping[str, str]] = {name: row.repo for name, row in GENERATORS.items()}
+    default_weights: ClassVar[Mapping[str, str]] = {name: row.repo for name, row in GENERATORS.items()}
 
     def __init__(
         self,
@@ -49,15 +49,15 @@ class DiffusersPainter(Painter):
         quantize: str | None = None,
         offload: bool = False,
         megapixels: float | None = None,
-        batch: int = 4,
+        together: int = 4,
     ) -> None:
         self.spec = GENERATORS[name]
         self.source = str(weights or self.spec.repo)
         self.adapter = str(adapter or self.spec.adapter)
         self.asked_device, self.quantize, self.offload = device, quantize, bool(offload)
         self.most = None if megapixels is None else round(float(megapixels) * 1e6)
-        self.batch = max(1, int(batch))
-        self.capabilities = Capabilities(self.spec.images, self.batch, float_output=True)
+        self.together = max(1, int(together))
+        self.capabilities = Capabilities(self.spec.images, self.together, float_output=True)
 
     # ---- who this is
 
@@ -192,14 +192,14 @@ class DiffusersPainter(Painter):
         or the memory are not there."""
         pipe, made = self.pipe, list[Painting | PlantainError]()
         while len(made) < len(requests):
-            part = requests[len(made) : len(made) + self.batch]
+            part = requests[len(made) : len(made) + self.together]
             try:
                 with self._memory():
                     made += self._together(pipe, part)
             except UsageError:
                 if len(part) == 1:
                     raise
-                self.batch = len(part) // 2  # fewer at a time
+                self.together = len(part) // 2  # fewer at a time
         return made
 
     def _together(self, pipe: Any, requests: Sequence[Request]) -> list[Painting | PlantainError]:
