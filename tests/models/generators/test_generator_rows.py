@@ -15,6 +15,7 @@ from peft import LoraConfig
 from plantain.errors import PainterError
 from plantain.models.painters.generators import latents, weights
 from plantain.models.painters.generators.lockstep import Lockstep
+from plantain.models.painters.generators.painter import DiffusersPainter
 from plantain.models.painters.generators.spec import GENERATORS
 from plantain.models.painting import Painting, Request
 
@@ -83,6 +84,22 @@ def test_a_row_paints_floats_of_the_canvas_and_the_same_again(name: str, painter
     assert first.shape == (*asked.size[::-1], 3) and first.dtype == np.float32
     assert first.min() >= 0 and first.max() <= 1 and not np.array_equal(first, np.round(first * 255) / 255)
     assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_half_precision_leaves_the_autoencoder_and_the_sums_whole(name: str, painter: Any, monkeypatch: Any) -> None:
+    """As on a GPU: networks in bfloat16, latents between steps and pictures in float32."""
+    exact = pixels(painter(name), request(painter(name)))[0]
+    monkeypatch.setattr(DiffusersPainter, "precision", "bfloat16")
+    model, spec, latent = painter(name, fresh=True), GENERATORS[name], list[torch.dtype]()
+    decode = model.pipe.vae.decode
+    model.pipe.vae.decode = lambda z, *a, **k: (latent.append(z.dtype), decode(z, *a, **k))[1]
+    made = pixels(model, request(model))[0]
+    kinds = {one.dtype for one in getattr(model.pipe, spec.denoiser).parameters()}
+    assert torch.bfloat16 in kinds and {one.dtype for one in model.pipe.vae.parameters()} == {torch.float32}
+    assert latent == [torch.float32]
+    assert 0 < np.abs(made - exact).mean() < 0.05
+    assert len(np.unique(made)) > 1000  # bfloat16 has 256 levels between a half and one
 
 
 def stock(name: str, folder: Any, asked: Request) -> np.ndarray:
