@@ -19,8 +19,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from plantain.cli import main
+from plantain.cli.reporting import notes
 from plantain.errors import MissingExtra, PlantainError, UsageError
-from plantain.models.painters.generators import painter as painters
 from plantain.models.painters.generators import plan, weights
 from plantain.models.painters.generators.spec import GENERATORS
 from plantain.models.painting import Painting, Request
@@ -356,23 +356,15 @@ def test_an_identity_hangs_on_everything(painter: Any, folder: Any, tmp_path: Pa
     assert painter("instruct-pix2pix").identity.key == base.key
 
 
-def test_the_license_is_said_once_and_can_be_quieted(
-    painter: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(painters, "SAID", set())
-    for _ in range(2):
-        assert painter("instruct-pix2pix", fresh=True).pipe
+def test_the_license_is_said_once_and_can_be_quieted(painter: Any, caplog: Any) -> None:
+    model = painter("instruct-pix2pix", fresh=True)
+    model.paint([request(model)])
+    model.paint([request(model)])
     said = "license of the weights: MIT; not registered yet: plantain doctor -m instruct-pix2pix"
     assert caplog.text.count(said) == 1
-    monkeypatch.setattr(painters, "SAID", set())
     caplog.clear()
-    import logging
-
-    logging.getLogger("plantain").setLevel(logging.ERROR)
-    try:
+    with notes(quiet=True):
         assert painter("instruct-pix2pix", fresh=True).pipe and not caplog.text
-    finally:
-        logging.getLogger("plantain").setLevel(logging.NOTSET)
 
 
 def test_a_failure_of_one_request_is_its_own(painter: Any, monkeypatch: pytest.MonkeyPatch) -> None:

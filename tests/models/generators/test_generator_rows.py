@@ -60,7 +60,7 @@ def test_the_class_takes_what_the_row_gives_it(name: str) -> None:
         "generator",
         "output_type",
         "image",
-        *spec.call,
+        *spec.joined,
         *spec.sides(64, 64, not spec.words),
     }
     wanted |= {key for key in (*spec.guidance, *spec.unguided) if key != "guider"}

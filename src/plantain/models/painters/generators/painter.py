@@ -29,7 +29,6 @@ from plantain.models.painting import Painting, Request, Usage
 from plantain.models.specialists.pretrained import hub_commit
 
 REMEMBERED = 64  # prompts whose embeddings are kept
-SAID = set[str]()  # rows whose license was said in this process
 
 
 class DiffusersPainter(Painter):
@@ -81,12 +80,12 @@ class DiffusersPainter(Painter):
         if self.spec.transformer and not local:
             revision += f" + {self.spec.transformer}@{hub_commit(self.spec.transformer)}"
         file = weights.adapter_file(self.spec, self.adapter) if self.adapter else None
-        sampling = {"steps": self.spec.steps, **self.spec.guidance, **self.spec.call}
+        sampling = {"steps": self.spec.steps, **self.spec.guidance}
         return Identity(
             self.spec.name,
             revision=revision,
             weights=weights_hash([self.source]) if local else "",
-            adapter=self.adapter,
+            adapter=Path(self.adapter).name if file and Path(self.adapter).exists() else self.adapter,
             adapter_weights=weights_hash([file]) if file else "",
             dtype=self.precision + (f" {self.quantize}" if self.quantize else ""),
             settings=" ".join(f"{key}={value}" for key, value in sampling.items())
@@ -118,9 +117,7 @@ class DiffusersPainter(Painter):
         import torch
 
         unregistered = "" if self.measured.registered else f"; not registered yet: plantain doctor -m {self.spec.name}"
-        if self.spec.name not in SAID:
-            SAID.add(self.spec.name)
-            weights.log.warning("%s: license of the weights: %s%s", self.spec.name, self.spec.license, unregistered)
+        weights.log.warning("%s: license of the weights: %s%s", self.spec.name, self.spec.license, unregistered)
         with self._memory():
             dtype = getattr(torch, self.precision)
             pipe = weights.pipeline(self.spec, self.source, dtype=dtype, device=self.device, quantize=self.quantize)
@@ -134,10 +131,8 @@ class DiffusersPainter(Painter):
         return pipe
 
     def close(self) -> None:
-        if self.__dict__.pop("pipe", None) is not None and self.device.startswith("cuda"):
-            import torch
-
-            torch.cuda.empty_cache()
+        if self.__dict__.pop("pipe", None) is not None:
+            _give_back_memory()
 
     def _modules(self, pipe: Any, *, texts: bool) -> list[Any]:
         found = {name: one for name, one in pipe.components.items() if hasattr(one, "parameters")}
@@ -200,6 +195,7 @@ class DiffusersPainter(Painter):
                 if len(part) == 1:
                     raise
                 self.together = len(part) // 2  # fewer at a time
+                _give_back_memory()
         return made
 
     def _together(self, pipe: Any, requests: Sequence[Request]) -> list[Painting | PlantainError]:
@@ -224,9 +220,7 @@ class DiffusersPainter(Painter):
         size, images = self._shown(request)
         own = self._copy(pipe)
         call = self._arguments(own, request, size, images)
-        if self.spec.cls == "QwenImage21Pipeline" and beside > 1:
-            call["use_kv_cache"] = False  # what one photo keeps for its next step would keep it apart from the others
-        made = own(**call)
+        made = own(**call, **(self.spec.joined if beside > 1 else {}))
         picture = (made.get("images") if self.spec.modular else made.images)[0]
         pixels = picture[:3].permute(1, 2, 0).float().cpu().numpy()
         if pixels.shape[1::-1] != size:
@@ -295,7 +289,6 @@ class DiffusersPainter(Painter):
             "num_inference_steps": steps,
             "generator": torch.Generator("cpu").manual_seed(request.seed),
             "output_type": "pt",
-            **spec.call,
             **spec.sides(*size, bool(images)),
         }
         if "guider" in guidance:  # a component of a modular pipeline
@@ -360,6 +353,12 @@ def _last_cell(pixels: Float[np.ndarray, "h w 3"], request: Request) -> Float[np
     height, width = pixels.shape[:2]
     rows = (len(request.images) + 1) // 2
     return pixels[round(height * (rows - 1) / rows) :, width // 2 :]
+
+
+def _give_back_memory() -> None:
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _no_memory(error: BaseException) -> bool:

@@ -52,8 +52,8 @@ class GeneratorSpec:
     another is given. `base`: the row to train on, where this one is distilled. `params`: billions, by component.
     `does`: what the class does to pictures that are handed over as they are.
 
-    `steps`, `guidance` and `call` are arguments of the call, `unguided` those that switch guidance off; `load` those of
-    loading. `sides`: how the size is said. `order`: where the query photo stands among several pictures, or "grid"
+    `steps` and `guidance` are arguments of the call, `unguided` those that switch guidance off, `joined`
+    those for several photos at a time; `load` those of loading. `sides`: how the size is said. `order`: where the query photo stands among several pictures, or "grid"
     where the class takes only one; `images`: pictures at most. `words`: whether it paints without a photo. `encode`:
     the method that makes embeddings of the prompt, which are remembered unless the text encoder `sees` the photo too.
     `tokenizer`, `max_tokens`: whose tokens of the prompt are counted and how many are read (0: as many as the tokenizer
@@ -81,7 +81,7 @@ class GeneratorSpec:
     steps: int = 50
     guidance: Mapping[str, Any] = field(default_factory=dict)
     unguided: Mapping[str, Any] = field(default_factory=dict)
-    call: Mapping[str, Any] = field(default_factory=dict)
+    joined: Mapping[str, Any] = field(default_factory=dict)
     load: Mapping[str, Any] = field(default_factory=dict)
     size: Size = field(default_factory=Size)
     sides: Sides = by_sides
@@ -291,6 +291,7 @@ GENERATORS: dict[str, GeneratorSpec] = {
             steps=40,
             guidance={"true_cfg_scale": 1.0},
             unguided={"true_cfg_scale": 1.0},
+            joined={"use_kv_cache": False},  # what one photo keeps for its next step would keep it apart from others
             size=Size(multiple=32),
             sides=by_area,
             order="last",
