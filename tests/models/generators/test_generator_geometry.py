@@ -103,11 +103,8 @@ def round_trip(model: Any, photo: np.ndarray) -> np.ndarray:
     return crop_from_canvas(made.rgb, where, size)
 
 
-ALIKE = ("flux2-klein-base-4b", "flux3-klein-base", "qwen-image-edit-2511")  # pictures go the same way as another row's
-
-
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", [name for name in CLASSES if name not in ALIKE])
+@pytest.mark.parametrize("name", [name for name in CLASSES if name not in tiny_editors.ALIKE])
 def test_a_chart_comes_back_where_it_was(name: str, size: tuple[int, int], copies: Any) -> None:
     photo = chart(*size)
     back = round_trip(copies(name), photo)
@@ -117,7 +114,7 @@ def test_a_chart_comes_back_where_it_was(name: str, size: tuple[int, int], copie
     assert max(found) <= 0.5, found
 
 
-@pytest.mark.parametrize("name", [name for name in GENERATORS if name in ALIKE or name not in CLASSES])
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name in tiny_editors.ALIKE or name not in CLASSES])
 def test_rows_of_a_class_lie_alike(name: str) -> None:
     spec = GENERATORS[name]
     family = "".join(name.split("-base"))

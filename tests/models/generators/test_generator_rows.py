@@ -22,6 +22,7 @@ from plantain.models.painting import Painting, Request
 torch.set_num_threads(1)
 PROMPT = "Paint wall #1f77b4, floor #ff7f0e and the café's lamp #2ca02c."
 CLASSES = tuple(tiny_editors.BUILDERS)  # one row for each pipeline that differs in more than size
+UNLIKE = tuple(name for name in CLASSES if name not in tiny_editors.ALIKE)
 ONE_STEP = [name for name in CLASSES if GENERATORS[name].flow]
 
 
@@ -76,7 +77,7 @@ def test_the_class_takes_what_the_row_gives_it(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", UNLIKE)
 def test_a_row_paints_floats_of_the_canvas_and_the_same_again(name: str, painter: Any) -> None:
     model = painter(name)
     asked = request(model)
@@ -86,7 +87,7 @@ def test_a_row_paints_floats_of_the_canvas_and_the_same_again(name: str, painter
     assert np.array_equal(first, again)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", UNLIKE)
 def test_half_precision_leaves_the_autoencoder_and_the_sums_whole(name: str, painter: Any, monkeypatch: Any) -> None:
     """As on a GPU: networks in bfloat16, latents between steps and pictures in float32."""
     exact = pixels(painter(name), request(painter(name)))[0]
@@ -174,7 +175,7 @@ def test_one_step_by_the_stock_call_is_the_formula(name: str, painter: Any, monk
     assert np.abs(made - expected).max() < 1e-5
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", UNLIKE)
 def test_latents_of_a_picture_are_those_that_the_class_conditions_on(name: str, painter: Any, monkeypatch: Any) -> None:
     model, spec = painter(name), GENERATORS[name]
     denoiser, seen = getattr(model.pipe, spec.denoiser), list[Any]()
@@ -225,7 +226,7 @@ def adapter(name: str, folder: Any, place: Any) -> int:
     return len(state)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", UNLIKE)
 def test_an_adapter_is_saved_loaded_and_counted(
     name: str, painter: Any, folder: Any, tmp_path: Any, caplog: Any
 ) -> None:
@@ -311,7 +312,7 @@ def texts_of(name: str, model: Any, monkeypatch: Any) -> list[str]:
     return told
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", UNLIKE)
 def test_the_legend_reaches_every_text_encoder_verbatim(name: str, painter: Any, monkeypatch: Any) -> None:
     from plantain import tasks
 
@@ -329,14 +330,14 @@ def test_the_legend_reaches_every_text_encoder_verbatim(name: str, painter: Any,
     assert all(plain(prompt) in plain(text) for text in told if "wall" in text)
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if GENERATORS[name].tokenizer])
+@pytest.mark.parametrize("name", [name for name in UNLIKE if GENERATORS[name].tokenizer])
 def test_a_prompt_that_would_be_cut_off_is_refused(name: str, painter: Any) -> None:
     model = painter(name)
     (error,) = model.paint([request(model, prompt="wall blue; " * 60)])
     assert isinstance(error, PainterError) and "tokens of a prompt and this one has" in str(error)
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if not GENERATORS[name].sees])
+@pytest.mark.parametrize("name", [name for name in UNLIKE if not GENERATORS[name].sees])
 def test_embeddings_are_remembered_so_text_encoders_can_be_dropped(name: str, painter: Any) -> None:
     model = painter(name, fresh=True)
     before = pixels(model, request(model))[0]
@@ -361,7 +362,7 @@ def test_offload_changes_where_but_not_what(name: str, painter: Any, monkeypatch
 # ---- several pictures
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", UNLIKE)
 def test_examples_are_shown_as_the_row_says(name: str, painter: Any, monkeypatch: Any) -> None:
     model, spec, shown = painter(name), GENERATORS[name], list[Any]()
     assert model.capabilities.max_images == spec.images >= 3
@@ -382,7 +383,7 @@ def test_examples_are_shown_as_the_row_says(name: str, painter: Any, monkeypatch
         assert np.array_equal(np.asarray(shown[place]), asked.images[0])
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", UNLIKE)
 def test_a_picture_from_words_or_a_clear_refusal(name: str, painter: Any) -> None:
     model = painter(name)
     size = model.canvas(128, 128)

@@ -509,6 +509,7 @@ BUILDERS = {
     "instruct-pix2pix": pix2pix,
     "sdxl-instruct-pix2pix": sdxl,
 }
+ALIKE = ("flux2-klein-base-4b", "flux3-klein-base", "qwen-image-edit-2511")  # but for guidance, as another one
 SAME = {  # rows whose pipelines differ in size alone
     "flux2-klein-9b": "flux2-klein-4b",
     "flux2-klein-base-9b": "flux2-klein-base-4b",

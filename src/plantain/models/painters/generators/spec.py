@@ -52,12 +52,12 @@ class GeneratorSpec:
     another is given. `base`: the row to train on, where this one is distilled. `params`: billions, by component.
     `does`: what the class does to pictures that are handed over as they are.
 
-    `steps` and `guidance` are arguments of the call, `unguided` those that switch guidance off, `joined`
-    those for several photos at a time; `load` those of loading. `sides`: how the size is said. `order`: where the query photo stands among several pictures, or "grid"
-    where the class takes only one; `images`: pictures at most. `words`: whether it paints without a photo. `encode`:
-    the method that makes embeddings of the prompt, which are remembered unless the text encoder `sees` the photo too.
-    `tokenizer`, `max_tokens`: whose tokens of the prompt are counted and how many are read (0: as many as the tokenizer
-    says); "" where nothing is cut off.
+    `steps` and `guidance` are arguments of the call, `unguided` those that switch guidance off, `joined` those for
+    several photos at a time; `load` those of loading. `sides`: how the size is said. `order`: where the query photo
+    stands among several pictures, or "grid" where the class takes only one; `images`: pictures at most. `words`:
+    whether it paints without a photo. `encode`: the method that makes embeddings of the prompt, which are remembered
+    unless the text encoder `sees` the photo too. `tokenizer`, `max_tokens`: whose tokens of the prompt are counted and
+    how many are read (0: as many as the tokenizer says); "" where nothing is cut off.
 
     For the one-step recipe and for training: `zeros`: the layout of the call's `latents`, "" where it takes none or is
     no flow; `unit`: pixels of a side that a latent stands for; `patch`, `frames`, `alpha`: how they are laid out;
