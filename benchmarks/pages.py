@@ -81,7 +81,9 @@ def pages() -> dict[str, Page]:
             ("weights",),
         ),
         Page("speed.md", "python benchmarks/speed.py -o docs/generated/speed.md", ("codes",), slow=True),
-        Page("scoring-speed.md", "python benchmarks/scoring_speed.py -o docs/generated/scoring-speed.md", (), slow=True),
+        Page(
+            "scoring-speed.md", "python benchmarks/scoring_speed.py -o docs/generated/scoring-speed.md", (), slow=True
+        ),
         Page(
             "hosted-faults.md",
             "python benchmarks/hosted_faults.py -o docs/generated/hosted-faults.md",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BASE = ("numpy", "pillow", "onnxruntime", "cyclopts", "rich")
 SAMPLE = Path(__file__).parent / "samples" / "astronaut.jpg"
+LIKE = 0.5  # share of a chart that must have come back, for its movement to be believed
 SANE_M = (0.2, 20.0)  # the median depth of a portrait lies in here
 
 
@@ -35,19 +36,19 @@ class Check:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def examine(model: str = "embedded") -> Iterator[Check]:
+def examine(model: str = "embedded", **options: Any) -> Iterator[Check]:
     """All checks, one after another; the painter `model` is asked for the registration chart. UnknownName, MissingExtra
     where it cannot be loaded."""
     from plantain.pipeline.predictor import PainterPredictor, load
 
-    loaded = load(model)
+    loaded = load(model, **options)
     yield versions()
     yield from (extra(name) for name in extras())
     yield threads()
     yield accelerator()
     yield embedded()
     if isinstance(loaded, PainterPredictor):  # a specialist paints no chart
-        yield check_registration(loaded.painter)
+        yield from registration(loaded.painter)
 
 
 def versions() -> Check:
@@ -148,7 +149,8 @@ def check_registration(painter: Painter) -> Check:
         )
     found = measure(shown, answer.rgb)
     facts = {"shift_px": [found.right_px, found.down_px], "zoom": found.zoom, "alike": found.inlier_ratio}
-    if found.inlier_ratio < 0.5:
+    facts["shift"] = (found.right_px / width, found.down_px / height)
+    if found.inlier_ratio < LIKE:
         alike = f"{found.inlier_ratio:.0%} of it is alike"
         text = f"not measured: {painter.identity.name} did not give the chart back ({alike})"
         return Check("registration", "note", text, facts)
@@ -158,3 +160,23 @@ def check_registration(painter: Painter) -> Check:
     text += f"zoom {found.zoom:.4f} ({corner:.2f} px at the corners)"
     still = abs(found.right_px) < 1 and abs(found.down_px) < 1 and corner < 1
     return Check("registration", "ok" if still else "failed", text, facts)
+
+
+def registration(painter: Painter) -> Iterator[Check]:
+    """Whether a painter keeps its place; of one that can be set right, also its colors, and both are kept for it."""
+    from plantain.models.painters.generators.measured import Measured
+    from plantain.models.painters.generators.painter import DiffusersPainter
+
+    if not isinstance(painter, DiffusersPainter):
+        yield check_registration(painter)
+        return
+    painter.forget()
+    place = check_registration(painter)
+    yield place
+    color, errors = painter.colors()
+    text = ", ".join(f"{name} {error:.2f}" for name, error in errors)
+    yield Check("colors", "note", f"mean errors in levels of 255 through the autoencoder: {text}", dict(errors))
+    told = place.facts.get("alike", 0.0) >= LIKE
+    shift = place.facts["shift"] if told else None
+    measured = Measured(shift, place.facts["zoom"] if told else 1.0, color, errors)
+    yield Check("kept", "ok" if told else "note", f"{painter.keep(measured)}; its paintings are set right by it")

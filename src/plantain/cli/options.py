@@ -39,12 +39,16 @@ class ModelArgs:
     "Who answers; `plantain models` lists them."
     weights: Path | None = None
     "Weights of the model: a file, or the folder they lie in."
-    adapter: Path | None = None
+    adapter: Annotated[Path | None, Parameter(name=["--adapter", "--lora"])] = None
     "An adapter (LoRA and the like) on top of the weights, for models that take one."
     spec: Path | None = None
     "Of a network file or a wrapper: the TOML file that says how it is asked."
     device: str | None = None
     "Where the model runs, as in cuda or cpu, for models that can choose."
+    quantize: str | None = None
+    "nf4 or int8: large generators in less memory."
+    offload: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    "Parts of large generators are on the device in turn: less memory, slower."
     model_id: str | None = None
     "Of a hosted painter: which of the service's models."
     base_url: str | None = None
@@ -67,7 +71,7 @@ class ModelArgs:
 
         places = {"weights": self.weights, "adapter": self.adapter, "spec": self.spec, "device": self.device}
         told = {name: str(value) for name, value in places.items() if value is not None}
-        named = ("model_id", "base_url", "budget", "price", "dry_run", "batch")
+        named = ("quantize", "offload", "model_id", "base_url", "budget", "price", "dry_run", "batch")
         said = {name: value for name in named if (value := getattr(self, name)) is not None and value is not False}
         return told | said | read_options(self.option)
 
@@ -89,12 +93,19 @@ class PredictArgs(ModelArgs):
     "Answer large photos in overlapping tiles of this many pixels."
     style: str = "imperative"
     "Wording of the prompt: imperative, caption, json or terse."
+    steps: Whole | None = None
+    "Steps of the painter; its own number when not said. 1 is the one-step recipe of generators that have one."
+    plan: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    "Say what a large generator would load and need for the first photo, and do nothing."
 
     def options(self) -> PredictOptions:
         """UsageError for a number that makes no sense, UnknownName for a style that is none."""
         from plantain.pipeline.jobs import PredictOptions
 
-        return PredictOptions(self.samples, self.passes, self.seed, self.tile, self.style)
+        if self.steps is not None and self.steps < 1:
+            raise UsageError(f"steps must be at least 1, not {self.steps}")
+        sampling = {} if self.steps is None else {"steps": self.steps}
+        return PredictOptions(self.samples, self.passes, self.seed, self.tile, self.style, sampling)
 
 
 @Parameter(name="*")

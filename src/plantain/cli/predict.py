@@ -16,6 +16,7 @@ from plantain.cli.reporting import run_jobs
 from plantain.errors import UsageError
 
 if TYPE_CHECKING:
+    from plantain.pipeline.predictor import Predictor
     from plantain.tasks import Task
 
 
@@ -38,13 +39,16 @@ def predict(
 
     check_formats(output.formats, task.kind.kind, output.camera)
     found = find(photos)
-    prepare(output.out / one.below for one in found)
+    if not asking.plan:
+        prepare(output.out / one.below for one in found)
     from plantain.pipeline.jobs import Job
     from plantain.pipeline.store import Store
     from plantain.pipeline.stream import stream
 
     with opened(asking, quiet=output.quiet) as model:
         model.resolve_task(task)  # what it cannot answer is said once, before anything is read
+        if asking.plan:
+            return show_plan(model, found[0].photo)
         store = Store(output.out, model, formats=output.formats, redo=output.redo, camera=output.camera)
         jobs = [Job(one.id, one.photo, task, options) for one in found]
         if ahead(jobs, model, store, asking, quiet=output.quiet):
@@ -53,6 +57,17 @@ def predict(
         if "coco" in output.formats:
             store.annotations(Job("", None, task, options))
         return code
+
+
+def show_plan(model: Predictor, photo: Path | bytes) -> int:
+    """What the model would load for a photo, for people. UsageError where a model has no plan."""
+    from plantain.imaging.photo import read_photo
+
+    if (plan := getattr(model.model, "plan", None)) is None:
+        raise UsageError(f"{model.name} has no plan: --plan is for large generators (see `plantain models`)")
+    pixels = read_photo(photo)
+    print(*plan((pixels.shape[1], pixels.shape[0])), sep="\n")
+    return 0
 
 
 def split(words: Sequence[str]) -> tuple[list[str], str]:

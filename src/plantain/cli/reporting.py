@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections import Counter
@@ -119,6 +120,18 @@ def progress(total: int, what: str, *, quiet: bool) -> Iterator[Progress]:
         yield Bar(bar, bar.add_task(what, total=total))
 
 
+@contextmanager
+def notes(*, quiet: bool) -> Iterator[None]:
+    """What models have to say on stderr (licenses, keys of adapters) is left out when quiet."""
+    log = logging.getLogger("plantain")
+    before = log.level
+    log.setLevel(logging.ERROR if quiet else before)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
 def duration(seconds: float) -> str:
     """Time for people.
 
@@ -144,7 +157,7 @@ def run_jobs(
     A failure is one line on stderr too and the others go on, but a `fatal` one ends the run: the next would meet it
     as well."""
     start, counts, errors = time.monotonic(), Counter[str](), list[PlantainError]()
-    with progress(total, what, quiet=quiet) as bar:
+    with progress(total, what, quiet=quiet) as bar, notes(quiet=quiet):
         for outcome in outcomes:
             with bar.aside():
                 emit(outcome.to_json())

@@ -20,6 +20,7 @@ from typing import Any
 from plantain.errors import MissingExtra, PainterError, UnknownName, UsageError
 from plantain.extras import lacking, pip_command
 from plantain.models.base import Painter
+from plantain.models.painters.generators.spec import GENERATORS, GeneratorSpec
 from plantain.models.specialists.base import Specialist
 from plantain.models.specialists.pretrained import hub_commit
 
@@ -66,6 +67,14 @@ def wrapper(name: str, where: str, summary: str) -> ModelSpec:
 def hub(name: str, tasks: str, summary: str, license: str, where: str) -> ModelSpec:
     """A row of a large specialist, whose weights come from a hub or a folder."""
     return specialist(name, tasks, summary, license, where, "specialists", needs="")
+
+
+def generator(row: GeneratorSpec) -> ModelSpec:
+    """A row of an open generator that diffusers runs."""
+    where, gated = "plantain.models.painters.generators.painter:DiffusersPainter", " (gated)" if row.gated else ""
+    size = sum(row.params.values())
+    summary = f"{row.repo}: {size:.1f} billion parameters."
+    return ModelSpec(row.name, where, summary, extra="diffusers", license=row.license + gated, fixed={"name": row.name})
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -125,6 +134,7 @@ MODELS: dict[str, ModelSpec] = {
                    "unet:UNet"),
         specialist("pidinet", "edges", "PiDiNet-small: edges.", "code ours; weights: research only", "pidinet:PiDiNet",
                    "train"),
+        *map(generator, GENERATORS.values()),
     )
 }  # fmt: skip
 
@@ -151,7 +161,8 @@ def readiness(row: ModelSpec) -> str:
     keys = getattr(factory, "keys", ())  # of a service: environment variables
     if keys and not any(os.environ.get(name) for name in keys):
         return f"needs {' or '.join(keys)}"
-    source = getattr(factory, "default_weights", None)
+    usual = getattr(factory, "default_weights", None)
+    source = usual[row.name] if isinstance(usual, Mapping) else usual
     return f"downloads {source}" if source and hub_commit(source) == "main" else "yes"
 
 
