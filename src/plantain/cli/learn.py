@@ -16,6 +16,10 @@ from plantain.errors import PhotoError, UsageError
 if TYPE_CHECKING:
     from plantain.tasks import Task
 
+LAYOUT = (
+    "examples are photos in images/ with answers of the same names in labels/ (and classes.txt), masks/, depth/, "
+    "answers/ or annotations.json"
+)
 TRUTHS: dict[str, tuple[str, ...]] = {  # which answers show what a task asks for, the nearest first
     "semantic": ("labels", "mask", "instances", "panoptic"), "refer": ("mask", "alpha", "labels", "instances"),
     "matte": ("alpha", "mask", "labels", "instances"), "metric-depth": ("depth",), "relative-depth": ("depth",),
@@ -84,13 +88,12 @@ def read_examples(folder: Path, task: Task) -> list[tuple[Path, Any]]:
     photo with no such answer."""
     from plantain.data.readers.folder import read_folder
 
+    if not (folder / "images").is_dir():
+        raise UsageError(f"{folder / 'images'} is missing; {LAYOUT}")
     try:
         found = read_folder(folder)
-    except PhotoError as error:
-        raise UsageError(
-            f"{str(error).splitlines()[0].removesuffix('; wanted')}; examples are photos in images/ with answers of "
-            "their names in labels/ (and classes.txt), masks/, depth/, answers/ or annotations.json"
-        ) from error
+    except PhotoError as error:  # it shows the whole layout
+        raise UsageError(f"{str(error).splitlines()[0].removesuffix('; wanted')}; {LAYOUT}") from error
     wanted, pairs = TRUTHS.get(task.name, (task.name,)), []
     for example in found:
         name = next((name for name in wanted if name in example.truths), None)

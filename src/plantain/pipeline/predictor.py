@@ -155,8 +155,9 @@ class PainterPredictor(Predictor):
         return True
 
     def resolve_task(self, task: Task | str) -> Task:
-        question = interpret(task) if isinstance(task, str) else task
-        return question.resolve(self.painter.codes)
+        question = (interpret(task) if isinstance(task, str) else task).resolve(self.painter.codes)
+        self.painter.check(question)
+        return question
 
     def shown(self, task: Task | str, examples: Sequence[tuple[Any, Any]]) -> tuple[PainterPredictor, Context]:
         """The embedded generator learns at once (and remembers what it learned last); any other painter gets the

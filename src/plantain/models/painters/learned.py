@@ -47,8 +47,8 @@ CLOSER = 4  # what is left out is judged at so many pixels a cell and side
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A photo on its canvas, as maps of features: the encoder's, in cells of PATCH pixels; what the generator paints for
-    the question's words; lines and edges of the photo. The later ones are finer."""
+    """A photo on its canvas, as maps of features: the encoder's, in cells of PATCH pixels; what the generator paints
+    for the question's words; lines and edges of the photo. The later ones are finer."""
 
     maps: tuple[Float[np.ndarray, "_h _w _k"], ...]
 
@@ -266,21 +266,25 @@ class Learned(Painter):
             last = self._last = (photo, look(self.encoder, photo, self.lesson.words))
         return last[1].scores(self.lesson.fit.weights, photo.shape[1::-1])
 
+    def check(self, task: Any) -> None:
+        self.columns(task)
+
     def columns(self, asked: Any) -> list[int]:
-        """Which scores answer the names that are asked for. PainterError for what was not learned."""
+        """Which scores answer the names that are asked for. UsageError for what was not learned."""
         lesson, names = self.lesson, asked.queries or (asked.name,)
-        if not lesson.names:
-            if (asked.name, asked.code_id) != (lesson.task, lesson.code):
-                raise PainterError(
-                    f"{self.name} learned {lesson.task} in the code {lesson.code}, not {asked.name} in {asked.code_id}"
-                )
+        if not lesson.names and (asked.name, asked.code_id) == (lesson.task, lesson.code):
             return [0, 1, 2]
         known = {plain(name): i for i, name in enumerate(lesson.names)}
         missing = [name for name in names if plain(name) not in known]
-        if missing or not issubclass(asked.kind, Labels | Alpha) or hasattr(asked, "things"):
-            what = ", ".join(map(repr, missing)) or asked.name
-            raise PainterError(f"{self.name} learned {lesson.task} of {', '.join(lesson.names)}, not {what}")
+        if missing or not learns_names(asked):
+            learned, what = ", ".join(lesson.names) or lesson.code, ", ".join(missing) or asked.title
+            raise UsageError(f"{self.name!r} learned {lesson.task} ({learned}), not {asked.name} ({what})")
         return [known[plain(name)] for name in names]
+
+
+def learns_names(task: Any) -> bool:
+    """Whether the answer is a share of each name at every pixel: classes or masks. Others are learned as colors."""
+    return task.kind is Labels or issubclass(task.kind, Alpha)
 
 
 def plain(name: str) -> str:
@@ -339,7 +343,7 @@ def room(colors: Float[np.ndarray, "k 3"]) -> Float[np.ndarray, "k k"]:
 def learn(encoder: Embedded, task: Any, pairs: Sequence[tuple[UInt8[np.ndarray, "_h _w 3"], Any]]) -> Learned:
     """The painter that has learned a question's answer from photos and truths of the question's kind, whose confidence
     is 0 where nothing is known. Needs at least one; two or more, to choose by what is left out."""
-    classes = issubclass(task.kind, Labels | Alpha) and not hasattr(task, "things")
+    classes = learns_names(task)
     settled = task if classes else task.resolve(encoder.codes)
     words = tuple(part.prompt() for part in settled.parts())
     names = (task.queries or (task.name,)) if classes else ()
