@@ -26,6 +26,7 @@ VERBS = {
     "decode": ("codec:decode", "Reads painted pictures: colors become numbers."),
     "tasks": ("tables:tasks", "Lists what can be asked."),
     "models": ("tables:models", "Lists who can be asked."),
+    "learn": ("learn:learn", "Learns a question from a few photos with true answers, in seconds."),
     "train": ("train:train", "Trains the embedded generator."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),

@@ -36,7 +36,7 @@ class ModelArgs:
     """Which model answers."""
 
     model: Annotated[str, Parameter(name=["--model", "-m"])] = "embedded"
-    "Who answers; `plantain models` lists them."
+    "Who answers; `plantain models` lists them. Or a file of `plantain learn`."
     weights: Path | None = None
     "Weights of the model: a file, or the folder they lie in."
     adapter: Annotated[Path | None, Parameter(name=["--adapter", "--lora"])] = None
@@ -91,6 +91,8 @@ class PredictArgs(ModelArgs):
     "Color code, where the painter's favorite is not wanted; `plantain tasks` lists them."
     tile: Whole | None = None
     "Answer large photos in overlapping tiles of this many pixels."
+    examples: Path | None = None
+    "A folder of photos with true answers (images/ beside labels/, masks/ and so on), which are shown first."
     style: str = "imperative"
     "Wording of the prompt: imperative, caption, json or terse."
     steps: Whole | None = None

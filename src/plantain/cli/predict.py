@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plantain.cli.hosted import ahead, opened
+from plantain.cli.learn import read_examples
 from plantain.cli.options import Output, PredictArgs
 from plantain.cli.photos import ENDINGS, find, is_there, prepare
 from plantain.cli.reporting import run_jobs
@@ -41,7 +42,7 @@ def predict(
     found = find(photos)
     if not asking.plan:
         prepare(output.out / one.below for one in found)
-    from plantain.pipeline.jobs import Job
+    from plantain.pipeline.jobs import Context, Job
     from plantain.pipeline.store import Store
     from plantain.pipeline.stream import stream
 
@@ -49,8 +50,11 @@ def predict(
         model.resolve_task(task)  # what it cannot answer is said once, before anything is read
         if asking.plan:
             return show_plan(model, found[0].photo)
+        context = Context()
+        if asking.examples is not None:
+            model, context = model.shown(task, read_examples(asking.examples, task))
         store = Store(output.out, model, formats=output.formats, redo=output.redo, camera=output.camera)
-        jobs = [Job(one.id, one.photo, task, options) for one in found]
+        jobs = [Job(one.id, one.photo, task, options, context) for one in found]
         if ahead(jobs, model, store, asking, quiet=output.quiet):
             return 0
         code = run_jobs(stream(jobs, model, store=store), len(found), "photos", quiet=output.quiet)

@@ -56,10 +56,13 @@ def placement(size: tuple[int, int], canvas: tuple[int, int]) -> Placement:
     return Placement(size, canvas, (x, y, x + bw, y + bh))
 
 
-def place(photo: UInt8[np.ndarray, "h w 3"], where: Placement) -> UInt8[np.ndarray, "y x 3"]:
-    """The photo on its canvas, with antialiasing; padding repeats the photo's border."""
+def place(
+    photo: UInt8[np.ndarray, "h w 3"], where: Placement, resample: Image.Resampling = Image.Resampling.BICUBIC
+) -> UInt8[np.ndarray, "y x 3"]:
+    """The photo on its canvas, with antialiasing; padding repeats the photo's border. Paintings take NEAREST: no color
+    of theirs is mixed."""
     x0, y0, x1, y1 = where.box
-    shown = np.asarray(Image.fromarray(photo).resize((x1 - x0, y1 - y0), Image.Resampling.BICUBIC))
+    shown = np.asarray(Image.fromarray(photo).resize((x1 - x0, y1 - y0), resample))
     (cw, ch) = where.canvas
     if (x0, y0, x1, y1) == (0, 0, cw, ch):
         return shown

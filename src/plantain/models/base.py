@@ -78,6 +78,9 @@ class Painter(Model):
 
     codes: Mapping[str, str] = MappingProxyType({})
 
+    def check(self, task: Any) -> None:
+        """UsageError for a question that it cannot answer; most painters can answer any."""
+
     def canvas(self, width: int, height: int) -> tuple[int, int]:
         """The legal canvas (width, height) that suits a photo of this size; the pipeline resizes or pads to it."""
         raise NotImplementedError

@@ -168,8 +168,10 @@ def readiness(row: ModelSpec) -> str:
 
 def load(name: str, **options: Any) -> Painter | Specialist:
     """The painter or specialist of a row, made with `options`. UnknownName, MissingExtra, UsageError for options that
-    it does not take or lacks."""
+    it does not take or lacks. A name that ends in .npz is a file of `plantain learn`."""
     table = rows()
+    if name.endswith(".npz"):
+        table[name] = ModelSpec(name, "plantain.models.painters.learned:from_file", "", fixed={"path": name})
     if name not in table:
         raise UnknownName("model", name, table)
     row = table[name]

@@ -89,9 +89,10 @@ class Generate:
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What earlier answers give to a question: `examples`, pairs of a photo and its painting, shown with the photo."""
+    """What is given with a question: `examples`, photos with their true answers (`pipeline.examples.paired`), which a
+    painter is shown beside the photo."""
 
-    examples: tuple[tuple[UInt8[np.ndarray, "_h _w 3"], UInt8[np.ndarray, "_y _x 3"]], ...] = ()
+    examples: tuple[tuple[UInt8[np.ndarray, "_h _w 3"], Any], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,11 @@ from plantain.imaging.photo import read_photo
 from plantain.models import Capabilities, Identity, Painter, Specialist, rows
 from plantain.models import load as load_model
 from plantain.models.base import Closable, accepted
+from plantain.models.identity import digest
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.edit import PreparedEdit, PreparedPicture
-from plantain.pipeline.jobs import Edit, Generate, Job, PredictOptions
+from plantain.pipeline.examples import paired
+from plantain.pipeline.jobs import Context, Edit, Generate, Job, PredictOptions
 from plantain.pipeline.prepare import Prepared, PreparedPhoto, stem_of
 from plantain.predictions.calibration import Fit, calibrated
 from plantain.predictions.types import Prediction
@@ -86,13 +88,23 @@ class Predictor(Closable):
         prepared = self.prepare(job)
         return prepared.finish(self.paint(prepared.requests))
 
-    def predict(self, photo: Any, task: Task | str, **options: Any) -> Any:
+    def shown(self, task: Task | str, examples: Sequence[tuple[Any, Any]]) -> tuple[Predictor, Context]:
+        """Whom to ask, and in what context, after examples of a question: photos with their true answers.
+
+        UsageError for a model that learns from none, and for examples that show nothing of what is asked."""
+        raise UsageError(
+            f"{self.name} learns from no examples; the embedded generator does, and painters of many images"
+        )
+
+    def predict(self, photo: Any, task: Task | str, *, examples: Sequence[tuple[Any, Any]] = (), **options: Any) -> Any:
         """The answer to a question about a photo.
 
         `photo`: a path, array (uint8, uint16, float 0..1), PIL image or bytes. `task`: a Task, or what people type.
+        `examples`: photos with their true answers (kinds, or arrays that `task.encode` takes), which are shown first.
         `options`: samples, passes, seed, tile, style, sampling (see PredictOptions); a specialist has one answer, which
         they do not change. Raises PhotoError, UsageError, PainterError."""
-        return self.answer(Job(stem_of(photo), photo, task, PredictOptions.of(options)))
+        model, context = self.shown(task, examples) if examples else (self, Context())
+        return model.answer(Job(stem_of(photo), photo, task, PredictOptions.of(options), context))
 
     def generate(
         self, text: str, *, size: tuple[int, int] | None = None, seed: int = 0, steps: int | None = None
@@ -133,6 +145,7 @@ class PainterPredictor(Predictor):
         """`calibration`: the painter's own where none is given; {} leaves confidence as the decoders give it."""
         self.painter = painter
         self.calibration = painter.calibration if calibration is None else calibration
+        self._taught: tuple[str, PainterPredictor] | None = None
 
     @property
     def model(self) -> Painter:
@@ -142,8 +155,24 @@ class PainterPredictor(Predictor):
         return True
 
     def resolve_task(self, task: Task | str) -> Task:
+        question = (interpret(task) if isinstance(task, str) else task).resolve(self.painter.codes)
+        self.painter.check(question)
+        return question
+
+    def shown(self, task: Task | str, examples: Sequence[tuple[Any, Any]]) -> tuple[PainterPredictor, Context]:
+        """The embedded generator learns at once (and remembers what it learned last); any other painter gets the
+        examples with every request."""
+        from plantain.models.painters.embedded import Embedded
+        from plantain.models.painters.learned import learn
+
         question = interpret(task) if isinstance(task, str) else task
-        return question.resolve(self.painter.codes)
+        pairs = paired(question, examples)
+        if not isinstance(self.painter, Embedded):
+            return self, Context(pairs)
+        key = digest([question, pairs])
+        if self._taught is None or self._taught[0] != key:
+            self._taught = key, PainterPredictor(learn(self.painter, question, pairs), None if self.calibration else {})
+        return self._taught[1], Context()
 
     def prepare(self, job: Job) -> Prepared:
         question = self.question(job)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from PIL import Image
 
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
@@ -20,6 +21,7 @@ from plantain.imaging.photo import read_photo
 from plantain.imaging.tiles import Tile, tiles
 from plantain.models.base import Painter
 from plantain.models.painting import Painting, Request
+from plantain.pipeline.examples import painted
 from plantain.pipeline.jobs import Context, Job
 from plantain.predictions.calibration import Fit, calibrated
 from plantain.predictions.resample import restore
@@ -74,7 +76,7 @@ class PreparedPhoto:
         self.requests = [
             Request(
                 part.prompt(options.style),
-                (view.shown, *examples_on(job.context, view.where.canvas, painter)),
+                (view.shown, *examples_on(job.context, part, view.where.canvas, painter)),
                 view.where.canvas,
                 seed,
                 sampling=options.sampling,
@@ -137,16 +139,21 @@ def canvas_of(painter: Painter, size: tuple[int, int]) -> tuple[int, int]:
     return canvas
 
 
-def examples_on(context: Context, canvas: tuple[int, int], painter: Painter) -> list[UInt8[np.ndarray, "h w 3"]]:
-    """The pictures of a context, photo and painting in turn, on the canvas. UsageError where a painter takes fewer."""
-    most = painter.capabilities.max_images
-    if 1 + 2 * len(context.examples) > most:
+def examples_on(
+    context: Context, task: Task, canvas: tuple[int, int], painter: Painter
+) -> list[UInt8[np.ndarray, "h w 3"]]:
+    """The examples of a context, photo and painting in turn, on the canvas. UsageError where a painter takes fewer."""
+    most, count = painter.capabilities.max_images, len(context.examples)
+    if 1 + 2 * count > most:
         raise UsageError(
-            f"{len(context.examples)} example pairs and the photo are {1 + 2 * len(context.examples)} pictures, "
-            f"but {painter.identity.name} takes {most} at most"
+            f"{count} example pairs and the photo are {1 + 2 * count} pictures, but {painter.identity.name} takes "
+            f"{most} at most; the embedded generator learns from any number"
         )
-    pictures = (picture for pair in context.examples for picture in pair)
-    return [place(picture, placement((picture.shape[1], picture.shape[0]), canvas)) for picture in pictures]
+    pictures = []
+    for photo, truth in context.examples:
+        where = placement((photo.shape[1], photo.shape[0]), canvas)
+        pictures += [place(photo, where), place(painted(task, truth), where, Image.Resampling.NEAREST)]
+    return pictures
 
 
 def actual_placement(where: Placement, made: Painting | None) -> Placement:

@@ -236,12 +236,21 @@ class Conditions:
 
     def paint(self, canvas: Float[np.ndarray, "h w 3"], t: float) -> Float[np.ndarray, "h w 3"]:
         """The network's guess of the clean painting from the canvas at time t."""
+        return self.decode(self.attend(canvas, t), self.prompt["colours"])
+
+    def attend(self, canvas: Float[np.ndarray, "h w 3"], t: float) -> dict[str, np.ndarray]:
+        """What the decoder is given, but for the colors."""
         changing = {"canvas": patches(canvas)[None], "t": np.array([t], np.float32)}
         tokens, keys, mean_word = self.painter.trunk.run(None, self.fixed | self.prompt | changing)
         square = tokens.transpose(0, 2, 1).reshape(1, -1, self.rows, self.columns)
         inputs = {"features": square, "keys": keys, "said": mean_word, "photo": self.photo, "canvas": _planes(canvas)}
-        inputs |= {name: self.prompt[name] for name in ("colours", "colour_mask")}
-        (rgb,) = self.painter.decoder.run(None, inputs)
+        return inputs | {"colour_mask": self.prompt["colour_mask"]}
+
+    def decode(
+        self, inputs: Mapping[str, np.ndarray], colors: Float[np.ndarray, "1 k 3"]
+    ) -> Float[np.ndarray, "h w 3"]:
+        """The painting with these colors in the place of the prompt's; it is linear in them."""
+        (rgb,) = self.painter.decoder.run(None, {**inputs, "colours": colors})
         return np.asarray(rgb[0].transpose(1, 2, 0))
 
 
