@@ -375,18 +375,125 @@ def sweep(row: Row, root: Path, cache: Path, draws: int, minutes: float) -> dict
     return out
 
 
+# ---- the page
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean, and half of the 95 % interval of the mean over draws (Student's t)."""
+    t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
+    spread = t.get(len(values), 2.0) * np.std(values, ddof=1) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return float(np.mean(values)), float(spread)
+
+
+METHODS = {
+    "learned": "examples and words",
+    "alone": "examples alone",
+    "neighbor": "nearest neighbor",
+    "unet": "U-Net, same examples",
+}
+
+
+def page(found: dict[str, dict[str, Any]], minutes: float) -> str:
+    """The results as Markdown."""
+    lines = [
+        "# Examples: figures against their number",
+        "",
+        f"{__doc__.split(chr(10) * 2, 2)[2].strip()}",
+        "",
+        "Mean over five draws of the examples, with half of the 95 % interval (Student's t over draws; draws of",
+        "100 come from a pool of 110, so that their interval says little). Nearest neighbor: two draws; U-Net: one draw and",
+        f"{minutes:g} minutes of training on two cores. Made by `python benchmarks/examples.py DATA --write`.",
+        "",
+        "![figures against the number of examples](pictures/examples.png)",
+    ]
+    for row in ROWS:
+        if row.name in found:
+            lines += ["", f"## {row.title}", "", *table(row, found[row.name])]
+    lines += [
+        "",
+        "## Seconds to fit",
+        "",
+        "| set | " + " | ".join(map(str, COUNTS)) + " |",
+        "|-|" + "-:|" * len(COUNTS),
+    ]
+    for row in ROWS:
+        if row.name in found:
+            told = [f"{np.median(found[row.name]['seconds'].get(str(c), [np.nan])):.2f}" for c in COUNTS]
+            lines.append(f"| {row.title} | " + " | ".join(told) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def table(row: Row, told: dict[str, Any]) -> list[str]:
+    """A set's figures by method and number of examples."""
+    kind = "mIoU" if row.metric == "miou" else "mean IoU of photos"
+    lines = [f"{kind}, {told['tests']} test photos. Asked by words alone: {told['words']:.3f}.", ""]
+    lines += ["| method | " + " | ".join(map(str, COUNTS)) + " |", "|-|" + "-:|" * len(COUNTS)]
+    for name, title in METHODS.items():
+        cells = []
+        for count in COUNTS:
+            values = told.get(name, {}).get(str(count))
+            mean, half = interval(values) if values else (np.nan, np.nan)
+            cells.append(
+                "" if not values else f"{mean:.3f}" if np.isnan(half) or len(values) < 3 else f"{mean:.3f} ± {half:.3f}"
+            )
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def picture(found: dict[str, dict[str, Any]], path: Path) -> None:
+    """A plot a set: figures against the number of examples."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    rows = [row for row in ROWS if row.name in found]
+    shape = (-(-len(rows) // 4), min(4, len(rows)))
+    figure, axes = plt.subplots(*shape, figsize=(3.4 * shape[1], 3.0 * shape[0]), squeeze=False, layout="constrained")
+    for axis in axes.flat[len(rows) :]:
+        axis.set_axis_off()
+    for axis, row in zip(axes.flat, rows, strict=False):
+        told = found[row.name]
+        axis.axhline(told["words"], color="0.6", linestyle=":", label="asked by words")
+        for (name, title), color in zip(METHODS.items(), ("C0", "C2", "C1", "C3"), strict=True):
+            counts = [c for c in COUNTS if str(c) in told.get(name, {})]
+            if counts:
+                means, halves = zip(*(interval(told[name][str(c)]) for c in counts), strict=True)
+                bars = [h if len(told[name][str(c)]) > 2 else 0 for h, c in zip(halves, counts, strict=True)]
+                axis.errorbar(counts, means, bars, color=color, marker="o", markersize=3, capsize=2, label=title)
+        axis.set(xscale="log", xticks=COUNTS, title=row.title)
+        axis.set_xticklabels(map(str, COUNTS))
+        axis.minorticks_off()
+        axis.title.set_fontsize(9)
+        axis.grid(alpha=0.3)
+    handles = {text: line for axis in axes.flat for line, text in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    figure.supxlabel("examples", fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("data", type=Path)
-    ask.add_argument("--cache", type=Path, default=Path("/tmp/plantain-examples"))
-    ask.add_argument("--only", nargs="*")
+    ask.add_argument("--cache", type=Path, default=Path("/tmp/plantain-examples"), help="what was seen, and figures")
+    ask.add_argument("--only", nargs="*", help="names of sets: " + " ".join(row.name for row in ROWS))
     ask.add_argument("--draws", type=int, default=5)
     ask.add_argument("--unet-minutes", type=float, default=2.0)
+    ask.add_argument("--write", action="store_true", help="the page and its picture, of all sets that have figures")
     told = ask.parse_args()
-    rows = [row for row in ROWS if told.only is None or row.name in told.only]
-    for row in rows:
-        found = sweep(row, told.data, told.cache, told.draws, told.unet_minutes)
-        (told.cache / f"{row.name}.json").write_text(json.dumps(found))
+    for row in ROWS:
+        kept = told.cache / f"{row.name}.json"
+        if (told.only is None or row.name in told.only) and not kept.exists():
+            found = sweep(row, told.data, told.cache, told.draws, told.unet_minutes)
+            kept.write_text(json.dumps(found))
+    every = {
+        row.name: json.loads(kept.read_text()) for row in ROWS if (kept := told.cache / f"{row.name}.json").exists()
+    }
+    if told.write:
+        place = Path(__file__).parent.parent / "docs/generated"
+        (place / "examples.md").write_text(page(every, told.unet_minutes))
+        picture(every, place / "pictures/examples.png")
 
 
 if __name__ == "__main__":
