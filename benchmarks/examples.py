@@ -401,8 +401,8 @@ def page(found: dict[str, dict[str, Any]], minutes: float) -> str:
         f"{__doc__.split(chr(10) * 2, 2)[2].strip()}",
         "",
         "Mean over five draws of the examples, with half of the 95 % interval (Student's t over draws; draws of",
-        "100 come from a pool of 110, so that their interval says little). Nearest neighbor: two draws; U-Net: one draw and",
-        f"{minutes:g} minutes of training on two cores. Made by `python benchmarks/examples.py DATA --write`.",
+        "100 come from a pool of 110, so that their interval says little). Nearest neighbor: two draws; U-Net: one",
+        f"draw and {minutes:g} minutes of training on two cores. Made by `python benchmarks/examples.py DATA --write`.",
         "",
         "![figures against the number of examples](pictures/examples.png)",
     ]
