@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from made_classes import CLASSES, MADE, SIZE, read, scene, scenes
 from plantain.cli import main
 from plantain.data.base import Example
 from plantain.errors import UsageError
@@ -22,7 +23,6 @@ from plantain.eval import run as running
 from plantain.eval.adapters import SemanticAdapter
 from plantain.eval.benchmarks import BENCHMARKS, EXCERPTS
 from plantain.eval.html_report import html_report, markdown
-from plantain.eval.metrics.labels import Segmentation
 from plantain.eval.row import Benchmark
 from plantain.eval.run import Run, RunConfig
 from plantain.eval.scores import score
@@ -36,53 +36,16 @@ from plantain.models.painting import Painting, Request, Usage
 from plantain.pipeline.examples import painted
 from plantain.pipeline.jobs import PredictOptions
 from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
-from plantain.predictions.types import Labels
 from plantain.tasks.language.parsing import parse
 
-CLASSES = ("wall", "cat", "dog")
-SIZE = (84, 56)  # canvases of the embedded generator that need no resampling
-LIGHT = {"wall": 40, "cat": 130, "dog": 220}  # how bright a class is, so that it can be learned
 trained = pytest.mark.skipif(not (FOLDER / "trunk.onnx").exists(), reason="the embedded generator has no weights here")
-
-
-def scene(folder: Path, name: str, seed: int) -> None:
-    """A photo of three areas, and a label map that says which is which."""
-    ids = np.random.default_rng(seed).permutation(np.repeat(np.arange(3, dtype=np.uint8), 2)).reshape(2, 3)
-    ids = np.kron(ids, np.ones((SIZE[1] // 2, SIZE[0] // 3), np.uint8))
-    photo = np.array([LIGHT[c] for c in CLASSES], np.uint8)[ids] + np.uint8(seed)
-    Image.fromarray(np.repeat(photo[..., None], 3, -1)).save(folder / f"{name}.png")
-    Image.fromarray(ids).save(folder / f"{name}.label.png")
-
-
-def labels(path: Path) -> Labels:
-    ids = np.asarray(Image.open(path)).astype(np.int16)
-    return Labels(ids=ids, classes=CLASSES, confidence=np.ones(ids.shape, np.float32))
-
-
-def read(split: str, root: Path) -> list[Example]:
-    """The pictures of a half, by their names."""
-    return [
-        Example("made", path.stem, path, split, {"labels": partial(labels, path.with_suffix(".label.png"))})
-        for path in sorted(root.glob(f"{split}-?.png"))
-    ]
-
-
-MADE = Benchmark("made/classes", partial(read, "test"), SemanticAdapter(CLASSES), Segmentation(CLASSES, "truth"),
-                 "miou", "made here", train=partial(read, "train"))  # fmt: skip
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three test pictures and five to train on."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for i in range(3):
-        scene(folder, f"test-{i}", i)
-    for i in range(5):
-        scene(folder, f"train-{i}", 10 + i)
     monkeypatch.setitem(BENCHMARKS, MADE.id, MADE)
     monkeypatch.setattr(running, "score", partial(score, draws=20))
-    return folder
+    return scenes(tmp_path / "data")
 
 
 class Listener(Painter):

@@ -45,6 +45,9 @@ CHANGED = {  # what a line hangs on -> how it is called, and the verb that sets 
     "rules": ("the scoring", "score"),
     "calibration": ("the calibration of confidence", "score"),
 }
+HOW = (  # options of painters behind a service that change no answer: a run goes on with a higher budget
+    "budget", "batch", "concurrency", "dry_run", "kept", "patience_s", "pause_s", "resend", "timeout_s", "tries",
+)  # fmt: skip
 ASKED = [key for key, (_, verb) in CHANGED.items() if verb == "run"]  # what the answer itself hangs on
 
 
@@ -172,7 +175,9 @@ class Run(RunFolder):
     def require_same_setting(self, stored: Mapping[str, Any]) -> None:
         """UsageError for another setting. An older run was made as usual in all that it does not name."""
         setting = RunConfig.from_json(stored.get("setting", {})).to_json()
-        super().require_same_setting({**stored, "setting": setting})
+        told = {name: value for name, value in setting["options"].items() if name not in HOW}
+        now = {name: value for name, value in self.config.options.items() if name in HOW}
+        super().require_same_setting({**stored, "setting": setting | {"options": told | now}})
 
     @cached_property
     def shots(self) -> Shots | None:
