@@ -22,6 +22,7 @@ from plantain.errors import UsageError
 from plantain.eval import run as running
 from plantain.eval.adapters import SemanticAdapter
 from plantain.eval.benchmarks import BENCHMARKS, EXCERPTS
+from plantain.eval.calibrate import fit
 from plantain.eval.html_report import html_report, markdown
 from plantain.eval.row import Benchmark
 from plantain.eval.run import Run, RunConfig
@@ -219,6 +220,13 @@ def test_a_changed_example_is_shown_anew(change: str, data: Path, tmp_path: Path
     assert new == fresh
     if change == "label":  # which is what it paints
         assert new["scores"] != old["scores"]
+
+
+def test_confidence_is_not_fitted_on_answers_after_examples(data: Path, tmp_path: Path) -> None:
+    run = begin(data, tmp_path / "run", 2)
+    run.run(PainterPredictor(Listener()))
+    with pytest.raises(UsageError, match="was run after examples"):
+        fit([run], PainterPredictor(Listener()))
 
 
 def test_an_example_that_is_not_shown_changes_nothing(data: Path, tmp_path: Path) -> None:
