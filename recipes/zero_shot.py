@@ -26,14 +26,15 @@ import itertools
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from plantain.cli.hosted import bill, read_options
+from plantain.cli.hosted import opened
+from plantain.cli.options import ModelArgs
 from plantain.cli.reporting import progress
-from plantain.doctor import Check, registered
+from plantain.doctor import registered
 from plantain.errors import PainterGone, PlantainError
 from plantain.eval.benchmarks import BENCHMARKS
 from plantain.eval.ceiling import ceiling
@@ -42,7 +43,7 @@ from plantain.files import writing
 from plantain.models.painters.hosted.base import Hosted
 from plantain.models.registry import factory_of, rows
 from plantain.pipeline.jobs import PredictOptions
-from plantain.pipeline.predictor import PainterPredictor, Predictor, load
+from plantain.pipeline.predictor import PainterPredictor, Predictor
 from plantain.tasks import STYLES
 
 ROWS = (
@@ -59,12 +60,12 @@ def measured(model: str, given: argparse.Namespace) -> Iterator[Line]:
     """A line for every setting of a model; where it cannot be run at all, one with the reason."""
     name, *words = shlex.split(model)
     try:
-        options = budgeted(name, read_options(words), given.budget)
-        with load(name, **options) as predictor:
+        asking = ModelArgs(name, budget=given.budget if paid(name) else None, option=tuple(words))
+        with opened(asking, quiet=False) as predictor:
             place, styles = registration(predictor), given.styles if predictor.paints else given.styles[:1]
             for row, shots, style in itertools.product(given.rows, sorted(given.shots), styles):
                 head = {"model": model, "registration": place, "benchmark": row, "shots": shots, "style": style}
-                config = RunConfig(name, options, PredictOptions(style=style), limit=given.limit, shots=shots)
+                config = RunConfig(name, asking.given, PredictOptions(style=style), limit=given.limit, shots=shots)
                 yield head | figures(row, config, predictor, given.data, given.out / slug(model))
     except PlantainError as error:
         yield {"model": model, "reason": str(error)}
@@ -72,11 +73,10 @@ def measured(model: str, given: argparse.Namespace) -> Iterator[Line]:
         yield {"model": model, "reason": f"{type(error).__name__}: {error}".splitlines()[0]}
 
 
-def budgeted(name: str, options: Mapping[str, Any], budget: float | None) -> dict[str, Any]:
-    """The options, with the budget for a painter behind a service."""
+def paid(name: str) -> bool:
+    """Whether a model is a painter behind a service."""
     factory = factory_of(rows()[name]) if name in rows() else None
-    paid = isinstance(factory, type) and issubclass(factory, Hosted)
-    return {**({"budget": budget} if paid and budget is not None else {}), **options}
+    return isinstance(factory, type) and issubclass(factory, Hosted)
 
 
 def slug(model: str) -> str:
@@ -92,7 +92,7 @@ def registration(model: Predictor) -> str:
     """Whether a painter keeps its place, in a few words. UsageError where it cannot run here."""
     if not isinstance(model, PainterPredictor):
         return "no painter"
-    check: Check = registered(model.painter)
+    check = registered(model.painter)
     if check.state == "note":
         return "unregistered"
     if "shift_px" not in check.facts:
@@ -110,7 +110,6 @@ def figures(row: str, config: RunConfig, model: Predictor, data: Path, home: Pat
         with progress(len(run.examples), run.folder.name, quiet=False) as bar:
             scores = run.run(model, bar.step)
     except PainterGone:
-        bill(model, quiet=False)
         raise
     except PlantainError as error:
         return {"reason": str(error)}

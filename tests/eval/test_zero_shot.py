@@ -152,10 +152,8 @@ def test_a_painter_that_ends_keeps_what_it_has(table: Any, tmp_path: Path) -> No
 
 
 def test_only_services_have_a_budget() -> None:
-    assert zero_shot.budgeted("gemini", {"price": 1}, 5.0) == {"price": 1, "budget": 5.0}
-    assert zero_shot.budgeted("gemini", {"budget": 1}, 5.0) == {"budget": 1}
-    assert zero_shot.budgeted("gemini", {}, None) == {}
-    assert zero_shot.budgeted("embedded", {}, 5.0) == zero_shot.budgeted("nobody", {}, 5.0) == {}
+    assert zero_shot.paid("gemini") and zero_shot.paid("openai")
+    assert not any(map(zero_shot.paid, ("embedded", "flux2-klein-4b", "selfie", "nobody")))
 
 
 def test_words_that_are_none_end_it_at_once(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
