@@ -285,6 +285,10 @@ def test_the_embedded_generator_learns_once_whatever_the_legends(
     assert len(looks) == 4 + 3
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["model"] == json.loads((tmp_path / "none" / "run.json").read_text())["model"]
+    begin(data, tmp_path / "terse", 4, predict=PredictOptions(style="terse")).run(model)
+    assert len(looks) == 4 + 3 + 3  # what was learned last is remembered for another run
+    first, second = tmp_path.glob("*/learned/*.npz")
+    assert first.name == second.name and first.read_bytes() == second.read_bytes()
 
 
 @trained
