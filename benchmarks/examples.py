@@ -155,7 +155,7 @@ class Row:
     label: str = "labels"
     metric: str = "miou"
     pool: int = 110  # photos of the training half that examples are drawn from
-    tests: int = 48
+    tests: int = 32
 
     def photos(self, root: Path, split: str) -> list[tuple[str, Callable[[], tuple[np.ndarray, Any]]]]:
         """(id, what reads photo and truth) of the pool ("train") or of the test photos, always the same ones."""
@@ -346,7 +346,7 @@ def unet_figure(row: Row, own: Sequence[Shot], tests: Sequence[Shot], minutes: f
 
 def sweep(row: Row, root: Path, cache: Path, draws: int, minutes: float) -> dict[str, Any]:
     """All figures of a set: lists over draws, by method and number of examples."""
-    encoder = Embedded(threads=2)
+    encoder = Embedded(threads=1)
     own, tests = ([shot(row, encoder, cache, *one) for one in row.photos(root, s)] for s in ("train", row.test))
     out: dict[str, Any] = {"words": words_figure(row, tests), "tests": len(tests), "pool": len(own)}
     for count in [c for c in COUNTS if c <= len(own)]:
