@@ -1,0 +1,419 @@
+"""Every form of question that is read: the table. `patterns.py` says how a pattern is read; docs/asking.md prints this.
+
+THING (and OTHER) is what the person names, one thing or a list; ELSE is named but changes nothing; POINTS are named points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from plantain.tasks.language import readings
+from plantain.tasks.language.patterns import Pattern
+from plantain.tasks.language.readings import Reading
+
+CLASSES: dict[str, str] = {  # words in capitals that stand for others
+    "BE": "is|are|was|were",
+    "CAMERA": "[the] (camera|viewer|lens|observer|photographer)|me|us|here|you|where i (am|stand)",
+    "FROM_CAMERA": "(from|to|of|off|away from) CAMERA",
+    "PICTURE": "[the|this|that|my|a|an|each|every] [whole|entire|full|given|input|attached] "
+    "(photo|photos|photograph|picture|image|images|pic|img|scene|view|frame|shot|screenshot)",
+    "PLACE": "PICTURE|[the|this|that|my] [whole|entire] (room|place|street|environment|surroundings|space|area|landscape)",
+    "ALL": "everything|every thing|all|it all|[all] [of] [the] (things|objects|pixels|surfaces|points)|"
+    "(every|each) [single|visible] (thing|object|pixel|point|surface)",
+    "WHOLE": "(ALL|PLACE) [(in|of|on|from) PLACE]",
+    "OF_ALL": "(of|for|at|in|from|on|to) WHOLE",
+    "MAP": "map|maps|image|images|picture|estimation|estimate|estimates|prediction|predictions|data|values|value|detection|"
+    "field|channel|visualization",
+    "NEARER": "[the] (closer|closest|nearer|nearest|further|furthest|farther|farthest|more distant|most distant) [away] [FROM_CAMERA]",
+    "MAIN": "foreground|[most] salient (object|region|thing)|saliency [map]|salient object (detection|segmentation)|"
+    "(main|primary|central) (object|subject|thing)|subject",
+    "BACKGROUND": "[the|its|image|photo|my] (background|backgrounds|bg|backdrop)",
+    "BOX": "[2d|tight] (box|boxes|bounding box|bounding boxes|bbox|bboxes|boundingbox|boundingboxes|rectangle|rectangles) "
+    "[coordinates]",
+    "CLOUD": "[3d|dense|colored|coloured|rgb|xyz] (point cloud|pointcloud|point clouds|pointclouds)",
+    "SEMANTIC": "semantic [segmentation|seg|segment|labels|labeling|labelling|classes|mask|masks|map|maps] [map|mask]|"
+    "semantics|semseg",
+    "INDIVIDUALLY": "individually|separately|one by one|apart|as (instances|individuals)|as (separate|individual) (objects|instances)",
+    "PERSON": "[the|a|each|every|all] [the] (person|people|persons|humans|human|body|bodies)",
+    "BODY": "[human|body|full body|whole body|person|2d|skeletal] (keypoint|keypoints|key point|key points|pose|poses|"
+    "skeleton|skeletons|joint|joints|landmark|landmarks|stick figure)",
+    "FACE": "(face|facial) (keypoint|keypoints|key points|landmark|landmarks|points|mesh|features)",
+    "HAND": "(hand|hands|finger) (keypoint|keypoints|key points|landmark|landmarks|pose|poses|joints|points|skeleton)",
+    "DET": "the|a|an|my|me|us|this|that|these|those|it|him|her|them|some|your|our|his|all|every|for|to|up",
+    "NOUNS": "[the] [class|classes|label|labels|category|categories|object|objects] [:]",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A row: what `asks` means in a few words, how it is read, its patterns, whole examples ("{}" is a thing), and which
+    of unit, range, code and frame it takes."""
+
+    asks: str
+    read: Reading
+    texts: tuple[str, ...]
+    examples: tuple[str, ...]
+    takes: tuple[str, ...] = ()
+
+    @cached_property
+    def patterns(self) -> tuple[Pattern, ...]:
+        return tuple(Pattern(text, CLASSES) for text in self.texts)
+
+
+FORMS: tuple[Form, ...] = (
+    Form(
+        "depth relative to the rest",
+        readings.relative_depth,
+        (
+            "(relative|ordinal|unscaled|normalized|normalised|affine invariant|scale invariant|shift invariant|"
+            "scale and shift invariant|up to scale|non metric) (depth|depths|distance|distances) [MAP] [OF_ALL]",
+            "depth [map] [,] (relative|up to scale|without scale|without units|without unit) [MAP]",
+            "depth (order|ordering|ranking|layers)",
+            "(what|which) [thing|things|object|objects|one|part|parts] BE NEARER",
+        ),
+        ("relative depth",),
+        ("code",),
+    ),
+    Form(
+        "disparity, which grows with nearness",
+        readings.disparity,
+        ("(disparity|disparities) [MAP] [OF_ALL]", "(inverse|inverted|reciprocal) depth [MAP] [OF_ALL]"),
+        ("disparity",),
+        ("code",),
+    ),
+    Form(
+        "a point cloud",
+        readings.point_cloud,
+        (
+            "[as|export as|save as] CLOUD [OF_ALL] [(in|as|to) [a|an] ply [file|format]]",
+            "(turn|convert|make|transform|unproject|lift) PICTURE (into|to|in|as) [a|an] CLOUD",
+            "(3d|xyz) (points|coordinates) [OF_ALL]",
+            "CLOUD (of|for|from) THING",
+        ),
+        ("point cloud", "point cloud of {}"),
+        ("unit", "range"),
+    ),
+    Form(
+        "metric depth of everything",
+        readings.metric_depth,
+        (
+            "[monocular|mono|dense|full|3d|scene|per pixel|pixelwise|pixel wise|real|true|single image] [metric|absolute|metrical] "
+            "(depth|depths|depthmap|depthmaps|z depth) [MAP] [OF_ALL] [FROM_CAMERA] [[,] UNIT]",
+            "[metric] (z buffer|zbuffer|depth buffer|z pass|depth pass|range map|range image|distances|distance map|distance image) "
+            "[OF_ALL] [FROM_CAMERA] [[,] UNIT]",
+            "[metric] (distance|distances) OF_ALL [FROM_CAMERA]",
+            "(distance|distances|depth) (from|to) CAMERA [OF_ALL]",
+            "how (far|distant|close|near|deep) [away|off] [FROM_CAMERA] BE WHOLE [away|off] [FROM_CAMERA]",
+            "how (far|distant|close) [away|off] [FROM_CAMERA] WHOLE BE [away|off] [FROM_CAMERA]",
+            "[metric] (depth|distance) (map|image|estimation|estimate|prediction) (of|for|from) ELSE",
+        ),
+        ("metric depth", "how far is everything?"),
+        ("unit", "range", "code"),
+    ),
+    Form(
+        "surface normals",
+        readings.normals,
+        (
+            "[surface|geometric|camera space|per pixel|pixelwise|estimated] (normals|normal vectors|normal (MAP)) [MAP] [OF_ALL]",
+            "surface (normal|orientation|orientations|direction|directions) [MAP] [OF_ALL]",
+            "(orientation|orientations) of (surfaces|[the|each|every|all] (surface|surfaces))",
+            "(which|what) (way|direction|ways|directions) (do|does|is|are) ELSE (face|facing|faces|point|pointing|oriented)",
+            "where (do|does|is|are) ELSE (face|facing)",
+            "[surface] (normals|normal map|orientation) (of|for|from|on) ELSE",
+        ),
+        ("surface normals",),
+        ("frame",),
+    ),
+    Form(
+        "edges",
+        readings.edges,
+        (
+            "[all] [object|image|canny|sobel|hed|occlusion] (edge|edges|contour|contours|outline|outlines|boundary|boundaries) "
+            "[MAP] [OF_ALL]",
+            "(line art|lineart|line drawing) [OF_ALL]",
+            "[object] (edges|contour|contours|outline|outlines|boundary|boundaries|edge map|edge detection) (of|for|around|on|in) ELSE",
+        ),
+        ("edges",),
+    ),
+    Form(
+        "everything, told apart",
+        readings.panoptic,
+        (
+            "panoptic [segmentation|seg|labels|mask|masks|map|segment] [map] [(of|for) WHOLE]",
+            "(segment|mask|segmentation of|masks of|masks for) (WHOLE|anything) [you can see|you see|visible]",
+            "(full|whole) [scene|image] (segmentation|parsing)",
+            "panoptic [segmentation|seg] [of|for|:|with] THING",
+        ),
+        ("segment everything", "panoptic segmentation"),
+    ),
+    Form(
+        "points of a face",
+        readings.face_points,
+        (
+            "FACE [detection|estimation] [(of|for|on) (PERSON|[the] (face|faces))]",
+            "(keypoints|key points|landmarks|points) (of|on) [the] (face|faces)",
+        ),
+        ("face landmarks",),
+    ),
+    Form(
+        "points of a hand",
+        readings.hand_points,
+        (
+            "HAND [detection|estimation] [(of|for) PERSON]",
+            "(keypoints|key points|landmarks|pose) of [the|a] (hand|hands)",
+        ),
+        ("hand keypoints",),
+    ),
+    Form(
+        "keypoints",
+        readings.keypoints,
+        (
+            "BODY [detection|estimation|prediction|map|tracking] [(of|for|on|from) (PERSON|PICTURE|everyone|everybody)]",
+            "BODY [detection|estimation] : POINTS",
+            "(points|BODY) [:] POINTS (of|on) THING",
+            "BODY [detection|estimation] (of|for|on) THING : POINTS",
+            "BODY [detection|estimation] (of|for|on) THING",
+            "THING (keypoints|key points|pose|poses|skeleton|landmarks) [estimation|detection]",
+        ),
+        ("keypoints", "pose of the person", "keypoints of the dog: nose, tail"),
+    ),
+    Form(
+        "things cut out",
+        readings.cutout,
+        (
+            "(remove|delete|erase|strip|drop|cut|cut out|cut off|take out|take away|clear|kill|get rid of|eliminate|knock out) "
+            "BACKGROUND [OF_ALL]",
+            "BACKGROUND (removal|removed|remover|off|away)",
+            "(remove|delete|erase|cut) BACKGROUND (of|from|behind|around) THING",
+            "[make|set|turn] BACKGROUND [to|be] transparent",
+            "[with|on] [a] (no|without|transparent) (background|bg)",
+            "without [a|the] (background|bg)",
+            "(cutout|cut out) [of PICTURE]",
+            "[transparent] (cutout|cut out|cutouts|png) (of|for) THING",
+            "(cut out|cutout|cut|extract|crop out|clip out|clip|lift) THING [[,] (with|on|onto) [a] transparent (background|bg)]",
+            "(extract|isolate|separate|cut|lift|segment|split|pull) THING (from|off|out of) BACKGROUND",
+            "THING [,] (with|on) [a] (transparent|no) (background|bg)",
+            "THING [,] without [a|the|its] (background|bg)",
+            "(remove|delete|erase|drop) (everything|all) [else] (except|but|besides|apart from|other than) [for] THING",
+            "(keep only|only keep|keep just|just keep) THING",
+            "THING (cutout|cut out)",
+        ),
+        ("cut out {}", "remove the background"),
+    ),
+    Form(
+        "mattes, soft masks",
+        readings.matte,
+        (
+            "[alpha|portrait|image] (matte|matting|mattes|alpha|alpha channel|alpha mask|alpha map|trimap|soft mask) [OF_ALL]",
+            "[alpha] (matte|matting|mattes|alpha|alpha channel|alpha mask|soft mask) (of|for) THING",
+            "THING (matte|matting|alpha matte|alpha mask)",
+        ),
+        ("alpha matte of {}",),
+    ),
+    Form(
+        "which is nearer",
+        readings.compare,
+        (
+            "(which|what|who) [one|thing|object|of them|of these] BE NEARER [,|:] [either] THING",
+            "(which|what|who) BE NEARER [,|:] [is it] THING",
+            "which [one] of THING BE NEARER",
+            "BE THING NEARER than OTHER [is|are]",
+            "BE THING [standing|sitting|parked] (in front of|behind) OTHER",
+            "BE THING NEARER",
+            "THING [,|:] (which|what|who) [one|of them] BE NEARER",
+            "compare [the] (distance|distances|depth|depths) (of|to|between) THING",
+            "compare (how far|how close|how near) THING BE",
+        ),
+        ("which is closer, the cup or the plate?", "is the cup closer than the plate?"),
+        ("unit",),
+    ),
+    Form(
+        "how far two things are from each other",
+        readings.between,
+        (
+            "(distance|gap|space) between THING",
+            "how (far|close) apart BE THING",
+            "how far [away|apart] BE THING from each other",
+            "how (far|close) [away] BE THING (from|to) OTHER",
+            "distance from THING to OTHER",
+        ),
+        ("distance between the cup and the plate",),
+        ("unit",),
+    ),
+    Form(
+        "how far a thing is",
+        readings.distance,
+        (
+            "how (far|close|near|distant) [away|off] [FROM_CAMERA] BE THING [away|off] [FROM_CAMERA]",
+            "how (far|close|near|distant) [away|off] [FROM_CAMERA] THING BE [away|off] [FROM_CAMERA]",
+            "how (far|close) [away|off] [is it|it is|am i|are we] (to|from) THING",
+            "how (many|much) UNIT [away|off] [is it|it is|are there|am i] [away] [to|from|is|are|till|until] THING [away] [FROM_CAMERA]",
+            "(distance|range) [MAP] (to|of|from|for) THING [FROM_CAMERA]",
+            "(distance|range) (from|between) CAMERA (to|and|of) THING",
+            "(distance|range) (from|between) THING (to|and) CAMERA",
+            "(distance|range) [:] THING",
+            "THING distance [FROM_CAMERA]",
+            "depth (of|to|at|for) THING",
+        ),
+        ("how far is {}?", "distance to {} in feet"),
+        ("unit", "range"),
+    ),
+    Form(
+        "how far a thing is",
+        readings.threshold,
+        ("BE THING", "BE THING (away|distant|far|off)"),
+        (),
+        ("unit", "range"),
+    ),
+    Form(
+        "counts",
+        readings.count,
+        (
+            "[count] how many [of] THING (BE there|BE visible|BE present|there BE|can (you|i|we) (see|count|find)|do (you|i|we) (see|count|find)|"
+            "BE in it|does it (show|have)|exist|r there|u see) [in total|altogether|here]",
+            "[count] how many [of] THING (BE|can you see|do you see) REST",
+            "[count] how many [of] THING",
+            "count [up] THING",
+            "(number|count|amount|quantity|total number|total count|total) of THING [REST]",
+            "THING (count|counting)",
+        ),
+        ("count {}", "how many people are there?"),
+    ),
+    Form(
+        "where things are",
+        readings.where,
+        (
+            "where [exactly] [in PICTURE] BE THING [located|placed|situated|standing|sitting|hiding]",
+            "where [exactly] [in PICTURE] THING BE [located]",
+            "where (can|do|could) (i|we|you) (see|find) THING",
+            "(in|on|at) (which|what) (part|side|corner|half|area|place|position) [of PICTURE] BE THING",
+            "(which|what) (part|side|corner|half) [of PICTURE] BE THING [in|on]",
+            "(location|locations|position|positions|whereabouts) (of|for) THING",
+            "(locate|pinpoint|localize|localise) THING",
+            "THING (location|position)",
+        ),
+        ("where is {}?",),
+    ),
+    Form(
+        "whether a thing is there",
+        readings.presence,
+        (
+            "BE there [any|some|at least one] THING [here|anywhere|visible|present|there]",
+            "[if|whether] there BE [any] THING [here|anywhere|visible|present]",
+            "(do|can|could|did) (you|u|we|i) (see|spot|find|detect) [any] THING [here|anywhere|there]",
+            "(do|does|did) (it|PICTURE) (contain|have|show|include|feature|depict) [any] THING",
+            "BE [any] THING (visible|present|there|shown|here|in PICTURE|in it)",
+            "[any] THING (visible|present|in PICTURE|in here|in it|there)",
+            "(presence|existence) of THING",
+        ),
+        ("is there a cup?", "are there any people?"),
+    ),
+    Form(
+        "boxes",
+        readings.detect,
+        (
+            "(object detection|object detector|[2d] (boxes|bounding box|bounding boxes|bbox|bboxes)) [OF_ALL]",
+            "(detect|detection of|detection :) ALL",
+            "[object] (detection|detector) [of|for|:|on|with] NOUNS THING",
+            "(detect|detection :|detection) NOUNS THING",
+            "BOX (of|for|around|on|over|:|about|surrounding) THING",
+            "(draw|put|place|make|get|box) [a|the|some] BOX (around|on|over|for|of) THING",
+            "box [in|up] THING",
+            "[BOX] : THING",
+            "BOX THING",
+            "THING (bounding box|bounding boxes|bbox|bboxes|detection|detections|detector)",
+        ),
+        ("detect {}", "boxes of dogs and people"),
+    ),
+    Form(
+        "things of a kind, each with its mask",
+        readings.instances,
+        (
+            "instance [segmentation|masks|mask|seg|map|segments] [map|masks] [OF_ALL]",
+            "instances",
+            "instance [segmentation|masks|mask|seg|map] [of|for|:|on] THING",
+            "instances (of|:|for) THING",
+            "(segment|mask|masks of|masks for|find|select|highlight) THING INDIVIDUALLY",
+            "(segment|mask|select) (each|every) (individual|single) THING",
+            "[a|an|one] (separate|different|own|individual|single) (mask|masks) (for|of|per) THING",
+            "[one|a] mask per THING",
+            "THING instances",
+        ),
+        ("segment every cup", "find the cups"),
+    ),
+    Form(
+        "a class a pixel",
+        readings.semantic,
+        (
+            "SEMANTIC [OF_ALL]",
+            "SEMANTIC [of|for|into|with|using|:|,|as] NOUNS THING",
+            "(labels|classes|categories|segmentation) : THING",
+            "(label|labels|classes) NOUNS THING",
+            "(classify|label|assign|mark|tag) ALL [as|into|to|with] [either] NOUNS THING",
+            "(segment|split|divide|parse|partition|separate|label) [PICTURE] (into|as|by|in) NOUNS THING",
+        ),
+        ("segment wall, floor, bed", "semantic segmentation of road, sky and car"),
+    ),
+    Form(
+        "things of a kind, or one thing's mask",
+        readings.find,
+        ("(find|look for|search for|search|spot|identify) THING",),
+        ("find {}",),
+    ),
+    Form(
+        "the mask of the main object",
+        readings.main_object,
+        ("[segment|mask|select|highlight|find|mask of|masks of] [the] MAIN [mask|segmentation|map]",),
+        ("segment the main object",),
+    ),
+    Form(
+        "masks",
+        readings.segment,
+        ("(segment|segmentation) [out] [:] THING", "segment [out] THING (in|from|of) PICTURE"),
+        ("segment {}",),
+    ),
+    Form(
+        "masks",
+        readings.masks,
+        (
+            "[a|the] [binary|pixel|segmentation|segment|pixelwise|object] (mask|masks|segmentation|segmentation map|segmentation mask) [of|for|:] THING",
+            "mask [out] THING",
+            "(select|highlight|isolate|outline|mark|show|show me|point out|point to|point at) THING",
+            "(silhouette|silhouettes|shape|pixels|region|area|extent) (of|for|belonging to) THING",
+            "(which|what) pixels (are|is|belong to|show|make up|contain|cover|depict) [part of] THING",
+            "THING (mask|masks|silhouette|segmentation|segmentation mask|pixels)",
+        ),
+        ("mask of {}", "highlight {}"),
+    ),
+)
+
+# ---- what may stand before and after a question
+
+POLITE = (  # before anything
+    "(please|pls|plz|kindly|hey|hi|hello|ok|okay|so|now|well|just|yo|also|then|next|and|finally|first) [,]",
+)
+LEADING = (  # before a question that is read by its words, not before a bare name
+    "(can|could|would|will|may) (you|u|i|we) [please|kindly|also|maybe]",
+    "(i|we) (want|need|wish|like|wanna|require|would like|am after|want you|need you|would like you) [to] [see|have|get|know|find out|find|do]",
+    "(help me|try to|i would love|let us|lets|let me|go ahead and)",
+    "(do you know|any idea|let me know|i wonder|can you say|tell me|tell us|say|check|see|verify|find out|check for me) [if|whether|me|us|please]",
+    "(show|give|get|send|find|bring|draw|make|return|tell|hand) (me|us)",
+    "(show|give|get|return|predict|estimate|compute|calculate|generate|make|create|produce|do|run|perform|render|extract|output|draw|plot|"
+    "visualize|visualise|display|provide|build|determine|measure|infer|obtain|export|save|trace|paint|detect|find|apply|use|want|"
+    "need|recover|derive|work out|figure out|put) [out|all]",
+    "(what|what's) (is|are|about|was)",
+    "(the|a|an|some|my|its|another|one|all|any)",
+    "(accurate|good|nice|detailed|precise|clean|high quality|high resolution|simple|quick|exact|approximate|rough)",
+)
+TRAILING = (
+    "[,] (please|pls|plz|thanks|thank you|thx|ty|now|asap|for me|if you can|if possible|here|only|again|exactly|roughly|"
+    "approximately|about|right now|at all|for this|in total|would you|can you|ok)",
+    "[,] (in|of|from|on|for|to|at) PICTURE",
+)
+
+
+def forms() -> Iterator[tuple[Form, Pattern]]:
+    """Every pattern with its row, in the order in which they are tried."""
+    return ((form, pattern) for form in FORMS for pattern in form.patterns)
