@@ -37,7 +37,7 @@ HEAD = re.compile(
     r"\s+(?:in|on|at|of|with|without|near|by|under|behind|beside|between|from|to|that|which|who|\w+ing)\s", re.I
 )
 SEPARATOR = re.compile(
-    r"\s*[,;|+\n]\s*(?:(?:and|or)\s+)?|\s+\.\s*|(?<=\w\w\w)\.\s+|(?<=[^\W\d]{2})\s*/\s*(?=[^\W\d]{2})", re.I
+    r"\s*[,;|+\n]\s*(?:(?:and|or)\s+)?|\s+(?:vs\.?|versus)\s+|\s+\.\s*|(?<=\w\w\w)\.\s+|(?<=[^\W\d]{2})\s*/\s*(?=[^\W\d]{2})", re.I
 )
 
 # ---- what is quoted, and so is one word
@@ -151,21 +151,22 @@ def _joined(part: str, classes: bool) -> list[str]:
 # ---- what can be a name
 
 NO_START = frozenset(
-    "i you he she we they it me him them us what how why when where whose is are was were am be do does did has have had "
-    "can could will would should shall may might must and or but if because than then so of in on at to from by with "
-    "for into onto as not there let tell show give make please".split()
+    "i you he she we they it me him them us who what how why when where which whose is are was were am be do does did has "
+    "have had could would should shall and or but if because than then so of in on at to from by with for into onto as "
+    "around about over under not there let tell show give make please isn't aren't don't doesn't".split()
 )
-NO_END = frozenset("the a an of in on at to from by with for and or is are my your into".split())
+NO_END = frozenset(
+    "the a an of in on at to from by with for and or is are my your into around about over under this these those".split()
+)
 NO_NAME = frozenset(
     "it them they this that these those him her one ones something anything everything all here there nothing none".split()
 )
-CLAUSE = re.compile(r"\b(?:is|are|was|were|am|do|does|did|can|will)\b", re.I)
-RELATIVE = re.compile(
-    r"\b(?:that|which|who|whose|where|whom)\b.*?\b(?:is|are|was|were|am|do|does|did|can|will)\b", re.I
-)
+VERB = r"\b(?:is|are|was|were|am|do|does|did)(?:n['’]t)?\b"
+CLAUSE = re.compile(VERB, re.I)
+RELATIVE = re.compile(rf"\b(?:that|which|who|whose|where|whom)\b.*?{VERB}", re.I)
 ASKING = re.compile(r"\b(?:how|what|why|when)\b", re.I)
 SECOND = re.compile(
-    r"^(?!all|both|half|only|just|not|except|every)\w+\s+(?:the|an?|my|your|this|these|those|me|it|them|us|him)\b", re.I
+    r"^(?!all|both|half|only|just|not|except|every)\w+\s+(?:the|an?|my|your|this|these|those|me|it|them|us|him|you|i|we|he|she|they)\b", re.I
 )
 
 

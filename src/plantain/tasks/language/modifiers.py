@@ -26,6 +26,7 @@ CLASSES = {
     "NOTHING": "(nothing|not|never|none|no) [is|things|objects]",
     "AXES": "[camera|coordinate] [coordinates|convention|conventions|frame|axes|system|style|format|space|order]",
     "SET_IN": "[,] [in|with|using|for|as|following] [the|a]",
+    "FORMAT": "(png|jpg|jpeg|tiff|exr|npy|npz|numpy|numpy array|csv|json)",
     "POINTS_TO": "[axis] [is|points|pointing]",
 }
 RANGES = (
@@ -63,10 +64,10 @@ COLORMAPS = (
     "[color|colour] [colors|colours|colormap|colourmap|palette|map|scale|cmap]",
 )
 FILES = (
-    "[,] [and] (save|saved|export|exported) [it|them] [as|to|in] [a|an] [16 bit] [png|jpg|exr|npy|npz|csv|json|tiff] [file|files]",
-    "[,] (as|in|to|into) [a|an] [16 bit] (png|jpg|jpeg|tiff|exr|npy|npz|numpy|csv|json|numpy array|image|picture) [file|files|format]",
+    "[,] [and] (save|saved|export|exported) [it|them] (as|to|in) [a|an] [16 bit] FORMAT [file|files]",
+    "[,] (as|in|to|into) [a|an] [16 bit] (FORMAT|image|picture) [file|files|format]",
 )
-DEPTH = re.compile(r"\b(?:depths?|distances?|far|distant|disparity|point\s?clouds?|z[\s-]?buffer|close|near)\b", re.I)
+DEPTH = re.compile(r"\b(?:depths?|distances?|far|distant|away|normals?|orientations?|disparity|point\s?clouds?|z[\s-]?buffer|close|near)\b", re.I)
 NORMAL = re.compile(r"\b(?:normals?|orientations?|face|facing)\b", re.I)
 
 

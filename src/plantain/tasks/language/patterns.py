@@ -27,7 +27,7 @@ from plantain.tasks.language import units
 BETWEEN = "[ _-]+"
 NUMBER, UNIT = rf"(?<![\d.])(?:\d+(?:\.\d+)?|\.\d+)", rf"(?:{units.ANY})(?!\w)"
 SLOTS: dict[str, str] = {  # what each may hold
-    **dict.fromkeys(("THING", "OTHER", "ELSE", "POINTS", "REST", "REST_TOO"), ".+?"),
+    **dict.fromkeys(("THING", "OTHER", "ELSE", "POINTS", "REST", "REST_TOO", "BEFORE"), ".+?"),
     **dict.fromkeys(("NEAR", "FAR"), NUMBER),
     **dict.fromkeys(("UNIT", "NEAR_UNIT", "FAR_UNIT"), UNIT),
 }

@@ -15,7 +15,7 @@ from plantain.errors import UsageError
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import KeypointDetection
 from plantain.tasks.language import external, modifiers, prompts, readings, refusals
-from plantain.tasks.language.english import EVERY, plain, shield
+from plantain.tasks.language.english import EVERY, HEAD, plain, shield
 from plantain.tasks.language.forms import CLASSES, LEADING, POLITE, TRAILING, forms
 from plantain.tasks.language.modifiers import Said
 from plantain.tasks.language.patterns import Pattern
@@ -30,6 +30,7 @@ CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set
     (r"\b(what|where|how|who|there|it|that)'s\b", r"\1 is"),
     (r"\b(what|where|how|who)s\b", r"\1 is"),
     (r"\b(what|where|how|who|there|they)'re\b", r"\1 are"),
+    (r"^(is|are|do|does|did|can|could)n't\b", r"\1"),
     (r"\bi'd\b", "i would"),
     (r"\bi'm\b", "i am"),
     (r"\blet's\b", "let us"),
@@ -50,7 +51,7 @@ CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set
     (r"[\s.…!,;]+$", ""),
     (r"[\s.…!]*\?[\s?!.]*", " ? "),
     (r"(?<!\d)[,;:=]|[,;:=](?!\d)", r" \g<0> "),
-    (r"\s+", " "),
+    (r"^[\s,;:]+|\s+", " "),
 )
 SPLIT = re.compile(
     r"\s*(?:[;?+]|(?<=\w\w)\.(?=\s)|,)\s*(?:(?:and|then|also|plus|but|finally)\s+)*|"
@@ -64,16 +65,17 @@ VERBS = frozenset(  # a bare name does not begin so
     "classify colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare predict "
     "compute remove get give show let see look want need".split()
 )
-TASK_NOUNS = frozenset(  # nor does it end so
+TASK_NOUNS = frozenset(  # nor is its head one of these
     "depth depths disparity distance distances normals segmentation detection estimation keypoints skeletons pose poses".split()
 )
 PAINTED = re.compile(
     rf"{external.TRIPLE}|[:=]\s*(?:[a-z]+\s)?[a-z]+|\b{external.DONE}\s+(?:in|as|by|with)\b|colou?r", re.I
 )  # where colors are told, not spoken of
 FILE = re.compile(r"\.(?:jpe?g|png|webp|bmp|tiff?|gif|heic|mp4|npy|npz|json|csv)$", re.I)
+QUOTED = re.compile(r"[\"'“‘`]([^\"”’`]+)[\"'”’`]")
 EMPTY = 'the question is empty; ask for example "metric depth", "segment the mug" or "count the people"'
 GOES_WITH = {
-    "unit": 'a unit goes with depth or a distance, as in "depth in feet" or "how far is the cup in cm?"',
+    "unit": 'a unit goes with metric depth or a distance, as in "depth in feet" or "how far is the cup in cm?"',
     "range": 'a range in meters goes with depth, as in "depth up to 10 m"',
     "frame": 'axes go with normals, as in "normals in the OpenCV convention"',
 }
@@ -100,6 +102,8 @@ def read_plan(text: str) -> Plan:
     task = prompts.own(text) or _painted(text)
     if task is not None:
         return Plan(text, (of_task(task),))
+    if (inner := QUOTED.fullmatch(text.strip())) and _by_form(tidied(inner[1]), Said()):
+        return read_plan(inner[1])
     asked = tidied(text)
     if len(asked) > LONGEST:
         raise refusals.error(text)
@@ -108,6 +112,7 @@ def read_plan(text: str) -> Plan:
     if why := refusals.refusal(_variants(asked.rstrip(" ?")), always=True):
         raise refusals.error(text, why.asks, why.instead)
     said, rest = modifiers.read(asked)
+    rest = rest.strip(" ,;")
     found = _series(rest, said)
     if not found:
         raise _refused(text, rest)
@@ -207,7 +212,8 @@ def _bare(text: str, asked: bool) -> Read | None:
     words = re.findall(r"[\w'’]+", name.lower())
     if refusals.refusal(_variants(name)) or refusals.is_gibberish(name) or FILE.search(name):
         return None
-    if words and (words[0] in VERBS or words[-1] in TASK_NOUNS):
+    head = HEAD.split(f"{name} ", maxsplit=1)[0].lower().split()
+    if words and (words[0] in VERBS or not TASK_NOUNS.isdisjoint(head[-1:])):
         return None
     read = readings.presence if asked else readings.instances if EVERY.match(name) else readings.segment
     question = read({"THING": name}, Said())

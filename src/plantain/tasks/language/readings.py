@@ -44,6 +44,8 @@ FRONT = re.compile(
 )
 PERSON = re.compile(r"(?:the\s+)?(?:person|people|persons|humans?|human\s+bod(?:y|ies)|bod(?:y|ies))", re.I)
 ANYBODY = re.compile(r"(?:anyone|anybody|someone|somebody)\b", re.I)
+CAMERA = re.compile(r"(?:the\s+)?(?:camera|viewer|lens|observer|photographer)|me|us|here|you", re.I)
+WORN = re.compile(r"(?:the\s+|an?\s+)?(?:face|gas|ski|surgical|oxygen|dust|sleep|diving|hockey|carnival|medical)", re.I)
 POINT_SETS = {"face": (FACE_6, "face"), "hand": (HAND_6, "hand")}
 
 
@@ -110,7 +112,9 @@ def threshold(held: Held, said: Said) -> Question | None:
 def between(held: Held, said: Said) -> Question | None:
     """How far two things are from each other."""
     names = (*names_in(held["THING"]), *(names_in(held["OTHER"]) if "OTHER" in held else ()))
-    question = _masked(names, "distance", MetricDepth(*said.range_m), said) if len(names) == 2 else None
+    if len(names) != 2 or any(map(CAMERA.fullmatch, names)):
+        return None
+    question = _masked(names, "distance", MetricDepth(*said.range_m), said)
     return question and question.apart()
 
 
@@ -161,8 +165,10 @@ def segment(held: Held, said: Said) -> Question | None:
 
 
 def masks(held: Held, said: Said) -> Question | None:
-    """A mask for each thing, whether with articles or not."""
-    text = held["THING"]
+    """A mask for each thing, whether with articles or not; a "face mask" is a thing itself."""
+    text = held.get("THING", held.get("BEFORE", ""))
+    if "BEFORE" in held and WORN.fullmatch(text):
+        return None
     if FRONT.fullmatch(text):
         return main_object(held, said)
     if EVERY.match(text):
@@ -214,8 +220,9 @@ def instances(held: Held, said: Said) -> Question | None:
 
 
 def count(held: Held, said: Said) -> Question | None:
-    """`REST` belongs to the name: "how many people are wearing hats"."""
-    whole = dict(held) | {"THING": f"{held.get('THING', '')} {held.get('REST', '')}".strip()}
+    """What follows belongs to the name: "how many people are wearing hats", "how many doors does the house have"."""
+    of = f" of {held['OTHER']}" if "OTHER" in held else ""
+    whole = {"THING": f"{held['THING']} {held.get('REST', '')}{of}".strip()} if "THING" in held else held
     return _things(InstanceSegmentation, whole, "count")
 
 

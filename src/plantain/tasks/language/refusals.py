@@ -14,7 +14,7 @@ from plantain.tasks.language.forms import CLASSES, FORMS
 from plantain.tasks.language.patterns import Pattern
 
 EXAMPLES = 3  # in an error
-ABOUT_A_THING = ("segment {}", "where is {}?", "is there {}?")
+ABOUT_A_THING = ("segment {}", "where is {}?", "is there {a}?")
 STARTING = ("metric depth", "segment {}", "count the people")
 EDITS = ('plantain edit photo.jpg "colorize"', 'plantain generate "a wooden chair"')
 
@@ -99,14 +99,14 @@ REFUSALS: tuple[Refusal, ...] = (
         ),
         ("segment everything", *ABOUT_A_THING),
     ),
-    Refusal("a reason, a time or a way", ("(why|when|how) [REST]",), ABOUT_A_THING),
+    Refusal("a reason, a time or a way", ("(why|when) [REST]", "how (to|do|does|did|can|come|should|is|are|would|could) [REST]"), ABOUT_A_THING),
     Refusal(
         "a yes or no about more than what is there",
         (
             "(is|are|was|were|does|do|did|has|have|had|could|would|should) [REST]",
             "(can|will|may) (you|i|we|he|she|they|DET) [REST]",
         ),
-        ("is there {}?", "is the cup closer than the plate?", "how far is {}?"),
+        ("is there {a}?", "is the cup closer than the plate?", "how far is {}?"),
     ),
     Refusal(
         "another picture, which `plantain edit` and `plantain generate` make",
@@ -152,6 +152,7 @@ FOREIGN = frozenset(  # words that English has not, and that hardly any sentence
     "onde quantos quantas uma você conte encontre mostre qual são "  # Portuguese
     "gdzie jest ile var nerede hvor hur många".split()  # Polish, Turkish, Nordic
 )
+ENGLISH = frozenset("the a an of in on to is are with and my this that how what".split())
 STARTS = re.compile(  # of syllables: what English words begin and end with
     r"(?:bl|br|ch|cl|cr|dr|dw|fl|fr|gh|gl|gn|gr|kh|kl|kn|kr|ll|mc|mn|ph|pl|pn|pr|ps|pt|qu|rh|sc|sh|sk|sl|sm|sn|sp|sq|sr|st|"
     r"sv|sw|th|tr|ts|tw|wh|wr|zh|zw|[b-df-hj-np-tv-z]?[aeiouy])"
@@ -172,8 +173,8 @@ def said_in_another_language(text: str) -> bool:
     if any(c.isalpha() and ord(c) > 0x24F for c in open_text):
         return True
     words = re.findall(r"[\w'’]+", open_text.lower())
-    foreign = [word for word in words if word in FOREIGN]
-    return len(foreign) > 1 or (len(foreign) == 1 and (words[0] in FOREIGN or not open_text.isascii()))
+    foreign = [word for word in words if word in FOREIGN and word in open_text]
+    return len(foreign) > 1 or (len(foreign) == 1 and ENGLISH.isdisjoint(words))
 
 
 def is_gibberish(text: str) -> bool:
@@ -182,12 +183,12 @@ def is_gibberish(text: str) -> bool:
     >>> [is_gibberish(t) for t in ("asdf qwer", "license plate", "tv", "a cat", "???", "qwerty")]
     [True, False, False, False, True, True]
     """
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    return not any(map(_can_be_said, words))
+    quoted = any(ord(c) >= PRIVATE for c in text)
+    return not quoted and not any(map(_can_be_said, re.findall(r"[^\W\d_]+", text.lower())))
 
 
 def _can_be_said(word: str) -> bool:
-    if ord(word[0]) >= PRIVATE or not word.isascii():
+    if not word.isascii():
         return True
     if not re.search("[aeiouy]", word):
         return len(word) < 4  # tv, suv
@@ -209,7 +210,7 @@ def error(text: str, asks: str = "", instead: Sequence[str] = ()) -> UsageError:
     """The error for a text that is not read: what it asks for, where that is known, and whole examples."""
     what = f"asks for {asks}" if asks else "is not understood"
     thing = thing_in(text)
-    said = [example.format(thing) for example in instead[:EXAMPLES]] or nearest(text, thing)
+    said = [_filled(example, thing) for example in instead[:EXAMPLES]] or nearest(text, thing)
     shown = [one if one.startswith("plantain ") else f'"{one}"' for one in dict.fromkeys(said)]
     return UsageError(f"{_short(text)!r} {what}; ask for example {', '.join(shown[:-1])} or {shown[-1]}")
 
@@ -226,7 +227,13 @@ def nearest(text: str, thing: str) -> list[str]:
     examples = [max(form.examples, key=likeness) for form in FORMS if form.examples]
     ranked = sorted(examples, key=likeness, reverse=True)
     close = [example for example in ranked if likeness(example) > 0.15][:EXAMPLES]
-    return [example.format(thing) for example in (*close, *STARTING)][:EXAMPLES]
+    return [_filled(example, thing) for example in dict.fromkeys((*close, *STARTING))][:EXAMPLES]
+
+
+def _filled(example: str, thing: str) -> str:
+    """An example about a thing, which begins with "the"."""
+    noun = thing.removeprefix("the ")
+    return example.format(thing, a=f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}")
 
 
 def thing_in(text: str) -> str:
@@ -237,7 +244,7 @@ def thing_in(text: str) -> str:
     """
     found = re.search(
         r"\b(?:the|a|an|my|this|that)\s+((?!(?:photo|picture|image|scene|text|color|colour|background)\b)[^\W\d]+"
-        r"(?:\s+(?!(?:is|are|was|in|on|at|of|with|to|from|and|or|say|says|look|looks|doing|has|have|that|which)\b)[^\W\d]+)?)",
+        r"(?:\s+(?!(?:is|are|was|in|on|at|of|with|to|from|and|or|say|says|look|looks|has|have|that|which|more|less|open|closed|off|\w+ing)\b)[^\W\d]+)?)",
         reveal(text),
         re.I,
     )
