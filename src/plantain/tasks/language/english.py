@@ -6,11 +6,11 @@ import re
 
 ARTICLE = re.compile(r"^(?:the|a|an|all|every|each|this|that|these|those|my|your|our)\s+", re.I)
 QUANTITY = re.compile(
-    r"^(?:(?:all|each|every|any|some|both|either|one)(?:\s+of)?|single|individual|different|the|an?|this|that|these|those|"
+    r"^(?:(?:all|each|every|any|some|both|either|one|only|just)(?:\s+of)?|single|individual|different|the|an?|this|that|these|those|"
     r"my|your|our|his|her|their|its)\s+(?=\S)",
     re.I,
 )
-EVERY = re.compile(r"^(?:every|each|all(?:\s+of)?(?:\s+the)?)\s+(?:single\s+|individual\s+)?(?=\S)", re.I)
+EVERY = re.compile(r"^(?:every|each|all)(?:\s+of)?(?:\s+the)?\s+(?:single\s+|individual\s+)?(?=\S)", re.I)
 PLURALS = {
     "people": "person",
     "men": "man",
@@ -141,7 +141,7 @@ def _joined(part: str, classes: bool) -> list[str]:
     whole = classes or not ARTICLE.match(first)
     names = [first]
     for other in others:
-        if whole or ARTICLE.match(other) or is_plural(other):
+        if whole or ARTICLE.match(other) or is_plural(other) or not is_name(other):
             names.append(other)
         else:
             names[-1] += f" and {other}"
@@ -153,20 +153,25 @@ def _joined(part: str, classes: bool) -> list[str]:
 NO_START = frozenset(
     "i you he she we they it me him them us who what how why when where which whose is are was were am be do does did has "
     "have had could would should shall and or but if because than then so of in on at to from by with for into onto as "
-    "around about over under not there let tell show give make please isn't aren't don't doesn't".split()
+    "around about over under not there let tell show give make please more less fewer isn't aren't don't doesn't".split()
 )
 NO_END = frozenset(
     "the a an of in on at to from by with for and or is are my your into around about over under this these those".split()
 )
 NO_NAME = frozenset(
-    "it them they this that these those him her one ones something anything everything all here there nothing none".split()
+    "it them they this that these those him her one ones something anything everything all here there nothing none center "
+    "centre middle left right top bottom corner inf infinity".split()
 )
-VERB = r"\b(?:is|are|was|were|am|do|does|did)(?:n['’]t)?\b"
+VERB = r"\b(?:is|are|was|were|am|do|does|did|has|have|had)(?:n['’]t)?\b"
 CLAUSE = re.compile(VERB, re.I)
 RELATIVE = re.compile(rf"\b(?:that|which|who|whose|where|whom)\b.*?{VERB}", re.I)
 ASKING = re.compile(r"\b(?:how|what|why|when)\b", re.I)
+PROPERTY = re.compile(  # of a thing, not a thing
+    r"(?:the\s+)?(?:colou?r|breed|brand|species|age|gender|emotion|mood|price|meaning|name|identity|expression)s?\b(?:\s+of\b.*)?",
+    re.I,
+)
 SECOND = re.compile(
-    r"^(?!all|both|half|only|just|not|except|every)\w+\s+(?:the|an?|my|your|this|these|those|me|it|them|us|him|you|i|we|he|she|they)\b", re.I
+    r"^(?!all\b|both\b|half\b|only\b|just\b|not\b|except\b|every)\w+\s+(?:the|an?|my|your|this|these|those|all|every|each|everything|me|it|them|us|him|you|i|we|he|she|they|out|off)\b", re.I
 )
 
 
@@ -180,9 +185,9 @@ def is_name(text: str) -> bool:
     if not words:
         return any(ord(c) >= PRIVATE for c in text)
     rest = re.findall(r"[\w'’]+", plain(text).lower())
-    if words[0] in NO_START or words[-1] in NO_END or not re.search(r"[^\W\d]", text):
+    if words[0] in NO_START or words[-1] in NO_END or not re.search(r"[^\W\d]", text) or re.search(r"^[^\w'\"]|[:=<>?*\\{}]", text):
         return False
     if not rest or (len(rest) == 1 and rest[0] in NO_NAME):
         return False
     main = RELATIVE.sub("", text)
-    return not (CLAUSE.search(main) or ASKING.search(main) or SECOND.match(text))
+    return not (CLAUSE.search(main) or ASKING.search(main) or SECOND.match(text) or PROPERTY.fullmatch(text))

@@ -27,19 +27,23 @@ CLASSES = {
     "AXES": "[camera|coordinate] [coordinates|convention|conventions|frame|axes|system|style|format|space|order]",
     "SET_IN": "[,] [in|with|using|for|as|following] [the|a]",
     "FORMAT": "(png|jpg|jpeg|tiff|exr|npy|npz|numpy|numpy array|csv|json)",
+    "X_RIGHT": "(+x|x) POINTS_TO right [,] [and]",
+    "FORWARD": "(forward|forwards|inward|into the scene|into the image|away from the camera|away from the viewer)",
+    "BACKWARD": "(backward|backwards|outward|(towards|toward|to) the (camera|viewer))",
     "POINTS_TO": "[axis] [is|points|pointing]",
 }
 RANGES = (
     "BESIDES (MIN|between|within|range|ranging from|clipped to|limited to|restricted to) [:] NEAR [NEAR_UNIT] "
     "[,] [to|and|until|up to|-|–] [MAX] FAR [FAR_UNIT] [away]",
     "BESIDES NEAR [NEAR_UNIT] [to|and|until|up to|-|–] FAR FAR_UNIT [away]",
-    "BESIDES (up to|until|till|within|below|under|less than|at most|out to|as far as|closer than|nearer than|MAX) "
-    "FAR [FAR_UNIT] [away]",
+    "BESIDES (MIN|between) NEAR [NEAR_UNIT] (to|and|until|up to) (inf|infinity)",
     "BESIDES NOTHING (farther|further|more|beyond|past|over) [away] [than] FAR [FAR_UNIT] [away]",
-    "BESIDES (clipped|clip|capped|limited|cut|cut off) (at|to) FAR [FAR_UNIT]",
-    "BESIDES (MIN|at least|beyond|over|above|more than|farther than|further than|past|starting at|starting from) "
-    "NEAR [NEAR_UNIT] [on|onwards|away]",
     "BESIDES NOTHING (nearer|closer|less|below|under) [than] NEAR [NEAR_UNIT] [away]",
+    "BESIDES (up to|until|till|within|below|under|less than|at most|out to|as far as|closer than|nearer than|<|<=|MAX) "
+    "FAR [FAR_UNIT] [away]",
+    "BESIDES (clipped|clip|capped|limited|cut|cut off) (at|to) FAR [FAR_UNIT]",
+    "BESIDES (MIN|at least|beyond|over|above|more than|farther than|further than|past|starting at|starting from|>|>=) "
+    "NEAR [NEAR_UNIT] [on|onwards|away]",
 )
 IN_UNITS = ("[,] [measured|expressed|given|value|values|all] (in|as|using|unit|units) [of|:|=] UNIT",)
 IN_NO_UNIT = ("[,] in (metric|real|real world|absolute|si|physical) (unit|units|scale)",)
@@ -49,13 +53,13 @@ IN_OTHER_UNITS = (
 FRAMES: dict[str, tuple[str, ...]] = {  # the axes of normals; those of Plantain itself are OpenGL's
     "opencv": (
         "SET_IN (opencv|open cv|opencv's) AXES",
-        "SET_IN (+y|y) POINTS_TO (down|downward|downwards)",
-        "SET_IN (+z|z) POINTS_TO (forward|forwards|into the scene|away from the camera|away from the viewer)",
+        "SET_IN [X_RIGHT] (+y|y) POINTS_TO (down|downward|downwards) [[,] [and] (+z|z) POINTS_TO FORWARD]",
+        "SET_IN [X_RIGHT] (+z|z) POINTS_TO FORWARD",
     ),
     "opengl": (
         "SET_IN (opengl|open gl|opengl's) AXES",
-        "SET_IN (+y|y) POINTS_TO (up|upward|upwards)",
-        "SET_IN (+z|z) POINTS_TO (backward|backwards|towards the camera|towards the viewer|to the camera|to the viewer)",
+        "SET_IN [X_RIGHT] (+y|y) POINTS_TO (up|upward|upwards) [[,] [and] (+z|z) POINTS_TO BACKWARD]",
+        "SET_IN [X_RIGHT] (+z|z) POINTS_TO BACKWARD",
     ),
 }
 OTHER_FRAMES = ("[,] (in|with|using|for) [the] (directx|direct x|unity|unreal|blender|ros|world|ned|enu) AXES",)
@@ -148,11 +152,13 @@ def _refused(why: str) -> Effect:
     return refuse
 
 
+CAMERA_SPACE = ("SET_IN (camera|view|eye) (space|coordinates|coords|frame)",)
 MODIFIERS: tuple[tuple[re.Pattern[str] | None, tuple[str, ...], Effect], ...] = (  # what the text must speak of
     (None, IN_NO_UNIT, lambda said, held, part: said),
     (None, IN_OTHER_UNITS, _refused(f"distances are told in {', '.join(UNITS)}")),
     (None, IN_UNITS, _unit),
     (DEPTH, RANGES, _range),
+    (NORMAL, CAMERA_SPACE, lambda said, held, part: said),  # they always are
     (NORMAL, OTHER_FRAMES, _refused(f"normals are told in the axes of {' or '.join(FRAMES)}")),
     *((NORMAL, patterns, _frame(name)) for name, patterns in FRAMES.items()),
     (DEPTH, COLORMAPS, _colormap),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from plantain.tasks.base import Task
+from plantain.tasks.detect import ObjectDetection
+from plantain.tasks.instances import InstanceSegmentation
 from plantain.tasks.language.templates import RGB
 from plantain.tasks.metric_depth import MetricDepth
 
@@ -41,6 +43,11 @@ class Question:
 
         Of a distance or a comparison it is the depth of everything."""
         return self.tasks[-1] if len(self.tasks) == 1 or self.want in ("distance", "compare") else None
+
+    @property
+    def lacks_a_name(self) -> bool:
+        """Whether it asks for things of which none is named."""
+        return not self.names and isinstance(self.tasks[0], InstanceSegmentation | ObjectDetection)
 
     @property
     def range_m(self) -> tuple[float, float]:

@@ -14,8 +14,8 @@ from functools import cache
 from plantain.errors import UsageError
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import KeypointDetection
-from plantain.tasks.language import external, modifiers, prompts, readings, refusals
-from plantain.tasks.language.english import EVERY, HEAD, plain, shield
+from plantain.tasks.language import external, modifiers, prompts, readings, refusals, units
+from plantain.tasks.language.english import COLORS, EVERY, plain, shield
 from plantain.tasks.language.forms import CLASSES, LEADING, POLITE, TRAILING, forms
 from plantain.tasks.language.modifiers import Said
 from plantain.tasks.language.patterns import Pattern
@@ -27,16 +27,17 @@ from plantain.vocabularies import COCO_17
 LONGEST = 600  # letters of a question
 CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set apart as words of their own
     (r"[‘’]", "'"),
-    (r"\b(what|where|how|who|there|it|that)'s\b", r"\1 is"),
+    (r"\b(what|where|how|who|there|it|that|far|close)'s\b", r"\1 is"),
     (r"\b(what|where|how|who)s\b", r"\1 is"),
     (r"\b(what|where|how|who|there|they)'re\b", r"\1 are"),
+    (rf"\(\s*(?:in\s+)?({units.ANY})\s*\)", r" in \1 "),
     (r"^(is|are|do|does|did|can|could)n't\b", r"\1"),
     (r"\bi'd\b", "i would"),
     (r"\bi'm\b", "i am"),
     (r"\blet's\b", "let us"),
     (r"\bgimme\b", "give me"),
     (r"\br (?=there\b|any\b|the\b)", "are "),
-    (r"(?<=\bwhere )r\b", "are"),
+    (r"^((?:how|where|what|who|which)\b.*?) r\b", r"\1 are"),
     (r"\bu\b", "you"),
     (r"\bw/o\b", "without"),
     (r"\bw/", "with "),
@@ -47,10 +48,11 @@ CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set
     (r"[({\[]", " , "),
     (r"[)}\]]", " "),
     (r"\s[–—]\s", " , "),
+    (r"(?:^|\s)\d{1,2}[.)]\s+(?=\D)", " ; "),
     (r"!+(?=\s*\S)", " ; "),
     (r"[\s.…!,;]+$", ""),
     (r"[\s.…!]*\?[\s?!.]*", " ? "),
-    (r"(?<!\d)[,;:=]|[,;:=](?!\d)", r" \g<0> "),
+    (r"(?<![<>])[<>](?!=)|[<>]=|(?<!\d)[,;:=]|[,;:=](?!\d)", r" \g<0> "),
     (r"^[\s,;:]+|\s+", " "),
 )
 SPLIT = re.compile(
@@ -61,16 +63,18 @@ SPLIT = re.compile(
 )
 PRONOUN = re.compile(r"\b(?:it|them|they|their|its|him|her|he|she|those|these)\b", re.I)
 VERBS = frozenset(  # a bare name does not begin so
-    "make take add delete erase replace convert generate create write tell say describe explain summarize translate recognize "
+    "make take add check verify contain contains sort rank list arrange calibrate align visualize analyze delete erase replace convert generate create write tell say describe explain summarize translate recognize "
     "classify colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare predict "
     "compute remove get give show let see look want need".split()
 )
-TASK_NOUNS = frozenset(  # nor is its head one of these
-    "depth depths disparity distance distances normals segmentation detection estimation keypoints skeletons pose poses".split()
+TASK_NOUNS = frozenset(  # nor does it have one of these, or end so
+    "depth depths disparity distance distances normals segmentation detection estimation keypoints geometry".split()
 )
+TASK_HEADS = frozenset("pose poses skeletons edges landmarks".split())
 PAINTED = re.compile(
-    rf"{external.TRIPLE}|[:=]\s*(?:[a-z]+\s)?[a-z]+|\b{external.DONE}\s+(?:in|as|by|with)\b|colou?r", re.I
+    rf"{external.TRIPLE}|[:=]\s*(?:[a-z]+\s)?[a-z]+|\b{external.DONE}\s+(?:in|as|by|with)\b|\bcolou?r", re.I
 )  # where colors are told, not spoken of
+COLORED = re.compile(rf"\s*(?:\bas|->|→|=>)\s+(?=(?:{COLORS})\s*(?:[,;.]|and\b|$))", re.I)  # "cat as red and dog as blue"
 FILE = re.compile(r"\.(?:jpe?g|png|webp|bmp|tiff?|gif|heic|mp4|npy|npz|json|csv)$", re.I)
 QUOTED = re.compile(r"[\"'“‘`]([^\"”’`]+)[\"'”’`]")
 EMPTY = 'the question is empty; ask for example "metric depth", "segment the mug" or "count the people"'
@@ -88,6 +92,7 @@ class Read:
     question: Question
     takes: tuple[str, ...] = ()
     mended: tuple[str, ...] = ()
+    bare: bool = False  # whether it is a name alone
 
 
 def read_plan(text: str) -> Plan:
@@ -108,9 +113,9 @@ def read_plan(text: str) -> Plan:
     if len(asked) > LONGEST:
         raise refusals.error(text)
     if refusals.said_in_another_language(asked):
-        raise refusals.error(text, "something in another language than English")
+        raise refusals.error(text, "is not in English")
     if why := refusals.refusal(_variants(asked.rstrip(" ?")), always=True):
-        raise refusals.error(text, why.asks, why.instead)
+        raise refusals.error(text, why.why, why.instead)
     said, rest = modifiers.read(asked)
     rest = rest.strip(" ,;")
     found = _series(rest, said)
@@ -144,8 +149,10 @@ def of_task(task: Task) -> Question:
 
 def _painted(text: str) -> Task | None:
     """The task of a text that tells colors."""
-    tells = PAINTED.search(text) and (external.pairs(text) or external.APART.search(text))
-    return external.read(text) if tells else None
+    pairs = COLORED.sub(": ", text)
+    told_apart = external.APART.search(pairs) and re.search("colou?r", pairs, re.I)
+    tells = PAINTED.search(pairs) and (told_apart or external.pairs(pairs))
+    return external.read(pairs) if tells else None
 
 
 def _check_taken(text: str, said: Said, found: Sequence[Read]) -> None:
@@ -164,12 +171,24 @@ def _series(text: str, said: Said, names: Sequence[str] | None = None) -> tuple[
     `names` are those of the question before it, which its pronouns mean."""
     for cut in SPLIT.finditer(text):
         left, right = text[: cut.start()], text[cut.end() :]
-        if left.strip() and right.strip(" ?") and (one := _clause(left, said, names, cut[0].strip() == "?")):
-            others = _series(right, said, one.question.names or names or ())
-            if others:
-                return (one, *others)
+        if not left.strip(" ,;") or not right.strip(" ?"):
+            continue
+        one = _clause(left, said, names, cut[0].strip() == "?")
+        others = _series(right, said, (one.question.names if one else ()) or names or ())
+        if others and (one is None or one.question.lacks_a_name):
+            one = _about(left, said, others[0].question.names) or one
+        if one and others:
+            whole = _by_form(text, said) if one.bare else None  # "nose, eyes keypoints" is one question
+            return (whole,) if whole else (one, *others)
     one = _clause(text.rstrip(" ?"), said, names, text.endswith("?"))
     return (one,) if one else ()
+
+
+def _about(text: str, said: Said, names: Sequence[str]) -> Read | None:
+    """A question whose things are named in the one beside it: "detect and count the cups", "count them and give boxes"."""
+    things = " and ".join(f"the {name}" for name in names)
+    reads = (_by_form(f"{text} {joint}{things}".strip(), said) for joint in ("", "of ")) if names else ()
+    return next((read for read in reads if read and read.question.names == tuple(names)), None)
 
 
 def _clause(text: str, said: Said, names: Sequence[str] | None, asked: bool) -> Read | None:
@@ -182,7 +201,10 @@ def _clause(text: str, said: Said, names: Sequence[str] | None, asked: bool) -> 
         if (read := _by_form(new, said)) and not _names_any(read.question, [meant for _, meant in changes])
     ]
     whole = next((read for read in mended if not read.question.names), None)
-    return whole or _by_form(text, said) or next(iter(mended), None) or (_bare(text, asked) if names is None else None)
+    plain_read = _by_form(text, said)
+    if names and plain_read and plain_read.question.lacks_a_name:
+        plain_read = _about(text, said, names) or plain_read
+    return whole or plain_read or next(iter(mended), None) or (_bare(text, asked) if names is None else None)
 
 
 def _by_form(text: str, said: Said) -> Read | None:
@@ -212,12 +234,11 @@ def _bare(text: str, asked: bool) -> Read | None:
     words = re.findall(r"[\w'’]+", name.lower())
     if refusals.refusal(_variants(name)) or refusals.is_gibberish(name) or FILE.search(name):
         return None
-    head = HEAD.split(f"{name} ", maxsplit=1)[0].lower().split()
-    if words and (words[0] in VERBS or not TASK_NOUNS.isdisjoint(head[-1:])):
+    if words and (words[0] in VERBS or not TASK_NOUNS.isdisjoint(words) or words[-1] in TASK_HEADS):
         return None
     read = readings.presence if asked else readings.instances if EVERY.match(name) else readings.segment
     question = read({"THING": name}, Said())
-    return Read(question) if question else None
+    return Read(question, bare=True) if question else None
 
 
 def _refused(text: str, rest: str) -> UsageError:
@@ -225,7 +246,7 @@ def _refused(text: str, rest: str) -> UsageError:
     parts = [part.strip(" ?,") for part in (rest, *SPLIT.split(rest))]
     for part in filter(None, parts):
         if why := refusals.refusal(_variants(part)):
-            return refusals.error(text, why.asks, why.instead)
+            return refusals.error(text, why.why, why.instead)
     return refusals.error(text)
 
 

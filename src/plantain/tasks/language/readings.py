@@ -43,7 +43,8 @@ FRONT = re.compile(
     re.I,
 )
 PERSON = re.compile(r"(?:the\s+)?(?:person|people|persons|humans?|human\s+bod(?:y|ies)|bod(?:y|ies))", re.I)
-ANYBODY = re.compile(r"(?:anyone|anybody|someone|somebody)\b", re.I)
+ANYBODY = re.compile(r"\b(?:anyone|anybody|someone|somebody)\b", re.I)
+EVERYBODY = re.compile(r"\b(?:everyone|everybody)\b", re.I)
 CAMERA = re.compile(r"(?:the\s+)?(?:camera|viewer|lens|observer|photographer)|me|us|here|you", re.I)
 WORN = re.compile(r"(?:the\s+|an?\s+)?(?:face|gas|ski|surgical|oxygen|dust|sleep|diving|hockey|carnival|medical)", re.I)
 POINT_SETS = {"face": (FACE_6, "face"), "hand": (HAND_6, "hand")}
@@ -80,7 +81,7 @@ def _whole(task: Task, held: Held, said: Said, want: Want = "map") -> Question |
         names = names_in(held["ELSE"])
         if not names:
             return None
-        notes = (f"{task.title} are of the whole picture, not of {joined(names)} alone",)
+        notes = (f"the answer is of the whole picture, not of {joined(names)} alone",)
     return Question((task,), want, unit=said.unit or unit, frame=said.frame, notes=notes)
 
 
@@ -136,7 +137,7 @@ def presence(held: Held, said: Said) -> Question | None:
 
 def where(held: Held, said: Said) -> Question | None:
     """Masks of definite things; instances where there may be several."""
-    names = names_in(held["THING"])
+    names = names_in(EVERYBODY.sub("people", held["THING"]))
     if not names:
         return None
     many = any(map(is_plural, names))
@@ -222,7 +223,7 @@ def instances(held: Held, said: Said) -> Question | None:
 def count(held: Held, said: Said) -> Question | None:
     """What follows belongs to the name: "how many people are wearing hats", "how many doors does the house have"."""
     of = f" of {held['OTHER']}" if "OTHER" in held else ""
-    whole = {"THING": f"{held['THING']} {held.get('REST', '')}{of}".strip()} if "THING" in held else held
+    whole = {"THING": f"{held['THING']}{of} {held.get('REST', '')}".strip()} if "THING" in held else held
     return _things(InstanceSegmentation, whole, "count")
 
 
@@ -274,17 +275,25 @@ def keypoints(held: Held, said: Said) -> Question | None:
     return Question((task,), names=things, points=points or None)
 
 
+def listed_points(held: Held, said: Said) -> Question | None:
+    """Several points of a person, by their names."""
+    return keypoints(held, said) if len(names_in(held["POINTS"], classes=True)) > 1 else None
+
+
 def face_points(held: Held, said: Said) -> Question | None:
-    return _point_set("face")
+    return _point_set("face", held)
 
 
 def hand_points(held: Held, said: Said) -> Question | None:
-    return _point_set("hand")
+    return _point_set("hand", held)
 
 
-def _point_set(name: str) -> Question:
+def _point_set(name: str, held: Held) -> Question | None:
     points, thing = POINT_SETS[name]
-    return Question((KeypointDetection(points, thing),), points=name)
+    names = _plain(names_in(held["THING"])) if "THING" in held else ()
+    if len(names) > 1 or ("THING" in held and not names):
+        return None
+    return Question((KeypointDetection(points, " of the ".join((thing, *names))),), names=names, points=name)
 
 
 def _plain(names: Sequence[str]) -> tuple[str, ...]:

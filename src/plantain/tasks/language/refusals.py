@@ -16,16 +16,17 @@ from plantain.tasks.language.patterns import Pattern
 EXAMPLES = 3  # in an error
 ABOUT_A_THING = ("segment {}", "where is {}?", "is there {a}?")
 STARTING = ("metric depth", "segment {}", "count the people")
+PROPERTY = "asks for the name or a property of a thing, which no painting answers"
 EDITS = ('plantain edit photo.jpg "colorize"', 'plantain generate "a wooden chair"')
 
 
 @dataclass(frozen=True, eq=False)
 class Refusal:
-    """A row: what such a text asks for, the patterns it has, and what may be asked instead (the nearest forms if none).
+    """A row: what is said of such a text, its patterns, and what may be asked instead (the nearest forms if none).
 
     `always`: even where a form would read it."""
 
-    asks: str
+    why: str
     texts: tuple[str, ...]
     instead: tuple[str, ...] = ()
     always: bool = False
@@ -37,17 +38,17 @@ class Refusal:
 
 REFUSALS: tuple[Refusal, ...] = (
     Refusal(
-        "depth of another sort",
+        "asks for depth of another sort",
         ("[shallow|the] depth of field [REST]", "(bit|color|colour|water|tread) depth [REST]"),
         ("metric depth", "how far is {}?"),
         always=True,
     ),
     Refusal(
-        "motion, which takes more than one picture",
+        "asks for motion, which one photo does not show",
         (
             "[dense|sparse] optical flow [REST]",
             "[object|multi object|person] tracking",
-            "(scene flow|motion|flow|trajectory|trajectories|motion (vectors|estimation|detection|field|map))",
+            "(scene flow|motion|video|flow|trajectory|trajectories|motion (vectors|estimation|detection|field|map))",
             "(track|follow) DET REST",
             "[REST] in the (video|clip|movie)",
         ),
@@ -55,9 +56,9 @@ REFUSALS: tuple[Refusal, ...] = (
         always=True,
     ),
     Refusal(
-        "text, which is not read",
+        "asks for text, which is not read",
         (
-            "(read|ocr|transcribe|translate|spell) [REST]",
+            "(read|ocr|transcribe|translate|spell|extract text|extract the text) [REST]",
             "(what|which) does REST (say|mean|spell) [REST_TOO]",
             "what BE (written|printed|the text|the writing) [REST]",
             "(text|character|word|handwriting|qr|barcode|qr code|license plate|number plate) (recognition|reading|reader|extraction|ocr)",
@@ -66,7 +67,7 @@ REFUSALS: tuple[Refusal, ...] = (
         always=True,
     ),
     Refusal(
-        "the size of things, which is not read from words",
+        "asks for the size of things, which no painting answers",
         (
             "how (tall|big|long|wide|high|large|thick|broad|small|heavy|deep) [REST]",
             "(size|height|width|length|area|volume|dimensions|dimension|weight|diameter) of REST",
@@ -75,7 +76,21 @@ REFUSALS: tuple[Refusal, ...] = (
         ("how far is {}?", "boxes of cups", "point cloud"),
     ),
     Refusal(
-        "the name or a property of a thing",
+        "asks for one of several of a kind",
+        ("(what|which|who) REST NEARER",),
+        ("which is closer, the cup or the plate?", "relative depth", "how far is {}?"),
+    ),
+    Refusal(
+        PROPERTY,
+        (
+            "how many (years|days|hours|minutes|times|calories|dollars|euros) [REST]",
+            "where (was|were) [REST] (taken|made|shot|built|bought)",
+        ),
+        ABOUT_A_THING,
+        always=True,
+    ),
+    Refusal(
+        PROPERTY,
         (
             "(what|which) (color|colour|breed|brand|species|material|shape|size|age|gender|sex|race|nationality|model|year|name|"
             "emotion|mood|language|country|city|season|weather|time|day|price|animal|kind|type|sort|style|make|font) [REST]",
@@ -90,7 +105,7 @@ REFUSALS: tuple[Refusal, ...] = (
         ABOUT_A_THING,
     ),
     Refusal(
-        "a description",
+        "asks for a description, which no painting answers",
         (
             "(describe|caption|summarize|summarise|explain|narrate|analyze|analyse|interpret|understand) [REST]",
             "[image] (captioning|description|summary)",
@@ -99,9 +114,9 @@ REFUSALS: tuple[Refusal, ...] = (
         ),
         ("segment everything", *ABOUT_A_THING),
     ),
-    Refusal("a reason, a time or a way", ("(why|when) [REST]", "how (to|do|does|did|can|come|should|is|are|would|could) [REST]"), ABOUT_A_THING),
+    Refusal("asks for a reason, a time or a way, which no painting answers", ("(why|when) [REST]", "how (to|do|does|did|can|come|should|is|are|would|could) [REST]"), ABOUT_A_THING),
     Refusal(
-        "a yes or no about more than what is there",
+        "asks for more than what is there and what is nearer",
         (
             "(is|are|was|were|does|do|did|has|have|had|could|would|should) [REST]",
             "(can|will|may) (you|i|we|he|she|they|DET) [REST]",
@@ -109,18 +124,19 @@ REFUSALS: tuple[Refusal, ...] = (
         ("is there {a}?", "is the cup closer than the plate?", "how far is {}?"),
     ),
     Refusal(
-        "another picture, which `plantain edit` and `plantain generate` make",
+        "asks for another picture, which is not a question about this one",
         (
             "(add|replace|colorize|colorise|colourize|denoise|deblur|sharpen|upscale|enhance|restore|inpaint|outpaint|resize|rotate|"
             "brighten|darken|retouch|stylize|stylise|relight|dehaze|edit|remove|erase|delete|recolor|recolour|transform|convert|make|"
             "generate|create|imagine|improve|beautify|animate|undistort|get rid of|take out) [REST]",
-            "(change|swap|blur|crop|flip|mirror|fix|repair|turn|draw|render|put|move|paint|color|colour|zoom|dress|fill|hide) DET [REST]",
+            "(change|swap|blur|crop|flip|mirror|fix|repair|turn|draw|render|put|move|paint|color|colour|zoom|dress|fill|hide) "
+            "(DET|background|bg|sky|photo|image|picture) [REST]",
             "(super resolution|style transfer|image generation|text to image|inpainting|upscaling|denoising|colorization|face swap)",
         ),
         EDITS,
     ),
     Refusal(
-        "talk",
+        "asks for no painting",
         (
             "(hello|hi|hey|yo|greetings|good morning|good evening|thanks|thank you|thx|bye|goodbye|cheers|sorry|ok|okay|yes|no|cool|"
             "great|nice|wow|lol|haha|test|testing|foo|bar|foo bar|foobar|blah|blah blah|lorem ipsum|help|stop|exit|quit|continue) "
@@ -134,18 +150,19 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
 )
 INCOMPLETE = Refusal(
-    "nothing yet, as no thing is named",
+    "names no thing",
     (
-        "(segment|mask|masks|find|detect|count|select|highlight|isolate|locate|silhouette|segmentation|image segmentation|extract|"
-        "remove|cut|keep|outline|classify|search|refer|referring segmentation|compare|look for|identify) "
+        "(segment|mask|masks|find|detect|count|select|highlight|isolate|locate|silhouette|classify|search|refer|compare|look for|"
+        "identify|extract|keep|[image|object|photo|referring] segmentation [map|mask|masks]) "
         "[out|of|for] [the|a|me|it|them|this|that|in|around|please]",
         "(how many|how far|how close|where|number of|is there|are there|any|distance to|mask of|boxes of|boxes around|which) "
         "[is|are|away] [the|a|any|there|it|they]",
     ),
+    always=True,
 )
 FOREIGN = frozenset(  # words that English has not, and that hardly any sentence of another language does without
     "der das ist und wie weit wo sind viele ein eine einen dem auf im mit nicht bitte zeige zähle finde entfernt "  # German
-    "le les des où combien quelle quel dans sur avec une du est sont montre trouve compte "  # French
+    "le la les des un où combien quelle quel dans sur avec une du est sont montre trouve compte "  # French
     "el los las una está dónde donde cuántos cuántas cuantos cuantas qué hay cuenta encuentra muestra segmenta cuál "  # Spanish
     "il gli dov'è dove quanti quante che della sono conta trova mostra "  # Italian
     "het een hoe ver waar hoeveel zijn "  # Dutch
@@ -177,6 +194,12 @@ def said_in_another_language(text: str) -> bool:
     return len(foreign) > 1 or (len(foreign) == 1 and ENGLISH.isdisjoint(words))
 
 
+NO_NOUN = (  # what a noun phrase in an example has not
+    r"(?:photo|picture|image|scene|text|colou?r|background|is|are|was|were|in|on|at|of|with|to|from|and|or|the|an?|any|say|says|"
+    r"look|looks|has|have|contain|do|does|that|which|more|less|left|right|open|closed|off|here|there|\w+ing)\b"
+)
+
+
 def is_gibberish(text: str) -> bool:
     """Whether no word of a text could be English, by how its syllables begin and end.
 
@@ -190,6 +213,8 @@ def is_gibberish(text: str) -> bool:
 def _can_be_said(word: str) -> bool:
     if not word.isascii():
         return True
+    if len(word) > 2 and len(set(word)) == 1:
+        return False
     if not re.search("[aeiouy]", word):
         return len(word) < 4  # tv, suv
     return bool(STARTS.match(word) and ENDS.search(word)) and not re.search(r"q[^u]|[^aeiouy]{6}", word)
@@ -206,13 +231,12 @@ def refusal(texts: Iterable[str], *, always: bool = False) -> Refusal | None:
     return None
 
 
-def error(text: str, asks: str = "", instead: Sequence[str] = ()) -> UsageError:
-    """The error for a text that is not read: what it asks for, where that is known, and whole examples."""
-    what = f"asks for {asks}" if asks else "is not understood"
+def error(text: str, why: str = "is not understood", instead: Sequence[str] = ()) -> UsageError:
+    """The error for a text that is not read: why, and whole examples."""
     thing = thing_in(text)
     said = [_filled(example, thing) for example in instead[:EXAMPLES]] or nearest(text, thing)
     shown = [one if one.startswith("plantain ") else f'"{one}"' for one in dict.fromkeys(said)]
-    return UsageError(f"{_short(text)!r} {what}; ask for example {', '.join(shown[:-1])} or {shown[-1]}")
+    return UsageError(f"{_short(text)!r} {why}; ask for example {', '.join(shown[:-1])} or {shown[-1]}")
 
 
 def nearest(text: str, thing: str) -> list[str]:
@@ -242,12 +266,7 @@ def thing_in(text: str) -> str:
     >>> thing_in("what breed is the small dog?"), thing_in("how are you")
     ('the small dog', 'the cup')
     """
-    found = re.search(
-        r"\b(?:the|a|an|my|this|that)\s+((?!(?:photo|picture|image|scene|text|color|colour|background)\b)[^\W\d]+"
-        r"(?:\s+(?!(?:is|are|was|in|on|at|of|with|to|from|and|or|say|says|look|looks|has|have|that|which|more|less|open|closed|off|\w+ing)\b)[^\W\d]+)?)",
-        reveal(text),
-        re.I,
-    )
+    found = re.search(rf"\b(?:the|an?|my)\s+((?!{NO_NOUN})[^\W\d]+(?:\s+(?!{NO_NOUN})[^\W\d]+)?)", reveal(text), re.I)
     return f"the {found[1]}" if found else "the cup"
 
 
