@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from plantain.tasks.language import units
+
 ARTICLE = re.compile(r"^(?:the|a|an|all|every|each|this|that|these|those|my|your|our)\s+", re.I)
 QUANTITY = re.compile(
     r"^(?:(?:all|each|every|any|some|both|either|one|only|just)(?:\s+of)?|single|individual|different|the|an?|this|that|these|those|"
@@ -182,6 +184,8 @@ def is_name(text: str) -> bool:
     [True, True, False, False, False, False, False]
     """
     words = re.findall(r"[\w'’]+", text.lower())
+    if re.fullmatch(rf"[\d.]+\s*(?:{units.ANY})", text, re.I):
+        return False
     if not words:
         return any(ord(c) >= PRIVATE for c in text)
     rest = re.findall(r"[\w'’]+", plain(text).lower())

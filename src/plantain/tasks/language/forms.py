@@ -26,7 +26,8 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "OF_ALL": "(of|for|at|in|from|on|to) WHOLE",
     "MAP": "map|maps|image|images|picture|estimation|estimate|estimates|prediction|predictions|data|values|value|detection|"
     "field|channel|visualization",
-    "NEARER": "[the] (closer|closest|nearer|nearest|further|furthest|farther|farthest|more distant|most distant) [away] [FROM_CAMERA]",
+    "DISTANCE": "distance|distances|range",
+    "NEARER": "[the] (in front|in the front|in the foreground|closer|closest|nearer|nearest|further|furthest|farther|farthest|more distant|most distant) [away] [FROM_CAMERA]",
     "MAIN": "foreground|[most] salient (object|region|thing)|saliency [map]|salient object (detection|segmentation)|"
     "(main|primary|central) (object|subject|thing)|subject",
     "BACKGROUND": "[the|its|image|photo|my] (background|backgrounds|bg|backdrop)",
@@ -108,6 +109,7 @@ FORMS: tuple[Form, ...] = (
             "(distance|distances|depth) (from|to) CAMERA [OF_ALL]",
             "how (far|distant|close|near|deep) [away|off] [FROM_CAMERA] BE WHOLE [away|off] [FROM_CAMERA]",
             "how (far|distant|close) [away|off] [FROM_CAMERA] WHOLE BE [away|off] [FROM_CAMERA]",
+            "(distance|range) (estimation|measurement|prediction) [OF_ALL]",
             "[metric] (depth|distance) (map|image|estimation|estimate|prediction) (of|for|from) ELSE",
         ),
         ("metric depth", "how far is everything?"),
@@ -239,7 +241,9 @@ FORMS: tuple[Form, ...] = (
             "BE THING NEARER than OTHER [is|are]",
             "BE THING [standing|sitting|parked] (in front of|behind) OTHER",
             "BE THING NEARER",
-            "THING [,|:] (which|what|who) [one|of them] BE NEARER",
+            "[between|of|out of] THING [,|:] (which|what|who) [one|of them] BE NEARER",
+            "NEARER [,|:] THING",
+            "THING NEARER",
             "compare [the] (distance|distances|depth|depths) (of|to|between) THING",
             "compare (how far|how close|how near) THING BE",
         ),
@@ -253,7 +257,9 @@ FORMS: tuple[Form, ...] = (
             "(distance|gap|space) between THING",
             "how (far|close) apart BE THING",
             "how far [away|apart] BE THING from each other",
-            "how (far|close) [away] BE THING (from|to) OTHER",
+            "how far is it between THING",
+            "how many UNIT [is it|is there|are there|are] between THING",
+            "how (far|close) [away] BE THING from OTHER",
             "distance from THING to OTHER",
         ),
         ("distance between the cup and the plate",),
@@ -265,12 +271,14 @@ FORMS: tuple[Form, ...] = (
         (
             "how (far|close|near|distant) [away|off] [FROM_CAMERA] BE THING [away|off] [FROM_CAMERA]",
             "how (far|close|near|distant) [away|off] [FROM_CAMERA] THING BE [away|off] [FROM_CAMERA]",
-            "how (far|close) [away|off] [is it|it is|am i|are we] (to|from) THING",
-            "how (many|much) UNIT [away|off] [is it|it is|are there|am i] [away] [to|from|is|are|till|until] THING [away] [FROM_CAMERA]",
-            "(distance|range) [MAP] (to|of|from|for) THING [FROM_CAMERA]",
-            "(distance|range) (from|between) CAMERA (to|and|of) THING",
-            "(distance|range) (from|between) THING (to|and) CAMERA",
-            "(distance|range) [:] THING",
+            "how (far|close) [away|off] [is it|it is|am i|are we] [FROM_CAMERA] to THING",
+            "how (far|close) [away|off] (am i|are we) from THING",
+            "how (many|much) UNIT [away|off] [FROM_CAMERA] [is it|it is|are there|am i] [away] [to|from|is|are|till|until] THING "
+            "[away|off] [FROM_CAMERA]",
+            "DISTANCE (from|between) CAMERA (to|and|of) THING",
+            "DISTANCE (from|between) THING (to|and) CAMERA",
+            "(DISTANCE|depth) [value|values|MAP] (to|of|from|for) THING [FROM_CAMERA]",
+            "DISTANCE [:] THING",
             "THING distance [FROM_CAMERA]",
             "depth (of|to|at|for) THING",
             "(what|which) (depth|distance) BE THING [at|FROM_CAMERA]",
@@ -393,7 +401,8 @@ FORMS: tuple[Form, ...] = (
     Form(
         "things of a kind, or one thing's mask",
         readings.find,
-        ("(find|look for|search for|search|spot|identify) [me|us|for] [only|just] THING",),
+        ("(find|look for|search for|search|spot|identify) [me|us|for] [only|just] THING",
+            "[i am|im|we are] (looking for|searching for|trying to find) THING",),
         ("find {}",),
     ),
     Form(
@@ -421,11 +430,14 @@ FORMS: tuple[Form, ...] = (
 # ---- what may stand before and after a question
 
 POLITE = (  # before anything
-    "(please|pls|plz|kindly|hey|hi|hello|ok|okay|so|now|well|just|only|yo|also|then|next|finally|first|both) [,]",
+    "(please|pls|plz|kindly|hey|hi|hello|thanks|thank you|ok|okay|so|now|well|just|only|yo|also|then|next|finally|first|both|plantain) "
+    "[there|plantain|all] [,|;|:]",
 )
 LEADING = (  # before a question that is read by its words, not before a bare name
     "(can|could|would|will|may) (you|u|i|we) [please|kindly|also|maybe]",
     "(i|we) (want|need|wish|like|wanna|require|would like|am after|want you|need you|would like you) [to] [see|have|get|know|find out|find|do]",
+    "(is|would) it [be] possible to [get|see|have]",
+    "(roughly|approximately|exactly|precisely|about)",
     "is there (a|any) way to [get|see|have]",
     "how (can|do|would|could) (i|we|you) (get|see|make|have|know)",
     "(help me|try to|i would love|let us|lets|let me|go ahead and)",

@@ -71,8 +71,8 @@ FILES = (
     "[,] [and] (save|saved|export|exported) [it|them] (as|to|in) [a|an] [16 bit] FORMAT [file|files]",
     "[,] (as|in|to|into) [a|an] [16 bit] (FORMAT|image|picture) [file|files|format]",
 )
-DEPTH = re.compile(r"\b(?:depths?|distances?|far|distant|away|normals?|orientations?|disparity|point\s?clouds?|z[\s-]?buffer|close|near)\b", re.I)
-NORMAL = re.compile(r"\b(?:normals?|orientations?|face|facing)\b", re.I)
+DEPTH = re.compile(r"\b(?:depths?|distances?|far|distant|away|normals?|orientations?|closer|nearer|farther|further|disparity|point\s?clouds?|z[\s-]?buffer|close|near)\b", re.I)
+NORMAL = re.compile(r"\b(?:normals?|orientations?|closer|nearer|farther|further|face|facing)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,8 @@ def read(text: str) -> tuple[Said, str]:
     """What is said besides, and the text without it. UsageError for units and axes that are not told."""
     said = Said()
     for about, pattern, effect in PATTERNS:
-        if (about is None or about.search(text)) and (found := pattern.cut(text)):
+        found = pattern.cut(text)
+        if found and (about is None or about.search(text) or not {"NEAR_UNIT", "FAR_UNIT"}.isdisjoint(found[0])):
             held, part, text = found
             said = effect(said, held, part)
     return said, text

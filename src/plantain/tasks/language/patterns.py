@@ -103,7 +103,9 @@ class Pattern:
         if found is None or not found[0]:
             return None
         held = {name: value for name, value in found.groupdict().items() if value}
-        return held, found[0].strip(" ,"), f"{text[: found.start()]}{text[found.end() :]}".strip()
+        before, after = text[: found.start()], text[found.end() :]
+        after = after.removeprefix(", ") if found[0].startswith(",") else after  # both commas of ", in feet, "
+        return held, found[0].strip(" ,"), f"{before}{after}".strip()
 
     def without_end(self, text: str) -> str | None:
         """The text without an ending of this pattern; None where it ends otherwise."""

@@ -117,7 +117,7 @@ def read_plan(text: str) -> Plan:
     if why := refusals.refusal(_variants(asked.rstrip(" ?")), always=True):
         raise refusals.error(text, why.why, why.instead)
     said, rest = modifiers.read(asked)
-    rest = rest.strip(" ,;")
+    rest = _cut(rest.strip(" ,;"), POLITE_PATTERNS, Pattern.without_start)[-1]
     found = _series(rest, said)
     if not found:
         raise _refused(text, rest)
@@ -178,7 +178,7 @@ def _series(text: str, said: Said, names: Sequence[str] | None = None) -> tuple[
         if others and (one is None or one.question.lacks_a_name):
             one = _about(left, said, others[0].question.names) or one
         if one and others:
-            whole = _by_form(text, said) if one.bare else None  # "nose, eyes keypoints" is one question
+            whole = _by_form(text.rstrip(" ?"), said) if one.bare else None  # "nose, eyes keypoints" is one question
             return (whole,) if whole else (one, *others)
     one = _clause(text.rstrip(" ?"), said, names, text.endswith("?"))
     return (one,) if one else ()

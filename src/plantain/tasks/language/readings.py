@@ -20,6 +20,7 @@ from plantain.tasks.detect import ObjectDetection
 from plantain.tasks.edges import EdgeDetection
 from plantain.tasks.instances import InstanceSegmentation
 from plantain.tasks.keypoints import KeypointDetection
+from plantain.tasks.language import units
 from plantain.tasks.language.english import ARTICLE, EVERY, is_plural, names_in, plain, singular, singular_head
 from plantain.tasks.language.modifiers import Said
 from plantain.tasks.language.plan import Question, Want, joined
@@ -45,6 +46,7 @@ FRONT = re.compile(
 PERSON = re.compile(r"(?:the\s+)?(?:person|people|persons|humans?|human\s+bod(?:y|ies)|bod(?:y|ies))", re.I)
 ANYBODY = re.compile(r"\b(?:anyone|anybody|someone|somebody)\b", re.I)
 EVERYBODY = re.compile(r"\b(?:everyone|everybody)\b", re.I)
+COUNTED_UNIT = re.compile(rf"(?:{units.ANY})\b", re.I)
 CAMERA = re.compile(r"(?:the\s+)?(?:camera|viewer|lens|observer|photographer)|me|us|here|you", re.I)
 WORN = re.compile(r"(?:the\s+|an?\s+)?(?:face|gas|ski|surgical|oxygen|dust|sleep|diving|hockey|carnival|medical)", re.I)
 POINT_SETS = {"face": (FACE_6, "face"), "hand": (HAND_6, "hand")}
@@ -115,6 +117,7 @@ def between(held: Held, said: Said) -> Question | None:
     names = (*names_in(held["THING"]), *(names_in(held["OTHER"]) if "OTHER" in held else ()))
     if len(names) != 2 or any(map(CAMERA.fullmatch, names)):
         return None
+    said = said.in_unit(held["UNIT"]) if "UNIT" in held else said
     question = _masked(names, "distance", MetricDepth(*said.range_m), said)
     return question and question.apart()
 
@@ -222,6 +225,8 @@ def instances(held: Held, said: Said) -> Question | None:
 
 def count(held: Held, said: Said) -> Question | None:
     """What follows belongs to the name: "how many people are wearing hats", "how many doors does the house have"."""
+    if COUNTED_UNIT.match(held.get("THING", "")):
+        return None
     of = f" of {held['OTHER']}" if "OTHER" in held else ""
     whole = {"THING": f"{held['THING']}{of} {held.get('REST', '')}".strip()} if "THING" in held else held
     return _things(InstanceSegmentation, whole, "count")
