@@ -16,9 +16,9 @@ from plantain.errors import UsageError
 def explain(*texts: Annotated[str, Parameter(name="TEXT")]) -> int:
     """Says how questions are read: a JSON line each, and no model is asked.
 
-    A line has `text`, `tasks`, `names`, `want`, where they were said `unit`, `near_m`, `far_m`, `frame`, `points`,
-    `colours`, then `prompts`, which a painter would get, and `notes` on what was mended or dropped. A text that is refused
-    has `"want": "refuse"` and `error`; refused alone, its exit code is 2.
+    A line has `text`, `tasks`, `names`, `want`; where they were said `unit`, `near_m`, `far_m`, `frame`, `points`,
+    `colours`; then `prompts`, which a painter would get, and `notes` on what was mended or dropped. A text that is
+    refused has `"want": "refuse"` and `error`; one that is refused alone has exit code 2.
 
     Parameters
     ----------

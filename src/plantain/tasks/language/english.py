@@ -8,7 +8,8 @@ from plantain.tasks.language import units
 
 ARTICLE = re.compile(r"^(?:the|a|an|all|every|each|this|that|these|those|my|your|our)\s+", re.I)
 QUANTITY = re.compile(
-    r"^(?:(?:all|each|every|any|some|both|either|one|only|just)(?:\s+of)?|single|individual|different|the|an?|this|that|these|those|"
+    r"^(?:(?:all|each|every|any|some|both|either|one|only|just)(?:\s+of)?|single|individual|different|the|an?|this|"
+    r"that|these|those|"
     r"my|your|our|his|her|their|its)\s+(?=\S)",
     re.I,
 )
@@ -39,8 +40,16 @@ HEAD = re.compile(
     r"\s+(?:in|on|at|of|with|without|near|by|under|behind|beside|between|from|to|that|which|who|\w+ing)\s", re.I
 )
 SEPARATOR = re.compile(
-    r"\s*[,;|+\n]\s*(?:(?:and|or)\s+)?|\s+(?:vs\.?|versus)\s+|\s+\.\s*|(?<=\w\w\w)\.\s+|(?<=[^\W\d]{2})\s*/\s*(?=[^\W\d]{2})", re.I
+    r"\s*[,;|+\n]\s*(?:(?:and|or)\s+)?|\s+(?:vs\.?|versus)\s+|\s+\.\s*|(?<=\w\w\w)\.\s+|"
+    r"(?<=[^\W\d]{2})\s*/\s*(?=[^\W\d]{2})",
+    re.I,
 )
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, for a table of them."""
+    return frozenset(text.split())
+
 
 # ---- what is quoted, and so is one word
 
@@ -152,28 +161,33 @@ def _joined(part: str, classes: bool) -> list[str]:
 
 # ---- what can be a name
 
-NO_START = frozenset(
-    "i you he she we they it me him them us who what how why when where which whose is are was were am be do does did has "
+NO_START = word_set(
+    "i you he she we they it me him them us who what how why when where which whose is are was were am be do does did "
+    "has "
     "have had could would should shall and or but if because than then so of in on at to from by with for into onto as "
-    "around about over under not there let tell show give make please more less fewer isn't aren't don't doesn't".split()
+    "around about over under not there let tell show give make please more less fewer isn't aren't don't doesn't"
 )
-NO_END = frozenset(
-    "the a an of in on at to from by with for and or is are my your into around about over under this these those".split()
+NO_END = word_set(
+    "the a an of in on at to from by with for and or is are my your into around about over under this these those"
 )
-NO_NAME = frozenset(
-    "it them they this that these those him her one ones something anything everything all here there nothing none center "
-    "centre middle left right top bottom corner inf infinity".split()
+NO_NAME = word_set(
+    "it them they this that these those him her one ones something anything everything all here there nothing none "
+    "center "
+    "centre middle left right top bottom corner inf infinity"
 )
 VERB = r"\b(?:is|are|was|were|am|do|does|did|has|have|had)(?:n['’]t)?\b"
 CLAUSE = re.compile(VERB, re.I)
 RELATIVE = re.compile(rf"\b(?:that|which|who|whose|where|whom)\b.*?{VERB}", re.I)
 ASKING = re.compile(r"\b(?:how|what|why|when)\b", re.I)
 PROPERTY = re.compile(  # of a thing, not a thing
-    r"(?:the\s+)?(?:colou?r|breed|brand|species|age|gender|emotion|mood|price|meaning|name|identity|expression)s?\b(?:\s+of\b.*)?",
+    r"(?:the\s+)?(?:colou?r|breed|brand|species|age|gender|emotion|mood|price|meaning|name|identity|"
+    r"expression)s?\b(?:\s+of\b.*)?",
     re.I,
 )
 SECOND = re.compile(
-    r"^(?!all\b|both\b|half\b|only\b|just\b|not\b|except\b|every)\w+\s+(?:the|an?|my|your|this|these|those|all|every|each|everything|me|it|them|us|him|you|i|we|he|she|they|out|off)\b", re.I
+    r"^(?!all\b|both\b|half\b|only\b|just\b|not\b|except\b|every)\w+\s+(?:the|an?|my|your|this|these|those|all|every|"
+    r"each|everything|me|it|them|us|him|you|i|we|he|she|they|out|off)\b",
+    re.I,
 )
 
 
@@ -189,7 +203,12 @@ def is_name(text: str) -> bool:
     if not words:
         return any(ord(c) >= PRIVATE for c in text)
     rest = re.findall(r"[\w'’]+", plain(text).lower())
-    if words[0] in NO_START or words[-1] in NO_END or not re.search(r"[^\W\d]", text) or re.search(r"^[^\w'\"]|[:=<>?*\\{}]", text):
+    if (
+        words[0] in NO_START
+        or words[-1] in NO_END
+        or not re.search(r"[^\W\d]", text)
+        or re.search(r"^[^\w'\"]|[:=<>?*\\{}]", text)
+    ):
         return False
     if not rest or (len(rest) == 1 and rest[0] in NO_NAME):
         return False

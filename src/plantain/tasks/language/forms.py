@@ -1,6 +1,7 @@
 """Every form of question that is read: the table. `patterns.py` says how a pattern is read; docs/asking.md prints this.
 
-THING (and OTHER) is what the person names, one thing or a list; ELSE is named but changes nothing; POINTS are named points.
+THING (BEFORE, OTHER) is what the person names, one thing or a list, and REST belongs to it; ELSE is named but changes
+nothing; POINTS are named points; UNIT is a unit of length.
 """
 
 from __future__ import annotations
@@ -17,26 +18,32 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "BE": "is|are|was|were",
     "CAMERA": "[the] (camera|viewer|lens|observer|photographer)|me|us|here|you|where i (am|stand)",
     "FROM_CAMERA": "(from|to|of|off|away from) CAMERA",
-    "PICTURE": "[the|this|that|my|a|an|each|every] [whole|entire|full|given|input|attached] [street|indoor|outdoor|city|road|traffic] "
+    "PICTURE": "[the|this|that|my|a|an|each|every] [whole|entire|full|given|input|attached] "
+    "[street|indoor|outdoor|city|road|traffic] "
     "(photo|photos|photograph|picture|image|images|pic|img|scene|view|frame|shot|screenshot)",
-    "PLACE": "PICTURE|[the|this|that|my] [whole|entire] (room|place|street|environment|surroundings|space|area|landscape)",
+    "PLACE": "PICTURE|[the|this|that|my] [whole|entire] (room|place|street|environment|surroundings|space|area|"
+    "landscape)",
     "ALL": "everything|every thing|all|it all|[all] [of] [the] (things|objects|pixels|surfaces|points)|"
     "(every|each) [single|visible] (thing|object|pixel|point|surface)",
     "WHOLE": "(ALL|PLACE) [(in|of|on|from) PLACE]",
     "OF_ALL": "(of|for|at|in|from|on|to) WHOLE",
-    "MAP": "map|maps|image|images|picture|estimation|estimate|estimates|prediction|predictions|data|values|value|detection|"
+    "MAP": "map|maps|image|images|picture|estimation|estimate|estimates|prediction|predictions|data|values|value|"
+    "detection|"
     "field|channel|visualization",
     "DISTANCE": "distance|distances|range",
-    "NEARER": "[the] (in front|in the front|in the foreground|closer|closest|nearer|nearest|further|furthest|farther|farthest|more distant|most distant) [away] [FROM_CAMERA]",
+    "NEARER": "[the] (in front|in the front|in the foreground|closer|closest|nearer|nearest|further|furthest|farther|"
+    "farthest|more distant|most distant) [away] [FROM_CAMERA]",
     "MAIN": "foreground|[most] salient (object|region|thing)|saliency [map]|salient object (detection|segmentation)|"
     "(main|primary|central) (object|subject|thing)|subject",
     "BACKGROUND": "[the|its|image|photo|my] (background|backgrounds|bg|backdrop)",
-    "BOX": "[2d|tight] (box|boxes|bounding box|bounding boxes|bbox|bboxes|boundingbox|boundingboxes|rectangle|rectangles) "
+    "BOX": "[2d|tight] (box|boxes|bounding box|bounding boxes|bbox|bboxes|boundingbox|boundingboxes|rectangle|"
+    "rectangles) "
     "[coordinates]",
     "CLOUD": "[3d|dense|colored|coloured|rgb|xyz|ply] (point cloud|pointcloud|point clouds|pointclouds)",
     "SEMANTIC": "semantic [segmentation|seg|segment|labels|labeling|labelling|classes|mask|masks|map|maps] [map|mask]|"
     "semantics|semseg",
-    "INDIVIDUALLY": "individually|separately|one by one|apart|as (instances|individuals)|as (separate|individual) (objects|instances)",
+    "INDIVIDUALLY": "individually|separately|one by one|apart|as (instances|individuals)|as (separate|individual) "
+    "(objects|instances)",
     "PERSON": "[the|a|each|every|all] [the] (person|people|persons|humans|human|body|bodies)",
     "BODY": "[human|body|full body|whole body|person|2d|skeletal] (keypoint|keypoints|key point|key points|pose|poses|"
     "skeleton|skeletons|joint|joints|landmark|landmarks|stick figure)",
@@ -49,8 +56,8 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A row: what `asks` means in a few words, how it is read, its patterns, whole examples ("{}" is a thing), and which
-    of unit, range, code and frame it takes."""
+    """A row: what is asked for, how it is read, its patterns, whole examples ("{}" is a thing), and which of unit, range,
+    code (a colormap) and frame it takes."""
 
     asks: str
     read: Reading
@@ -72,7 +79,8 @@ FORMS: tuple[Form, ...] = (
             "scale and shift invariant|up to scale|non metric) (depth|depths|distance|distances) [MAP] [OF_ALL]",
             "depth [map] [,] (relative|up to scale|without scale|without units|without unit) [MAP]",
             "depth (order|ordering|ranking|layers)",
-            "(what|which|who) [thing|things|object|objects|one|part|parts] BE NEARER [thing|things|object|objects|part|point]",
+            "(what|which|who) [thing|things|object|objects|one|part|parts] BE NEARER "
+            "[thing|things|object|objects|part|point]",
             "[the] NEARER (thing|things|object|objects|part|point)",
         ),
         ("relative depth",),
@@ -101,9 +109,11 @@ FORMS: tuple[Form, ...] = (
         "metric depth of everything",
         readings.metric_depth,
         (
-            "[monocular|mono|dense|full|3d|scene|per pixel|pixelwise|pixel wise|real|true|single image] [metric|absolute|metrical] "
+            "[monocular|mono|dense|full|3d|scene|per pixel|pixelwise|pixel wise|real|true|single image] "
+            "[metric|absolute|metrical] "
             "(depth|depths|depthmap|depthmaps|z depth) [MAP] [OF_ALL] [FROM_CAMERA] [[,] UNIT]",
-            "[metric] (z buffer|zbuffer|depth buffer|z pass|depth pass|range map|range image|distances|distance map|distance image) "
+            "[metric] (z buffer|zbuffer|depth buffer|z pass|depth pass|range map|range image|distances|distance "
+            "map|distance image) "
             "[OF_ALL] [FROM_CAMERA] [[,] UNIT]",
             "[metric|absolute|real|true] (distance|distances) OF_ALL [FROM_CAMERA]",
             "(distance|distances|depth) (from|to) CAMERA [OF_ALL]",
@@ -119,10 +129,12 @@ FORMS: tuple[Form, ...] = (
         "surface normals",
         readings.normals,
         (
-            "[surface|geometric|camera space|per pixel|pixelwise|estimated] (normals|normal vectors|normal (MAP)) [MAP] [OF_ALL]",
+            "[surface|geometric|camera space|per pixel|pixelwise|estimated] (normals|normal vectors|normal (MAP)) "
+            "[MAP] [OF_ALL]",
             "surface (normal|orientation|orientations|direction|directions) [MAP] [OF_ALL]",
             "(orientation|orientations) of (surfaces|[the|each|every|all] (surface|surfaces))",
-            "(which|what) (way|direction|ways|directions) (do|does|is|are) ELSE (face|facing|faces|point|pointing|oriented)",
+            "(which|what) (way|direction|ways|directions) (do|does|is|are) ELSE "
+            "(face|facing|faces|point|pointing|oriented)",
             "where (do|does|is|are) ELSE (face|facing)",
             "normal",
             "[surface] (normals|normal map|orientation) (of|for|from|on) ELSE",
@@ -135,10 +147,12 @@ FORMS: tuple[Form, ...] = (
         "edges",
         readings.edges,
         (
-            "[all] [object|image|canny|sobel|hed|occlusion] (edge|edges|contour|contours|outline|outlines|boundary|boundaries) "
+            "[all] [object|image|canny|sobel|hed|occlusion] (edge|edges|contour|contours|outline|outlines|boundary|"
+            "boundaries) "
             "[MAP] [OF_ALL]",
             "(line art|lineart|line drawing) [OF_ALL]",
-            "[object] (edges|contour|contours|outline|outlines|boundary|boundaries|edge map|edge detection) (of|for|around|on|in) ELSE",
+            "[object] (edges|contour|contours|outline|outlines|boundary|boundaries|edge map|edge detection) "
+            "(of|for|around|on|in) ELSE",
         ),
         ("edges",),
     ),
@@ -197,7 +211,8 @@ FORMS: tuple[Form, ...] = (
         "things cut out",
         readings.cutout,
         (
-            "(remove|delete|erase|strip|drop|cut|cut out|cut off|take out|take away|clear|kill|get rid of|eliminate|knock out) "
+            "(remove|delete|erase|strip|drop|cut|cut out|cut off|take out|take away|clear|kill|get rid "
+            "of|eliminate|knock out) "
             "BACKGROUND [OF_ALL]",
             "BACKGROUND (removal|removed|remover|off|away)",
             "(remove|delete|erase|cut) BACKGROUND (of|from|behind|around) THING",
@@ -210,8 +225,10 @@ FORMS: tuple[Form, ...] = (
             "(cut|take|crop|clip) THING out [of PICTURE]",
             "(extract|isolate|separate|cut|cut out|lift|segment|split|pull) THING (from|off|out of) BACKGROUND",
             "(isolate|segment|get|show) THING (with|on|onto) [a] transparent (background|bg)",
-            "[transparent] (cutout|cut out|cutouts|png|transparent image) (of|for) THING [[,] (with|on) [a] transparent (background|bg)]",
-            "(cut out|cutout|cut|extract|crop out|clip out|clip|lift) THING [[,] (with|on|onto) [a] transparent (background|bg)]",
+            "[transparent] (cutout|cut out|cutouts|png|transparent image) (of|for) THING [[,] (with|on) [a] "
+            "transparent (background|bg)]",
+            "(cut out|cutout|cut|extract|crop out|clip out|clip|lift) THING [[,] (with|on|onto) [a] transparent "
+            "(background|bg)]",
             "THING [,] (with|on) [a] (transparent|no) (background|bg)",
             "THING [,] without [a|the|its] (background|bg)",
             "(remove|delete|erase|drop) (everything|all) [else] (except|but|besides|apart from|other than) [for] THING",
@@ -224,7 +241,8 @@ FORMS: tuple[Form, ...] = (
         "mattes, soft masks",
         readings.matte,
         (
-            "[alpha|portrait|image] (matte|matting|mattes|alpha|alpha channel|alpha mask|alpha map|trimap|soft mask) [OF_ALL]",
+            "[alpha|portrait|image] (matte|matting|mattes|alpha|alpha channel|alpha mask|alpha map|trimap|soft mask) "
+            "[OF_ALL]",
             "[alpha] (matte|matting|mattes|alpha|alpha channel|alpha mask|soft mask) (of|for) THING",
             "(opacity|transparency) of THING",
             "THING (matte|matting|alpha matte|alpha mask)",
@@ -273,7 +291,8 @@ FORMS: tuple[Form, ...] = (
             "how (far|close|near|distant) [away|off] [FROM_CAMERA] THING BE [away|off] [FROM_CAMERA]",
             "how (far|close) [away|off] [is it|it is|am i|are we] [FROM_CAMERA] to THING",
             "how (far|close) [away|off] (am i|are we) from THING",
-            "how (many|much) UNIT [away|off] [FROM_CAMERA] [is it|it is|are there|am i] [away] [to|from|is|are|till|until] THING "
+            "how (many|much) UNIT [away|off] [FROM_CAMERA] [is it|it is|are there|am i] [away] "
+            "[to|from|is|are|till|until] THING "
             "[away|off] [FROM_CAMERA]",
             "DISTANCE (from|between) CAMERA (to|and|of) THING",
             "DISTANCE (from|between) THING (to|and) CAMERA",
@@ -297,7 +316,8 @@ FORMS: tuple[Form, ...] = (
         "counts",
         readings.count,
         (
-            "[count] how many [of] THING (BE there|BE visible|BE present|there BE|can (you|i|we) (see|count|find)|do (you|i|we) (see|count|find)|"
+            "[count] how many [of] THING (BE there|BE visible|BE present|there BE|can (you|i|we) (see|count|find)|do "
+            "(you|i|we) (see|count|find)|"
             "BE in it|does it (show|have)|exist|r there|u see) [in total|altogether|here]",
             "[count] how many THING (do|does) OTHER (have|has|show|contain)",
             "[count] how many THING (has|have) OTHER",
@@ -390,7 +410,8 @@ FORMS: tuple[Form, ...] = (
             "SEMANTIC [OF_ALL]",
             "SEMANTIC [of|for|into|with|using|:|,|as] NOUNS THING",
             "(labels|classes|categories|segmentation) : THING",
-            "(segment|label|detect classes :) [the|these] [following] (classes|labels|categories|objects|following) [:] THING",
+            "(segment|label|detect classes :) [the|these] [following] (classes|labels|categories|objects|following) "
+            "[:] THING",
             "(classify|label|assign|mark|tag) (ALL|PICTURE) (as|into|to|with|:|,) [either] NOUNS THING",
             "(pixel wise|pixelwise|per pixel) (classification|labeling|labels|classes) [of|as|into|:|,] THING",
             "(label|labels|classes) NOUNS THING",
@@ -401,15 +422,18 @@ FORMS: tuple[Form, ...] = (
     Form(
         "things of a kind, or one thing's mask",
         readings.find,
-        ("(find|look for|search for|search|spot|identify) [me|us|for] [only|just] THING",
-            "[i am|im|we are] (looking for|searching for|trying to find) THING",),
+        (
+            "(find|look for|search for|search|spot|identify) [me|us|for] [only|just] THING",
+            "[i am|im|we are] (looking for|searching for|trying to find) THING",
+        ),
         ("find {}",),
     ),
     Form(
         "masks",
         readings.masks,
         (
-            "[binary|pixel|pixelwise|object|instance] (segmentation map|segmentation mask|segmentation masks|segment mask|mask|masks) "
+            "[binary|pixel|pixelwise|object|instance] (segmentation map|segmentation mask|segmentation masks|segment "
+            "mask|mask|masks) "
             "[of|for|:] THING",
             "mask [out] THING",
             "(select|highlight|isolate|outline|mark|show|show me|point out|point to|point at) THING",
@@ -430,28 +454,34 @@ FORMS: tuple[Form, ...] = (
 # ---- what may stand before and after a question
 
 POLITE = (  # before anything
-    "(please|pls|plz|kindly|hey|hi|hello|thanks|thank you|ok|okay|so|now|well|just|only|yo|also|then|next|finally|first|both|plantain) "
+    "(please|pls|plz|kindly|hey|hi|hello|thanks|thank you|ok|okay|so|now|well|just|only|yo|also|then|next|finally|"
+    "first|both|plantain) "
     "[there|plantain|all] [,|;|:]",
 )
 LEADING = (  # before a question that is read by its words, not before a bare name
     "(can|could|would|will|may) (you|u|i|we) [please|kindly|also|maybe]",
-    "(i|we) (want|need|wish|like|wanna|require|would like|am after|want you|need you|would like you) [to] [see|have|get|know|find out|find|do]",
+    "(i|we) (want|need|wish|like|wanna|require|would like|am after|want you|need you|would like you) [to] "
+    "[see|have|get|know|find out|find|do]",
     "(is|would) it [be] possible to [get|see|have]",
     "(roughly|approximately|exactly|precisely|about)",
     "is there (a|any) way to [get|see|have]",
     "how (can|do|would|could) (i|we|you) (get|see|make|have|know)",
     "(help me|try to|i would love|let us|lets|let me|go ahead and)",
-    "(do you know|any idea|let me know|i wonder|can you say|tell me|tell us|say|check|see|verify|find out|check for me) [if|whether|that|me|us|please]",
+    "(do you know|any idea|let me know|i wonder|can you say|tell me|tell us|say|check|see|verify|find out|check for "
+    "me) [if|whether|that|me|us|please]",
     "(show|give|get|send|find|bring|draw|make|return|tell|hand) (me|us)",
-    "(show|give|get|return|predict|estimate|compute|calculate|generate|make|create|produce|do|run|perform|render|extract|output|draw|plot|"
-    "visualize|visualise|display|provide|build|determine|measure|infer|obtain|export|save|trace|paint|detect|find|apply|use|want|"
+    "(show|give|get|return|predict|estimate|compute|calculate|generate|make|create|produce|do|run|perform|render|"
+    "extract|output|draw|plot|"
+    "visualize|visualise|display|provide|build|determine|measure|infer|obtain|export|save|trace|paint|detect|find|"
+    "apply|use|want|"
     "need|recover|derive|work out|figure out|put) [out|all]",
     "(what|what's) (is|are|about|was)",
     "(the|a|an|some|my|its|another|one|all|any)",
     "(accurate|good|nice|detailed|precise|clean|high quality|high resolution|simple|quick|exact|approximate|rough)",
 )
 TRAILING = (
-    "[,] (please|pls|plz|thanks|thank you|thx|ty|now|asap|for me|if you can|if possible|here|only|again|exactly|roughly|"
+    "[,] (please|pls|plz|thanks|thank you|thx|ty|now|asap|for me|if you can|if "
+    "possible|here|only|again|exactly|roughly|"
     "approximately|about|right now|at all|for this|in total|would you|can you|ok)",
     "[,] (in|of|from|on|for|to|at) PICTURE",
 )

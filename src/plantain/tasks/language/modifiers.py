@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from plantain.errors import UsageError
 from plantain.tasks.language.external import code_of
@@ -71,7 +72,11 @@ FILES = (
     "[,] [and] (save|saved|export|exported) [it|them] (as|to|in) [a|an] [16 bit] FORMAT [file|files]",
     "[,] (as|in|to|into) [a|an] [16 bit] (FORMAT|image|picture) [file|files|format]",
 )
-DEPTH = re.compile(r"\b(?:depths?|distances?|far|distant|away|normals?|orientations?|closer|nearer|farther|further|disparity|point\s?clouds?|z[\s-]?buffer|close|near)\b", re.I)
+DEPTH = re.compile(
+    r"\b(?:depths?|distances?|far|distant|away|normals?|orientations?|closer|nearer|farther|further|disparity|"
+    r"point\s?clouds?|z[\s-]?buffer|close|near)\b",
+    re.I,
+)
 NORMAL = re.compile(r"\b(?:normals?|orientations?|closer|nearer|farther|further|face|facing)\b", re.I)
 
 
@@ -121,7 +126,7 @@ def _unit(said: Said, held: Held, _: str) -> Said:
 
 
 def _range(said: Said, held: Held, _: str) -> Said:
-    ends: dict[str, float] = {}
+    ends: dict[str, Any] = {}
     for end, other in (("NEAR", "FAR"), ("FAR", "NEAR")):
         if end in held:
             word = held.get(f"{end}_UNIT") or held.get(f"{other}_UNIT")

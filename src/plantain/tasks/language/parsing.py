@@ -30,8 +30,8 @@ def parse(prompt: str) -> Task:
 def interpret(text: str) -> Task:
     """The one task that somebody means who types this: a task's name, a prompt, an order or a question.
 
-    Of the distance of a thing it is the depth of everything. Raises UsageError for what cannot be read, with examples, and
-    for what takes several paintings, which `read_plan` tells apart.
+    Of the distance of a thing it is the depth of everything. Raises UsageError for what cannot be read, with examples,
+    and for what takes several paintings, which `read_plan` tells apart.
 
     >>> interpret("how far is everything?")
     MetricDepth(code=None, near_m=0.0, far_m=inf)
@@ -50,6 +50,23 @@ def one_task(plan: Plan) -> Task:
     if question.task is None:
         kind = question.tasks[0].title
         raise UsageError(
-            f"{plan.text!r} takes {len(question.tasks)} paintings, {kind} of {joined(question.names)}; name one at a time"
+            f"{plan.text!r} takes {len(question.tasks)} paintings, {kind} of {joined(question.names)}; name one at a "
+            f"time"
         )
     return question.task
+
+
+def left_out(plan: Plan) -> tuple[str, ...]:
+    """What one map of a plan does not give, and what was mended or dropped, a line each.
+
+    >>> left_out(read_plan("how far is the cup, in feet?"))
+    ('the depth of everything is painted; the distance is not read off it', 'the numbers are meters, not ft')
+    """
+    question, lines = plan.questions[0], list(plan.notes)
+    if question.want in ("distance", "compare"):
+        lines.append("the depth of everything is painted; the distance is not read off it")
+    if question.unit not in (None, "m"):
+        lines.append(f"the numbers are meters, not {question.unit}")
+    if question.frame == "opencv":
+        lines.append("the axes are OpenGL's (+y up, +z to the viewer), not OpenCV's")
+    return tuple(lines)

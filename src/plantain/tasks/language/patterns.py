@@ -25,7 +25,7 @@ from functools import cached_property
 from plantain.tasks.language import units
 
 BETWEEN = "[ _-]+"
-NUMBER, UNIT = rf"(?<![\d.])(?:\d+(?:\.\d+)?|\.\d+)", rf"(?:{units.ANY})(?!\w)"
+NUMBER, UNIT = r"(?<![\d.])(?:\d+(?:\.\d+)?|\.\d+)", rf"(?:{units.ANY})(?!\w)"
 SLOTS: dict[str, str] = {  # what each may hold
     **dict.fromkeys(("THING", "OTHER", "ELSE", "POINTS", "REST", "REST_TOO", "BEFORE"), ".+?"),
     **dict.fromkeys(("NEAR", "FAR"), NUMBER),
@@ -133,7 +133,8 @@ def parse(text: str, classes: Mapping[str, str]) -> Node:
 
 def _options(tokens: list[str], classes: Mapping[str, str]) -> Node:
     """Alternatives up to the closing bracket, which is left for the caller."""
-    options, parts = [], []
+    options: list[Node] = []
+    parts: list[Node] = []
     while tokens and tokens[0] not in ")]":
         token = tokens.pop(0)
         if token == "|":

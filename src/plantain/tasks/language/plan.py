@@ -1,4 +1,4 @@
-"""What was asked, once it is read: a plan of questions, each with the tasks that answer it and what is wanted of them."""
+"""What was asked, once it is read: a plan of questions, each with its tasks and what is wanted of them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Question:
     distance of a thing; one a class where a task has one class (the boxes of dogs and people).
 
     `names`: what was asked for, as it was typed, without articles. `unit`: of the answer, None where none was said.
-    `frame`: the axes of normals. `points`: the named points, or the name of a known set ("face", "hand"). `colors`: those
-    chosen for `names`, in their order. `between`: the distance of two things from each other, not from the camera.
-    `notes`: what was dropped or taken for granted."""
+    `frame`: the axes of normals. `points`: those that were named, or the name of a known set ("face", "hand").
+    `colors`: those chosen for `names`, in their order. `between`: the distance of two things from each other, not from
+    the camera. `notes`: what was dropped or taken for granted."""
 
     tasks: tuple[Task, ...]
     want: Want = "map"

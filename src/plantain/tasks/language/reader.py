@@ -1,7 +1,7 @@
 """What people type -> a plan: tidied, modifiers taken out, cut into questions, and each read by the table of forms.
 
-A word of a form that is misspelt is mended; what no form reads is a name (a mask) or a list of names (classes), where it
-can be; anything else is refused, with examples. Nothing is guessed.
+A word of a form that is misspelt is mended; what no form reads is a name (a mask) or a list of names (classes), where
+it can be; anything else is refused, with examples. Nothing is guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from plantain.errors import UsageError
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import KeypointDetection
 from plantain.tasks.language import external, modifiers, prompts, readings, refusals, units
-from plantain.tasks.language.english import COLORS, EVERY, plain, shield
+from plantain.tasks.language.english import COLORS, EVERY, plain, shield, word_set
 from plantain.tasks.language.forms import CLASSES, LEADING, POLITE, TRAILING, forms
 from plantain.tasks.language.modifiers import Said
 from plantain.tasks.language.patterns import Pattern
@@ -62,19 +62,23 @@ SPLIT = re.compile(
     re.I,
 )
 PRONOUN = re.compile(r"\b(?:it|them|they|their|its|him|her|he|she|those|these)\b", re.I)
-VERBS = frozenset(  # a bare name does not begin so
-    "make take add check verify contain contains sort rank list arrange calibrate align visualize analyze delete erase replace convert generate create write tell say describe explain summarize translate recognize "
-    "classify colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare predict "
-    "compute remove get give show let see look want need".split()
+VERBS = word_set(  # a bare name does not begin so
+    "make take add check verify contain contains sort rank list arrange calibrate align visualize analyze delete erase "
+    "replace convert generate create write tell say describe explain summarize translate recognize "
+    "classify colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare "
+    "predict "
+    "compute remove get give show let see look want need"
 )
-TASK_NOUNS = frozenset(  # nor does it have one of these, or end so
-    "depth depths disparity distance distances normals segmentation detection estimation keypoints geometry".split()
+TASK_NOUNS = word_set(  # nor does it have one of these, or end so
+    "depth depths disparity distance distances normals segmentation detection estimation keypoints geometry"
 )
-TASK_HEADS = frozenset("pose poses skeletons edges landmarks".split())
+TASK_HEADS = word_set("pose poses skeletons edges landmarks")
 PAINTED = re.compile(
     rf"{external.TRIPLE}|[:=]\s*(?:[a-z]+\s)?[a-z]+|\b{external.DONE}\s+(?:in|as|by|with)\b|\bcolou?r", re.I
 )  # where colors are told, not spoken of
-COLORED = re.compile(rf"\s*(?:\bas|->|→|=>)\s+(?=(?:{COLORS})\s*(?:[,;.]|and\b|$))", re.I)  # "cat as red and dog as blue"
+COLORED = re.compile(
+    rf"\s*(?:\bas|->|→|=>)\s+(?=(?:{COLORS})\s*(?:[,;.]|and\b|$))", re.I
+)  # "cat as red and dog as blue"
 FILE = re.compile(r"\.(?:jpe?g|png|webp|bmp|tiff?|gif|heic|mp4|npy|npz|json|csv)$", re.I)
 QUOTED = re.compile(r"[\"'“‘`]([^\"”’`]+)[\"'”’`]")
 EMPTY = 'the question is empty; ask for example "metric depth", "segment the mug" or "count the people"'
@@ -167,8 +171,8 @@ def _check_taken(text: str, said: Said, found: Sequence[Read]) -> None:
 
 
 def _series(text: str, said: Said, names: Sequence[str] | None = None) -> tuple[Read, ...]:
-    """The questions of a text in order; () where it cannot be read. A question after the first must be one of the forms;
-    `names` are those of the question before it, which its pronouns mean."""
+    """The questions of a text in order; () where it cannot be read. A question after the first must be one of the
+    forms; `names` are those of the question before it, which its pronouns mean."""
     for cut in SPLIT.finditer(text):
         left, right = text[: cut.start()], text[cut.end() :]
         if not left.strip(" ,;") or not right.strip(" ?"):
@@ -185,7 +189,7 @@ def _series(text: str, said: Said, names: Sequence[str] | None = None) -> tuple[
 
 
 def _about(text: str, said: Said, names: Sequence[str]) -> Read | None:
-    """A question whose things are named in the one beside it: "detect and count the cups", "count them and give boxes"."""
+    """A question whose things are named beside it, as in "detect and count the cups", "count them and give boxes"."""
     things = " and ".join(f"the {name}" for name in names)
     reads = (_by_form(f"{text} {joint}{things}".strip(), said) for joint in ("", "of ")) if names else ()
     return next((read for read in reads if read and read.question.names == tuple(names)), None)

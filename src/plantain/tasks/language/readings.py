@@ -39,7 +39,8 @@ STUFF = ("wall", "floor", "ceiling", "sky", "building", "road", "grass", "tree",
 THINGS = ("person", "animal", "car", "chair", "table", "bed", "plant", "food")
 MAIN = "main object"
 FRONT = re.compile(
-    r"(?:the\s+)?(?:foreground(?:\s+objects?)?|(?:(?:main|most\s+salient|salient|primary|central|whole)\s+)?(?:subject)|"
+    r"(?:the\s+)?(?:foreground(?:\s+objects?)?|(?:(?:main|most\s+salient|salient|primary|central|"
+    r"whole)\s+)?(?:subject)|"
     r"(?:main|most\s+salient|salient|primary|central)\s+(?:object|thing|item)s?)",
     re.I,
 )

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from plantain.errors import UsageError
-from plantain.tasks.language.english import PRIVATE, reveal
+from plantain.tasks.language.english import PRIVATE, reveal, word_set
 from plantain.tasks.language.forms import CLASSES, FORMS
 from plantain.tasks.language.patterns import Pattern
 
@@ -61,7 +61,8 @@ REFUSALS: tuple[Refusal, ...] = (
             "(read|ocr|transcribe|translate|spell|extract text|extract the text) [REST]",
             "(what|which) does REST (say|mean|spell) [REST_TOO]",
             "what BE (written|printed|the text|the writing) [REST]",
-            "(text|character|word|handwriting|qr|barcode|qr code|license plate|number plate) (recognition|reading|reader|extraction|ocr)",
+            "(text|character|word|handwriting|qr|barcode|qr code|license plate|number plate) "
+            "(recognition|reading|reader|extraction|ocr)",
         ),
         ("segment the sign", "boxes of words", "where is the sign?"),
         always=True,
@@ -92,9 +93,12 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         PROPERTY,
         (
-            "(what|which) (color|colour|breed|brand|species|material|shape|size|age|gender|sex|race|nationality|model|year|name|"
-            "emotion|mood|language|country|city|season|weather|time|day|price|animal|kind|type|sort|style|make|font) [REST]",
-            "(color|colour|breed|brand|species|material|age|gender|name|emotion|mood|price|temperature|speed|weather|time|"
+            "(what|which) (color|colour|breed|brand|species|material|shape|size|age|gender|sex|race|nationality|model|"
+            "year|name|"
+            "emotion|mood|language|country|city|season|weather|time|day|price|animal|kind|type|sort|style|make|font) "
+            "[REST]",
+            "(color|colour|breed|brand|species|material|age|gender|name|emotion|mood|price|temperature|speed|weather|"
+            "time|"
             "meaning|identity|expression) of REST",
             "how (old|fast|hot|cold|expensive|much|good|bad|dirty|clean|full|ripe|healthy) [REST]",
             "(who|whose|whom) [REST]",
@@ -114,7 +118,11 @@ REFUSALS: tuple[Refusal, ...] = (
         ),
         ("segment everything", *ABOUT_A_THING),
     ),
-    Refusal("asks for a reason, a time or a way, which no painting answers", ("(why|when) [REST]", "how (to|do|does|did|can|come|should|is|are|would|could) [REST]"), ABOUT_A_THING),
+    Refusal(
+        "asks for a reason, a time or a way, which no painting answers",
+        ("(why|when) [REST]", "how (to|do|does|did|can|come|should|is|are|would|could) [REST]"),
+        ABOUT_A_THING,
+    ),
     Refusal(
         "asks for more than what is there and what is nearer",
         (
@@ -126,23 +134,30 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "asks for another picture, which is not a question about this one",
         (
-            "(add|replace|colorize|colorise|colourize|denoise|deblur|sharpen|upscale|enhance|restore|inpaint|outpaint|resize|rotate|"
-            "brighten|darken|retouch|stylize|stylise|relight|dehaze|edit|remove|erase|delete|recolor|recolour|transform|convert|make|"
+            "(add|replace|colorize|colorise|colourize|denoise|deblur|sharpen|upscale|enhance|restore|inpaint|outpaint|"
+            "resize|rotate|"
+            "brighten|darken|retouch|stylize|stylise|relight|dehaze|edit|remove|erase|delete|recolor|recolour|"
+            "transform|convert|make|"
             "generate|create|imagine|improve|beautify|animate|undistort|get rid of|take out) [REST]",
-            "(change|swap|blur|crop|flip|mirror|fix|repair|turn|draw|render|put|move|paint|color|colour|zoom|dress|fill|hide) "
+            "(change|swap|blur|crop|flip|mirror|fix|repair|turn|draw|render|put|move|paint|color|colour|zoom|dress|"
+            "fill|hide) "
             "(DET|background|bg|sky|photo|image|picture) [REST]",
-            "(super resolution|style transfer|image generation|text to image|inpainting|upscaling|denoising|colorization|face swap)",
+            "(super resolution|style transfer|image generation|text to "
+            "image|inpainting|upscaling|denoising|colorization|face swap)",
         ),
         EDITS,
     ),
     Refusal(
         "asks for no painting",
         (
-            "(hello|hi|hey|yo|greetings|good morning|good evening|thanks|thank you|thx|bye|goodbye|cheers|sorry|ok|okay|yes|no|cool|"
-            "great|nice|wow|lol|haha|test|testing|foo|bar|foo bar|foobar|blah|blah blah|lorem ipsum|help|stop|exit|quit|continue) "
+            "(hello|hi|hey|yo|greetings|good morning|good evening|thanks|thank "
+            "you|thx|bye|goodbye|cheers|sorry|ok|okay|yes|no|cool|"
+            "great|nice|wow|lol|haha|test|testing|foo|bar|foo bar|foobar|blah|blah blah|lorem "
+            "ipsum|help|stop|exit|quit|continue) "
             "[there|all|world|you|so much|a lot|me]",
             "(write|sing|tell|think) [REST]",
-            "(play|say|book|buy|order|call|send|open|close|search|google|calculate|solve|wait|go|come|give|let|bring|stop) DET [REST]",
+            "(play|say|book|buy|order|call|send|open|close|search|google|calculate|solve|wait|go|come|give|let|bring|"
+            "stop) DET [REST]",
             "(i|you|he|she|we|they|it) REST",
             "(nice|great|good|cool|beautiful|lovely|awesome) (photo|picture|image|pic|job|work|day|one)",
         ),
@@ -152,30 +167,36 @@ REFUSALS: tuple[Refusal, ...] = (
 INCOMPLETE = Refusal(
     "names no thing",
     (
-        "(segment|mask|masks|find|detect|count|select|highlight|isolate|locate|silhouette|classify|search|refer|compare|look for|"
+        "(segment|mask|masks|find|detect|count|select|highlight|isolate|locate|silhouette|classify|search|refer|"
+        "compare|look for|"
         "identify|extract|keep|[image|object|photo|referring] segmentation [map|mask|masks]) "
         "[out|of|for] [the|a|me|it|them|this|that|in|around|please]",
-        "(how many|how far|how close|where|number of|is there|are there|any|distance to|mask of|boxes of|boxes around|which) "
+        "(how many|how far|how close|where|number of|is there|are there|any|distance to|mask of|boxes of|boxes "
+        "around|which) "
         "[is|are|away] [the|a|any|there|it|they]",
     ),
     always=True,
 )
-FOREIGN = frozenset(  # words that English has not, and that hardly any sentence of another language does without
-    "der das ist und wie weit wo sind viele ein eine einen dem auf im mit nicht bitte zeige zähle finde entfernt "  # German
+FOREIGN = word_set(  # words that English has not, and that hardly any sentence of another language does without
+    "der das ist und wie weit wo sind viele ein eine einen dem auf im mit nicht bitte zeige zähle finde entfernt "
+    ""  # German
     "le la les des un où combien quelle quel dans sur avec une du est sont montre trouve compte "  # French
-    "el los las una está dónde donde cuántos cuántas cuantos cuantas qué hay cuenta encuentra muestra segmenta cuál "  # Spanish
+    "el los las una está dónde donde cuántos cuántas cuantos cuantas qué hay cuenta encuentra muestra segmenta cuál "
+    ""  # Spanish
     "il gli dov'è dove quanti quante che della sono conta trova mostra "  # Italian
     "het een hoe ver waar hoeveel zijn "  # Dutch
     "onde quantos quantas uma você conte encontre mostre qual são "  # Portuguese
-    "gdzie jest ile var nerede hvor hur många".split()  # Polish, Turkish, Nordic
+    "gdzie jest ile var nerede hvor hur många"  # Polish, Turkish, Nordic
 )
-ENGLISH = frozenset("the a an of in on to is are with and my this that how what".split())
+ENGLISH = word_set("the a an of in on to is are with and my this that how what")
 STARTS = re.compile(  # of syllables: what English words begin and end with
-    r"(?:bl|br|ch|cl|cr|dr|dw|fl|fr|gh|gl|gn|gr|kh|kl|kn|kr|ll|mc|mn|ph|pl|pn|pr|ps|pt|qu|rh|sc|sh|sk|sl|sm|sn|sp|sq|sr|st|"
+    r"(?:bl|br|ch|cl|cr|dr|dw|fl|fr|gh|gl|gn|gr|kh|kl|kn|kr|ll|mc|mn|ph|pl|pn|pr|ps|pt|qu|rh|sc|sh|sk|sl|sm|sn|sp|sq|"
+    r"sr|st|"
     r"sv|sw|th|tr|ts|tw|wh|wr|zh|zw|[b-df-hj-np-tv-z]?[aeiouy])"
 )
 ENDS = re.compile(
-    r"(?:[aeiouy][b-df-hj-np-tv-z]?|ck|ct|dd|dg|ds|ff|ft|gg|gh|gn|gs|ht|ks|l[bcdfgklmnpstvz]|m[bmnps]|n[cdgknstxz]|th|p[hpst]|"
+    r"(?:[aeiouy][b-df-hj-np-tv-z]?|ck|ct|dd|dg|ds|ff|ft|gg|gh|gn|gs|ht|ks|l[bcdfgklmnpstvz]|m[bmnps]|n[cdgknstxz]|th|"
+    r"p[hpst]|"
     r"r[bcdfgklmnprstvxyz]|sh|s[kmpst]|t[cstz]|w[dklnsty]|xt|zz|b[sb]|c[hsk]|f[ft]|hs|vs|ys|xs)$"
 )
 
@@ -183,8 +204,8 @@ ENDS = re.compile(
 def said_in_another_language(text: str) -> bool:
     """Whether a text is in other letters, or has words that English has not; what is quoted does not count.
 
-    >>> said_in_another_language("wie weit ist das Auto?"), said_in_another_language("深度图"), said_in_another_language("café")
-    (True, True, False)
+    >>> [said_in_another_language(text) for text in ("wie weit ist das Auto?", "深度图", "café")]
+    [True, True, False]
     """
     open_text = "".join(c for c in text if ord(c) < PRIVATE)
     if any(c.isalpha() and ord(c) > 0x24F for c in open_text):
@@ -195,7 +216,8 @@ def said_in_another_language(text: str) -> bool:
 
 
 NO_NOUN = (  # what a noun phrase in an example has not
-    r"(?:photo|picture|image|scene|text|colou?r|background|is|are|was|were|in|on|at|of|with|to|from|and|or|the|an?|any|say|says|"
+    r"(?:photo|picture|image|scene|text|colou?r|background|is|are|was|were|in|on|at|of|with|to|from|and|or|the|an?|any|"
+    r"say|says|"
     r"look|looks|has|have|contain|do|does|that|which|more|less|left|right|open|closed|off|here|there|\w+ing)\b"
 )
 

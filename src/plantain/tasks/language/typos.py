@@ -10,19 +10,23 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import combinations
 
+from plantain.tasks.language.english import word_set
 from plantain.tasks.language.forms import forms
 
 SHORTEST = 4  # letters of a word that is looked for among misspelt ones
 MOST = 4  # words of one text that are mended together
 VOWELS = frozenset("aeiouy")
-TASK_WORDS = frozenset(  # the words of the forms that are looked for among misspelt ones
-    "depth metric relative absolute disparity inverse distance distances surface normal normals edge edges contour contours "
-    "outline outlines boundary boundaries segment segmentation semantic instance instances panoptic mask masks silhouette "
-    "bounding boxes detect detection keypoint keypoints skeleton landmarks matte matting cutout background remove transparent "
+TASK_WORDS = word_set(  # the words of the forms that are looked for among misspelt ones
+    "depth metric relative absolute disparity inverse distance distances surface normal normals edge edges contour "
+    "contours "
+    "outline outlines boundary boundaries segment segmentation semantic instance instances panoptic mask masks "
+    "silhouette "
+    "bounding boxes detect detection keypoint keypoints skeleton landmarks matte matting cutout background remove "
+    "transparent "
     "count number many where which closer nearer farther further there find locate highlight select isolate everything "
-    "separately individually estimation cloud pointcloud compare between".split()
+    "separately individually estimation cloud pointcloud compare between"
 )
-REAL = frozenset(  # English words that one slip makes of those
+REAL = word_set(  # English words that one slip makes of those
     "absolutely absolutes absolve banding bending binding blending blinding boarding bonding boning bouncing "
     "boxers branding budding bundling bunting centaurs cloudy colors colours compared compares concourse concurs "
     "contoured counts county deception deduction defection deflection deletion depiction desertion detecting "
@@ -31,7 +35,7 @@ REAL = frozenset(  # English words that one slip makes of those
     "insane instant instinct instincts insurance isolated isolates issuance landmass locates man mane manly manny "
     "mass mate mating matt matted matter matty may metrics musk normans numbers outings outlier outliers outlive "
     "outlived reactive relate relating relation relatively relatives relive removes sedimentation selects "
-    "separated separates somatic surfaced thee three transparency transparently".split()
+    "separated separates somatic surfaced thee three transparency transparently"
 )
 
 
@@ -51,7 +55,7 @@ def slips(word: str) -> tuple[str, ...]:
 
 
 def is_slip(typed: str, word: str) -> bool:
-    """Whether one slip of the fingers makes `typed` of `word`, two in a long one; the first letter is hardly ever wrong.
+    """Whether one slip of the fingers makes `typed` of `word`, or two in a long one; the first letter is seldom wrong.
 
     >>> is_slip("detcet", "detect"), is_slip("symantic", "semantic"), is_slip("rose", "pose"), is_slip("post", "pose")
     (True, True, False, False)
@@ -65,8 +69,8 @@ def distance(typed: str, word: str) -> int:
 
     Another consonant counts as much as three slips in a short word, where it makes other words.
 
-    >>> distance("detcet", "detect"), distance("nomals", "normals"), distance("poses", "posts"), distance("dapth", "depth")
-    (1, 1, 2, 1)
+    >>> distance("detcet", "detect"), distance("nomals", "normals"), distance("dapth", "depth"), distance("dept", "debt")
+    (1, 1, 1, 2)
     """
     rows = [list(range(len(word) + 1))]
     for i, typed_letter in enumerate(typed, 1):
