@@ -55,13 +55,18 @@ def word_set(text: str) -> frozenset[str]:
 
 
 def shield(text: str) -> str:
-    """The text with what stands in quotes made one word of private characters, which no rule of grammar fits.
+    """The text with what stands in quotes made one word of private characters, which no rule of grammar fits; so is the
+    "and" of two colors.
 
-    >>> reveal(shield('segment "a, b" and it'))
-    'segment a, b and it'
+    >>> reveal(shield('segment "a, b" and the black and white cat'))
+    'segment a, b and the black and white cat'
     """
-    quoted = r'"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«([^»]+)»|`([^`]+)`|(?:(?<=\s)|^)[\'‘]([^\'’]+)[\'’](?=[\s,.;:?!]|$)'
-    return re.sub(quoted, lambda found: _private(next(part for part in found.groups() if part)), text)
+    quoted = (
+        r'"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«([^»]+)»|`([^`]+)`|'
+        r"(?:(?<=\s)|^)['‘]([^'’]+)['’](?=[\s,.;:?!]|$)"
+    )
+    text = re.sub(quoted, lambda found: _private(next(part for part in found.groups() if part)), text)
+    return ADJECTIVES.sub(lambda found: found[1] + _private(found[2]), text)
 
 
 def reveal(text: str) -> str:
@@ -141,7 +146,7 @@ def names_in(text: str, *, classes: bool = False) -> tuple[str, ...]:
     >>> names_in("road/sky/car"), names_in("cat . dog ."), names_in("a cup, or a mug"), names_in("cup and tell me")
     (('road', 'sky', 'car'), ('cat', 'dog'), ('a cup', 'a mug'), ())
     """
-    safe = ADJECTIVES.sub(lambda found: found[1] + _private(found[2]), shield(text))
+    safe = shield(text)
     parts = [name.strip() for part in SEPARATOR.split(safe.strip(" .,;")) for name in _joined(part, classes)]
     return tuple(dict.fromkeys(map(reveal, parts))) if all(map(is_name, parts)) else ()
 
@@ -165,17 +170,17 @@ NO_START = word_set(
     "i you he she we they it me him them us who what how why when where which whose is are was were am be do does did "
     "has "
     "have had could would should shall and or but if because than then so of in on at to from by with for into onto as "
-    "around about over under not there let tell show give make please more less fewer isn't aren't don't doesn't"
+    "around about over under out off up away not there let tell show give make please more less fewer isn't aren't don't doesn't"
 )
 NO_END = word_set(
-    "the a an of in on at to from by with for and or is are my your into around about over under this these those"
+    "the a an of in on at to from by with for and or is are my your into around about over under this these those that which who"
 )
 NO_NAME = word_set(
     "it them they this that these those him her one ones something anything everything all here there nothing none "
     "center "
-    "centre middle left right top bottom corner inf infinity"
+    "centre middle metric relative absolute left right top bottom corner inf infinity"
 )
-VERB = r"\b(?:is|are|was|were|am|do|does|did|has|have|had)(?:n['’]t)?\b"
+VERB = r"\b(?:is|are|was|were|am|do|does|did|has|have|had|contain|contains|include|includes)(?:n['’]t)?\b"
 CLAUSE = re.compile(VERB, re.I)
 RELATIVE = re.compile(rf"\b(?:that|which|who|whose|where|whom)\b.*?{VERB}", re.I)
 ASKING = re.compile(r"\b(?:how|what|why|when)\b", re.I)

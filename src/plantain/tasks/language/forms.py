@@ -17,7 +17,7 @@ from plantain.tasks.language.readings import Reading
 CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "BE": "is|are|was|were",
     "CAMERA": "[the] (camera|viewer|lens|observer|photographer)|me|us|here|you|where i (am|stand)",
-    "FROM_CAMERA": "(from|to|of|off|away from) CAMERA",
+    "FROM_CAMERA": "(from|to|of|away from) CAMERA",
     "PICTURE": "[the|this|that|my|a|an|each|every] [whole|entire|full|given|input|attached] "
     "[street|indoor|outdoor|city|road|traffic] "
     "(photo|photos|photograph|picture|image|images|pic|img|scene|view|frame|shot|screenshot)",
@@ -50,14 +50,14 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "FACE": "(face|facial) (keypoint|keypoints|key points|landmark|landmarks|points|mesh|features)",
     "HAND": "(hand|hands|finger) (keypoint|keypoints|key points|landmark|landmarks|pose|poses|joints|points|skeleton)",
     "DET": "the|a|an|my|me|us|this|that|these|those|it|him|her|them|some|your|our|his|all|every|for|to|up",
-    "NOUNS": "[the] [class|classes|label|labels|category|categories|object|objects] [:]",
+    "NOUNS": "[[the] (class|classes|label|labels|category|categories|object|objects)] [:]",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A row: what is asked for, how it is read, its patterns, whole examples ("{}" is a thing), and which of unit, range,
-    code (a colormap) and frame it takes."""
+    """A row: what is asked for, how it is read, its patterns, whole examples ("{}" is a thing), and which it takes of
+    unit, range, code (a colormap) and frame."""
 
     asks: str
     read: Reading
@@ -115,12 +115,12 @@ FORMS: tuple[Form, ...] = (
             "[metric] (z buffer|zbuffer|depth buffer|z pass|depth pass|range map|range image|distances|distance "
             "map|distance image) "
             "[OF_ALL] [FROM_CAMERA] [[,] UNIT]",
-            "[metric|absolute|real|true] (distance|distances) OF_ALL [FROM_CAMERA]",
+            "[metric|absolute|real|true] (distance|distances) [OF_ALL] [FROM_CAMERA]",
             "(distance|distances|depth) (from|to) CAMERA [OF_ALL]",
             "how (far|distant|close|near|deep) [away|off] [FROM_CAMERA] BE WHOLE [away|off] [FROM_CAMERA]",
             "how (far|distant|close) [away|off] [FROM_CAMERA] WHOLE BE [away|off] [FROM_CAMERA]",
             "(distance|range) (estimation|measurement|prediction) [OF_ALL]",
-            "[metric] (depth|distance) (map|image|estimation|estimate|prediction) (of|for|from) ELSE",
+            "[metric] (depth|distance) (map|image|estimation|estimate|prediction) (of|for) ELSE",
         ),
         ("metric depth", "how far is everything?"),
         ("unit", "range", "code"),
@@ -147,11 +147,13 @@ FORMS: tuple[Form, ...] = (
         "edges",
         readings.edges,
         (
-            "[all] [object|image|canny|sobel|hed|occlusion] (edge|edges|contour|contours|outline|outlines|boundary|"
+            "[detect] [the] [all] [object|image|canny|sobel|hed|occlusion] "
+            "(edge|edges|contour|contours|outline|outlines|boundary|"
             "boundaries) "
             "[MAP] [OF_ALL]",
             "(line art|lineart|line drawing) [OF_ALL]",
-            "[object] (edges|contour|contours|outline|outlines|boundary|boundaries|edge map|edge detection) "
+            "[detect] [the] [object] (edges|contour|contours|outline|outlines|boundary|boundaries|edge map|edge "
+            "detection) "
             "(of|for|around|on|in) ELSE",
         ),
         ("edges",),
@@ -171,8 +173,8 @@ FORMS: tuple[Form, ...] = (
         "points of a face",
         readings.face_points,
         (
-            "FACE [detection|estimation] [(of|for|on) (PERSON|[the] (face|faces))]",
-            "FACE [detection|estimation] (of|for|on) THING",
+            "[detect] [the] FACE [detection|estimation] [(of|for|on) (PERSON|[the] (face|faces))]",
+            "[detect] [the] FACE [detection|estimation] (of|for|on) THING",
             "(keypoints|key points|landmarks|points) (of|on) [the] (face|faces)",
         ),
         ("face landmarks",),
@@ -181,8 +183,8 @@ FORMS: tuple[Form, ...] = (
         "points of a hand",
         readings.hand_points,
         (
-            "HAND [detection|estimation] [(of|for) PERSON]",
-            "HAND [detection|estimation] (of|for|on) THING",
+            "[detect] [the] HAND [detection|estimation] [(of|for) PERSON]",
+            "[detect] [the] HAND [detection|estimation] (of|for|on) THING",
             "(keypoints|key points|landmarks|pose) of [the|a] (hand|hands)",
         ),
         ("hand keypoints",),
@@ -191,12 +193,12 @@ FORMS: tuple[Form, ...] = (
         "keypoints",
         readings.keypoints,
         (
-            "BODY [detection|estimation|prediction|map|tracking|position|positions] "
+            "[detect] [the] BODY [detection|estimation|prediction|map|tracking|position|positions] "
             "[(of|for|on|from) (PERSON|PICTURE|everyone|everybody)]",
-            "BODY [detection|estimation] : POINTS",
-            "BODY [detection|estimation] (of|for|on) THING : POINTS",
-            "BODY [detection|estimation] (of|for|on) THING",
+            "[detect] [the] BODY [detection|estimation] (of|for|on) THING : POINTS",
+            "[detect] [the] BODY [detection|estimation] (of|for|on) THING",
             "(points|BODY) [:] POINTS (of|on) THING",
+            "[detect] [the] BODY [detection|estimation] : POINTS",
             "THING (keypoints|key points|pose|poses|skeleton|landmarks) [estimation|detection]",
         ),
         ("keypoints", "pose of the person", "keypoints of the dog: nose, tail"),
@@ -217,7 +219,7 @@ FORMS: tuple[Form, ...] = (
             "BACKGROUND (removal|removed|remover|off|away)",
             "(remove|delete|erase|cut) BACKGROUND (of|from|behind|around) THING",
             "[make|set|turn] BACKGROUND [to|be] transparent",
-            "[with|on] [a] (no|without|transparent) (background|bg)",
+            "[a] (no|transparent) (background|bg)",
             "without [a|the] (background|bg)",
             "(cutout|cut out) [of PICTURE]",
             "(cut|take|crop|clip) BACKGROUND out",
@@ -273,8 +275,8 @@ FORMS: tuple[Form, ...] = (
         readings.between,
         (
             "(distance|gap|space) between THING",
-            "how (far|close) apart BE THING",
             "how far [away|apart] BE THING from each other",
+            "how (far|close) apart BE THING",
             "how far is it between THING",
             "how many UNIT [is it|is there|are there|are] between THING",
             "how (far|close) [away] BE THING from OTHER",
@@ -291,7 +293,7 @@ FORMS: tuple[Form, ...] = (
             "how (far|close|near|distant) [away|off] [FROM_CAMERA] THING BE [away|off] [FROM_CAMERA]",
             "how (far|close) [away|off] [is it|it is|am i|are we] [FROM_CAMERA] to THING",
             "how (far|close) [away|off] (am i|are we) from THING",
-            "how (many|much) UNIT [away|off] [FROM_CAMERA] [is it|it is|are there|am i] [away] "
+            "how many UNIT [away|off] [FROM_CAMERA] [is it|it is|are there|am i] [away] "
             "[to|from|is|are|till|until] THING "
             "[away|off] [FROM_CAMERA]",
             "DISTANCE (from|between) CAMERA (to|and|of) THING",
@@ -318,7 +320,7 @@ FORMS: tuple[Form, ...] = (
         (
             "[count] how many [of] THING (BE there|BE visible|BE present|there BE|can (you|i|we) (see|count|find)|do "
             "(you|i|we) (see|count|find)|"
-            "BE in it|does it (show|have)|exist|r there|u see) [in total|altogether|here]",
+            "BE in it|does it (show|have)|exist|you see) [in total|altogether|here]",
             "[count] how many THING (do|does) OTHER (have|has|show|contain)",
             "[count] how many THING (has|have) OTHER",
             "[count] how many [of] THING (BE|can you see|do you see) REST",
@@ -329,7 +331,7 @@ FORMS: tuple[Form, ...] = (
             "(number|count|amount|quantity|total number|total count|total) of THING",
             "THING (count|counting)",
         ),
-        ("count {}", "how many people are there?"),
+        ("count the cups", "how many people are there?"),
     ),
     Form(
         "where things are",
@@ -352,14 +354,15 @@ FORMS: tuple[Form, ...] = (
         (
             "BE there [any|some|at least one|no] THING [here|anywhere|visible|present|there]",
             "[if|whether|that] there BE [any] THING [here|anywhere|visible|present]",
-            "(do|can|could|did) (you|we|i) (see|spot|find|detect) [any] THING [here|anywhere|there]",
+            "(do|can|could|did) (you|we|i) see [any] THING [here|anywhere|there]",
             "have (you|we) seen [any] THING",
-            "(do|does|did) (it|this|PICTURE) (contain|have|show|include|feature|depict) [any] THING [in it]",
+            "(do|does|did) (it|this|PICTURE) (contain|have|show|include|depict) [any] THING [in it]",
             "[it|this|PICTURE] (contains|includes|shows|depicts) [any] THING",
             "BE [any] THING (visible|present|there|shown|here|in PICTURE|in it)",
             "[if|whether|that] THING [BE] (visible|present|in PICTURE|in it)",
             "(any|if|whether) THING [BE] (there|here|in here)",
             "check for [any] THING",
+            "[is] (anyone|anybody|someone|somebody) (there|here|home|around|in here)",
             "(presence|existence) of THING",
         ),
         ("is there a cup?", "are there any people?"),
@@ -380,9 +383,9 @@ FORMS: tuple[Form, ...] = (
             "(detect|detection :|detection) NOUNS THING",
             "BOX (of|for|around|on|over|:|about|surrounding) THING",
             "(draw|put|place|make|get|box) [a|the|some] BOX (around|on|over|for|of) THING",
-            "box [in|up] THING",
-            "[BOX] : THING",
             "BOX THING",
+            "box [in|up] THING",
+            "BOX : THING",
             "THING (bounding box|bounding boxes|bbox|bboxes|detection|detections|detector)",
         ),
         ("detect {}", "boxes of dogs and people"),
@@ -393,7 +396,7 @@ FORMS: tuple[Form, ...] = (
         (
             "instance [level] [segmentation|masks|mask|seg|map|segments] [map|masks] [OF_ALL]",
             "instances",
-            "instance [level] [segmentation|masks|mask|seg|map] [of|for|:|on] THING",
+            "instance [level] [segmentation|seg] [masks|mask|map] [of|for|:|on] THING",
             "instances (of|:|for) THING",
             "(segment|mask|masks of|masks for|find|select|highlight) THING INDIVIDUALLY",
             "(segment|mask|select) (each|every) (individual|single) THING",
@@ -409,10 +412,9 @@ FORMS: tuple[Form, ...] = (
         (
             "SEMANTIC [OF_ALL]",
             "SEMANTIC [of|for|into|with|using|:|,|as] NOUNS THING",
-            "(labels|classes|categories|segmentation) : THING",
-            "(segment|label|detect classes :) [the|these] [following] (classes|labels|categories|objects|following) "
-            "[:] THING",
-            "(classify|label|assign|mark|tag) (ALL|PICTURE) (as|into|to|with|:|,) [either] NOUNS THING",
+            "(labels|classes|categories) : THING",
+            "(segment|label) [the|these] [following] (classes|labels|categories|objects|following) [:] THING",
+            "(classify|label|assign|mark|tag) (ALL|PICTURE) (as|into|to|with|:) [either] NOUNS THING",
             "(pixel wise|pixelwise|per pixel) (classification|labeling|labels|classes) [of|as|into|:|,] THING",
             "(label|labels|classes) NOUNS THING",
             "(segment|split|divide|parse|partition|separate|label) [PICTURE] (into|as|by|in) NOUNS THING",
@@ -424,7 +426,7 @@ FORMS: tuple[Form, ...] = (
         readings.find,
         (
             "(find|look for|search for|search|spot|identify) [me|us|for] [only|just] THING",
-            "[i am|im|we are] (looking for|searching for|trying to find) THING",
+            "[i am|we are] (looking for|searching for|trying to find) THING",
         ),
         ("find {}",),
     ),
@@ -432,7 +434,7 @@ FORMS: tuple[Form, ...] = (
         "masks",
         readings.masks,
         (
-            "[binary|pixel|pixelwise|object|instance] (segmentation map|segmentation mask|segmentation masks|segment "
+            "[binary|pixel|pixelwise|object] (segmentation map|segmentation mask|segmentation masks|segment "
             "mask|mask|masks) "
             "[of|for|:] THING",
             "mask [out] THING",
@@ -446,7 +448,7 @@ FORMS: tuple[Form, ...] = (
     Form(
         "masks, or classes where bare names are listed",
         readings.segment,
-        ("(segment|segmentation) [out|of|for] [:] [only|just] THING",),
+        ("(segment|segmentation) [out|of|for] [:|,] [only|just] THING",),
         ("segment {}",),
     ),
 )
@@ -472,7 +474,7 @@ LEADING = (  # before a question that is read by its words, not before a bare na
     "(show|give|get|send|find|bring|draw|make|return|tell|hand) (me|us)",
     "(show|give|get|return|predict|estimate|compute|calculate|generate|make|create|produce|do|run|perform|render|"
     "extract|output|draw|plot|"
-    "visualize|visualise|display|provide|build|determine|measure|infer|obtain|export|save|trace|paint|detect|find|"
+    "visualize|visualise|display|provide|build|determine|measure|infer|obtain|export|save|trace|paint|find|"
     "apply|use|want|"
     "need|recover|derive|work out|figure out|put) [out|all]",
     "(what|what's) (is|are|about|was)",

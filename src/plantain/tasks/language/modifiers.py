@@ -70,7 +70,8 @@ COLORMAPS = (
 )
 FILES = (
     "[,] [and] (save|saved|export|exported) [it|them] (as|to|in) [a|an] [16 bit] FORMAT [file|files]",
-    "[,] (as|in|to|into) [a|an] [16 bit] (FORMAT|image|picture) [file|files|format]",
+    "[,] (as|in|to|into) [a|an] [16 bit] FORMAT [file|files|format]",
+    "[,] as [a|an] (image|picture)",
 )
 DEPTH = re.compile(
     r"\b(?:depths?|distances?|far|distant|away|normals?|orientations?|closer|nearer|farther|further|disparity|"

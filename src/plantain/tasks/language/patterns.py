@@ -27,7 +27,7 @@ from plantain.tasks.language import units
 BETWEEN = "[ _-]+"
 NUMBER, UNIT = r"(?<![\d.])(?:\d+(?:\.\d+)?|\.\d+)", rf"(?:{units.ANY})(?!\w)"
 SLOTS: dict[str, str] = {  # what each may hold
-    **dict.fromkeys(("THING", "OTHER", "ELSE", "POINTS", "REST", "REST_TOO", "BEFORE"), ".+?"),
+    **dict.fromkeys(("THING", "OTHER", "ELSE", "POINTS", "REST", "REST_TOO", "BEFORE"), r"[^\s,;:].*?"),
     **dict.fromkeys(("NEAR", "FAR"), NUMBER),
     **dict.fromkeys(("UNIT", "NEAR_UNIT", "FAR_UNIT"), UNIT),
 }
@@ -180,7 +180,7 @@ def regex(node: Node) -> str:
         return f"(?P<{node.name}>{SLOTS[node.name]}){apart}"
     if isinstance(node, Sequenced):
         return "".join(map(regex, node.parts))
-    return f"(?:{'|'.join(map(regex, node.options))})"
+    return f"(?:{'|'.join(sorted(map(regex, node.options), key=len, reverse=True))})"  # "cut out" before "cut"
 
 
 def _say(node: Node, fill: Mapping[str, str], choose: Choose) -> Iterator[str]:

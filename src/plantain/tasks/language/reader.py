@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 
+from plantain.codecs.palette import NAMES
 from plantain.errors import UsageError
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import KeypointDetection
@@ -20,11 +21,13 @@ from plantain.tasks.language.forms import CLASSES, LEADING, POLITE, TRAILING, fo
 from plantain.tasks.language.modifiers import Said
 from plantain.tasks.language.patterns import Pattern
 from plantain.tasks.language.plan import Plan, Question
-from plantain.tasks.language.typos import mendings
+from plantain.tasks.language.typos import mendings, slips
 from plantain.tasks.legend import LegendTask
 from plantain.vocabularies import COCO_17
 
 LONGEST = 600  # letters of a question
+PROBE = ("thing",)  # what pronouns mean while it is tried whether a text can be read at all
+KEPT = 4096  # readings of parts of texts, which come again and again while a text is cut
 CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set apart as words of their own
     (r"[‘’]", "'"),
     (r"\b(what|where|how|who|there|it|that|far|close)'s\b", r"\1 is"),
@@ -33,7 +36,7 @@ CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set
     (rf"\(\s*(?:in\s+)?({units.ANY})\s*\)", r" in \1 "),
     (r"^(is|are|do|does|did|can|could)n't\b", r"\1"),
     (r"\bi'd\b", "i would"),
-    (r"\bi'm\b", "i am"),
+    (r"\bi'?m\b", "i am"),
     (r"\blet's\b", "let us"),
     (r"\bgimme\b", "give me"),
     (r"\br (?=there\b|any\b|the\b)", "are "),
@@ -72,6 +75,15 @@ VERBS = word_set(  # a bare name does not begin so
 TASK_NOUNS = word_set(  # nor does it have one of these, or end so
     "depth depths disparity distance distances normals segmentation detection estimation keypoints geometry"
 )
+NOT_COLORED = TASK_NOUNS | word_set("labels label classes categories boxes box mask masks points")  # "classes: orange"
+TASK_HEADS = word_set("pose poses skeletons edges landmarks")
+SHADES = "|".join(sorted(map(re.escape, NAMES), key=len, reverse=True))
+PAINTED = re.compile(  # where colors are told, not spoken of
+    rf"{external.TRIPLE}|[:=]\s*{external.SHADE}(?:{SHADES})(?:\s+colou?r)?\s*(?:[,;.]|$|\band\b)|"
+    rf"\b{external.DONE}\s+(?:in|as|by|with)\b|\bcolou?r",
+    re.I,
+)
+COLORED = TASK_NOUNS | word_set("labels label classes categories boxes box mask masks points")  # "classes: orange"
 TASK_HEADS = word_set("pose poses skeletons edges landmarks")
 PAINTED = re.compile(
     rf"{external.TRIPLE}|[:=]\s*(?:[a-z]+\s)?[a-z]+|\b{external.DONE}\s+(?:in|as|by|with)\b|\bcolou?r", re.I
@@ -118,7 +130,7 @@ def read_plan(text: str) -> Plan:
         raise refusals.error(text)
     if refusals.said_in_another_language(asked):
         raise refusals.error(text, "is not in English")
-    if why := refusals.refusal(_variants(asked.rstrip(" ?")), always=True):
+    if why := refusals.refusal(_cut(asked.rstrip(" ?"), ORDER_PATTERNS, Pattern.without_start), always=True):
         raise refusals.error(text, why.why, why.instead)
     said, rest = modifiers.read(asked)
     rest = _cut(rest.strip(" ,;"), POLITE_PATTERNS, Pattern.without_start)[-1]
@@ -155,7 +167,8 @@ def _painted(text: str) -> Task | None:
     """The task of a text that tells colors."""
     pairs = COLORED.sub(": ", text)
     told_apart = external.APART.search(pairs) and re.search("colou?r", pairs, re.I)
-    tells = PAINTED.search(pairs) and (told_apart or external.pairs(pairs))
+    colored = {name.lower() for name, _ in external.pairs(pairs)}
+    tells = PAINTED.search(pairs) and (told_apart or colored) and colored.isdisjoint(NOT_COLORED)
     return external.read(pairs) if tells else None
 
 
@@ -170,12 +183,15 @@ def _check_taken(text: str, said: Said, found: Sequence[Read]) -> None:
 # ---- from a text to its questions
 
 
-def _series(text: str, said: Said, names: Sequence[str] | None = None) -> tuple[Read, ...]:
+@lru_cache(KEPT)
+def _series(text: str, said: Said, names: tuple[str, ...] | None = None) -> tuple[Read, ...]:
     """The questions of a text in order; () where it cannot be read. A question after the first must be one of the
     forms; `names` are those of the question before it, which its pronouns mean."""
+    if not _speaks(text) and names is not None:
+        return ()
     for cut in SPLIT.finditer(text):
         left, right = text[: cut.start()], text[cut.end() :]
-        if not left.strip(" ,;") or not right.strip(" ?"):
+        if not left.strip(" ,;") or not _series(right, said, PROBE):
             continue
         one = _clause(left, said, names, cut[0].strip() == "?")
         others = _series(right, said, (one.question.names if one else ()) or names or ())
@@ -188,6 +204,16 @@ def _series(text: str, said: Said, names: Sequence[str] | None = None) -> tuple[
     return (one,) if one else ()
 
 
+def _speaks(text: str) -> bool:
+    """Whether a text may hold a question: it has words of a form, or nearly."""
+    words = _words(text)
+    return any(pattern.fits(words) for _, pattern in forms()) or any(map(slips, words))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.split("[ _-]+", text.lower()))
+
+
 def _about(text: str, said: Said, names: Sequence[str]) -> Read | None:
     """A question whose things are named beside it, as in "detect and count the cups", "count them and give boxes"."""
     things = " and ".join(f"the {name}" for name in names)
@@ -195,7 +221,7 @@ def _about(text: str, said: Said, names: Sequence[str]) -> Read | None:
     return next((read for read in reads if read and read.question.names == tuple(names)), None)
 
 
-def _clause(text: str, said: Said, names: Sequence[str] | None, asked: bool) -> Read | None:
+def _clause(text: str, said: Said, names: tuple[str, ...] | None, asked: bool) -> Read | None:
     """One question: by a form, by a form once its words are mended, or as a bare name where it is the first."""
     if names:
         text = PRONOUN.sub(" and ".join(f"the {name}" for name in names), text)
@@ -211,10 +237,11 @@ def _clause(text: str, said: Said, names: Sequence[str] | None, asked: bool) -> 
     return whole or plain_read or next(iter(mended), None) or (_bare(text, asked) if names is None else None)
 
 
+@lru_cache(KEPT)
 def _by_form(text: str, said: Said) -> Read | None:
     """By the first form that reads the text, without as much before and after it as can be left out."""
     for variant in _variants(text):
-        words = frozenset(re.split("[ _-]+", variant.lower()))
+        words = _words(variant)
         for form, pattern in forms():
             if pattern.fits(words) and (held := pattern.match(variant)) is not None:
                 tidy = {slot: value.strip(" ,") for slot, value in held.items()}
@@ -249,7 +276,7 @@ def _refused(text: str, rest: str) -> UsageError:
     """Why a text is not read: by what it asks for, else by the first part of it that asks for something refused."""
     parts = [part.strip(" ?,") for part in (rest, *SPLIT.split(rest))]
     for part in filter(None, parts):
-        if why := refusals.refusal(_variants(part)):
+        if why := refusals.refusal((*_variants(part), *_cut(part, ORDER_PATTERNS, Pattern.without_start))):
             return refusals.error(text, why.why, why.instead)
     return refusals.error(text)
 
@@ -260,6 +287,7 @@ def _refused(text: str, rest: str) -> UsageError:
 POLITE_PATTERNS, LEADING_PATTERNS, TRAILING_PATTERNS = (
     tuple(Pattern(text, CLASSES) for text in texts) for texts in (POLITE, (*POLITE, *LEADING), TRAILING)
 )
+ORDER_PATTERNS = (*LEADING_PATTERNS, Pattern("(detect|segment|count)", CLASSES))
 
 
 def _cut(text: str, patterns: Sequence[Pattern], without: Callable[[Pattern, str], str | None]) -> list[str]:
@@ -270,7 +298,7 @@ def _cut(text: str, patterns: Sequence[Pattern], without: Callable[[Pattern, str
     return steps
 
 
-@cache
+@lru_cache(KEPT)
 def _variants(text: str) -> tuple[str, ...]:
     """The text without what may stand before and after, the shortest first."""
     ends = reversed(_cut(text, TRAILING_PATTERNS, Pattern.without_end))

@@ -24,6 +24,7 @@ from plantain.tasks.language import units
 from plantain.tasks.language.english import ARTICLE, EVERY, is_plural, names_in, plain, singular, singular_head
 from plantain.tasks.language.modifiers import Said
 from plantain.tasks.language.plan import Question, Want, joined
+from plantain.tasks.language.units import unit_of
 from plantain.tasks.matte import Matting
 from plantain.tasks.metric_depth import MetricDepth
 from plantain.tasks.normals import SurfaceNormals
@@ -78,14 +79,14 @@ def edges(held: Held, said: Said) -> Question | None:
 
 def _whole(task: Task, held: Held, said: Said, want: Want = "map") -> Question | None:
     """A map of all that is in the picture, whatever thing was named."""
-    unit = held.get("UNIT")
+    unit = unit_of(held["UNIT"]) if "UNIT" in held else said.unit
     notes: tuple[str, ...] = ()
     if "ELSE" in held:
         names = names_in(held["ELSE"])
         if not names:
             return None
         notes = (f"the answer is of the whole picture, not of {joined(names)} alone",)
-    return Question((task,), want, unit=said.unit or unit, frame=said.frame, notes=notes)
+    return Question((task,), want, unit=unit, frame=said.frame, notes=notes)
 
 
 def point_cloud(held: Held, said: Said) -> Question | None:
@@ -116,7 +117,7 @@ def threshold(held: Held, said: Said) -> Question | None:
 def between(held: Held, said: Said) -> Question | None:
     """How far two things are from each other."""
     names = (*names_in(held["THING"]), *(names_in(held["OTHER"]) if "OTHER" in held else ()))
-    if len(names) != 2 or any(map(CAMERA.fullmatch, names)):
+    if len(names) != 2 or len({*_plain(names)}) < 2 or any(map(CAMERA.fullmatch, names)):
         return None
     said = said.in_unit(held["UNIT"]) if "UNIT" in held else said
     question = _masked(names, "distance", MetricDepth(*said.range_m), said)
@@ -125,7 +126,7 @@ def between(held: Held, said: Said) -> Question | None:
 
 def compare(held: Held, said: Said) -> Question | None:
     names = (*names_in(held["THING"]), *(names_in(held["OTHER"]) if "OTHER" in held else ()))
-    return _masked(names, "compare", MetricDepth(), said) if len(names) > 1 else None
+    return _masked(names, "compare", MetricDepth(), said) if len({*_plain(names)}) > 1 else None
 
 
 def _masked(names: Sequence[str], want: Want, depth: Task, said: Said) -> Question | None:
@@ -135,7 +136,7 @@ def _masked(names: Sequence[str], want: Want, depth: Task, said: Said) -> Questi
 
 
 def presence(held: Held, said: Said) -> Question | None:
-    names = names_in(ANYBODY.sub("person", held["THING"]), classes=True)
+    names = names_in(ANYBODY.sub("person", held.get("THING", "person")), classes=True)
     return Question((ReferringSegmentation(names),), "presence", _plain(names)) if names else None
 
 

@@ -69,7 +69,7 @@ def distance(typed: str, word: str) -> int:
 
     Another consonant counts as much as three slips in a short word, where it makes other words.
 
-    >>> distance("detcet", "detect"), distance("nomals", "normals"), distance("dapth", "depth"), distance("dept", "debt")
+    >>> distance("detcet", "detect"), distance("nomals", "normals"), distance("depht", "depth"), distance("dept", "deft")
     (1, 1, 1, 2)
     """
     rows = [list(range(len(word) + 1))]
