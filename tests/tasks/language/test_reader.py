@@ -253,8 +253,10 @@ def test_ranges(text: str) -> None:
     assert question.tasks == (MetricDepth(*DEPTHS[text]),)
 
 
-@given(st.sampled_from(sorted(UNITS)), st.integers(0, 40), st.integers(1, 400), st.sampled_from(("from {} {u} to {} {u}",
-       "between {}{u} and {}{u}", "from {} to {} {u}")))  # fmt: skip
+SPANS = ("from {} {u} to {} {u}", "between {}{u} and {}{u}", "from {} to {} {u}")
+
+
+@given(st.sampled_from(sorted(UNITS)), st.integers(0, 40), st.integers(1, 400), st.sampled_from(SPANS))
 def test_any_range_is_read_or_is_upside_down(unit: str, near: int, more: int, words: str) -> None:
     scale = UNITS[unit][0]
     (task,) = read_plan("depth " + words.format(near, near + more, u=unit)).tasks

@@ -167,23 +167,24 @@ def _joined(part: str, classes: bool) -> list[str]:
 # ---- what can be a name
 
 NO_START = word_set(
-    "i you he she we they it me him them us who what how why when where which whose is are was were am be do does did "
-    "has "
-    "have had could would should shall and or but if because than then so of in on at to from by with for into onto as "
-    "around about over under out off up away not there let tell show give make please more less fewer isn't aren't don't doesn't"
+    "i you he she we they it me him them us who what how why when where which whose is are was were am be do does "
+    "did has have had could would should shall and or but if because than then so of in on at to from by with for "
+    "into onto as around about over under out off up away not there let tell show give make please more less "
+    "fewer isn't aren't don't doesn't"
 )
 NO_END = word_set(
-    "the a an of in on at to from by with for and or is are my your into around about over under this these those that which who"
+    "the a an of in on at to from by with for and or is are my your into around about over under this these those "
+    "that which who as"
 )
 NO_NAME = word_set(
-    "it them they this that these those him her one ones something anything everything all here there nothing none "
-    "center "
-    "centre middle metric relative absolute left right top bottom corner inf infinity"
+    "it them they this that these those him her one ones something anything everything all here there nothing "
+    "none center centre middle metric relative absolute left right top bottom corner inf infinity "
+    "far near close away deep closer nearer farther further"
 )
 VERB = r"\b(?:is|are|was|were|am|do|does|did|has|have|had|contain|contains|include|includes)(?:n['’]t)?\b"
 CLAUSE = re.compile(VERB, re.I)
 RELATIVE = re.compile(rf"\b(?:that|which|who|whose|where|whom)\b.*?{VERB}", re.I)
-ASKING = re.compile(r"\b(?:how|what|why|when)\b", re.I)
+ASKING = re.compile(r"\b(?:how|what|why|when)\b|\s(?:any|whether)\s", re.I)
 PROPERTY = re.compile(  # of a thing, not a thing
     r"(?:the\s+)?(?:colou?r|breed|brand|species|age|gender|emotion|mood|price|meaning|name|identity|"
     r"expression)s?\b(?:\s+of\b.*)?",

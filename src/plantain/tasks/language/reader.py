@@ -16,7 +16,7 @@ from plantain.errors import UsageError
 from plantain.tasks.base import Task
 from plantain.tasks.keypoints import KeypointDetection
 from plantain.tasks.language import external, modifiers, prompts, readings, refusals, units
-from plantain.tasks.language.english import COLORS, EVERY, plain, shield, word_set
+from plantain.tasks.language.english import EVERY, plain, shield, word_set
 from plantain.tasks.language.forms import CLASSES, LEADING, POLITE, TRAILING, forms
 from plantain.tasks.language.modifiers import Said
 from plantain.tasks.language.patterns import Pattern
@@ -66,31 +66,22 @@ SPLIT = re.compile(
 )
 PRONOUN = re.compile(r"\b(?:it|them|they|their|its|him|her|he|she|those|these)\b", re.I)
 VERBS = word_set(  # a bare name does not begin so
-    "make take add check verify contain contains sort rank list arrange calibrate align visualize analyze delete erase "
-    "replace convert generate create write tell say describe explain summarize translate recognize "
-    "classify colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare "
-    "predict "
-    "compute remove get give show let see look want need"
+    "make take add check verify contain contains sort rank list arrange calibrate align visualize analyze delete "
+    "erase replace convert generate create write tell say describe explain summarize translate recognize classify "
+    "colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare "
+    "predict compute remove get give show let see look want need"
 )
 TASK_NOUNS = word_set(  # nor does it have one of these, or end so
     "depth depths disparity distance distances normals segmentation detection estimation keypoints geometry"
 )
+TASK_HEADS = word_set("pose poses skeletons edges landmarks")
 NOT_COLORED = TASK_NOUNS | word_set("labels label classes categories boxes box mask masks points")  # "classes: orange"
-TASK_HEADS = word_set("pose poses skeletons edges landmarks")
-SHADES = "|".join(sorted(map(re.escape, NAMES), key=len, reverse=True))
+SHADES = rf"{external.SHADE}(?:{'|'.join(sorted(map(re.escape, NAMES), key=len, reverse=True))})(?:\s+colou?r)?"
+ENDS = r"\s*(?:[,;.]|$|\band\b)"
 PAINTED = re.compile(  # where colors are told, not spoken of
-    rf"{external.TRIPLE}|[:=]\s*{external.SHADE}(?:{SHADES})(?:\s+colou?r)?\s*(?:[,;.]|$|\band\b)|"
-    rf"\b{external.DONE}\s+(?:in|as|by|with)\b|\bcolou?r",
-    re.I,
+    rf"{external.TRIPLE}|[:=]\s*{SHADES}{ENDS}|\b{external.DONE}\s+(?:in|as|by|with)\b|\bcolou?r", re.I
 )
-COLORED = TASK_NOUNS | word_set("labels label classes categories boxes box mask masks points")  # "classes: orange"
-TASK_HEADS = word_set("pose poses skeletons edges landmarks")
-PAINTED = re.compile(
-    rf"{external.TRIPLE}|[:=]\s*(?:[a-z]+\s)?[a-z]+|\b{external.DONE}\s+(?:in|as|by|with)\b|\bcolou?r", re.I
-)  # where colors are told, not spoken of
-COLORED = re.compile(
-    rf"\s*(?:\bas|->|→|=>)\s+(?=(?:{COLORS})\s*(?:[,;.]|and\b|$))", re.I
-)  # "cat as red and dog as blue"
+COLORED = re.compile(rf"\s*(?:\bas|->|→|=>)\s+(?={SHADES}{ENDS})", re.I)  # "cat as red and dog as blue"
 FILE = re.compile(r"\.(?:jpe?g|png|webp|bmp|tiff?|gif|heic|mp4|npy|npz|json|csv)$", re.I)
 QUOTED = re.compile(r"[\"'“‘`]([^\"”’`]+)[\"'”’`]")
 EMPTY = 'the question is empty; ask for example "metric depth", "segment the mug" or "count the people"'
@@ -168,7 +159,7 @@ def _painted(text: str) -> Task | None:
     pairs = COLORED.sub(": ", text)
     told_apart = external.APART.search(pairs) and re.search("colou?r", pairs, re.I)
     colored = {name.lower() for name, _ in external.pairs(pairs)}
-    tells = PAINTED.search(pairs) and (told_apart or colored) and colored.isdisjoint(NOT_COLORED)
+    tells = PAINTED.search(shield(pairs)) and (told_apart or colored) and colored.isdisjoint(NOT_COLORED)
     return external.read(pairs) if tells else None
 
 

@@ -17,14 +17,12 @@ SHORTEST = 4  # letters of a word that is looked for among misspelt ones
 MOST = 4  # words of one text that are mended together
 VOWELS = frozenset("aeiouy")
 TASK_WORDS = word_set(  # the words of the forms that are looked for among misspelt ones
-    "depth metric relative absolute disparity inverse distance distances surface normal normals edge edges contour "
-    "contours "
-    "outline outlines boundary boundaries segment segmentation semantic instance instances panoptic mask masks "
-    "silhouette "
-    "bounding boxes detect detection keypoint keypoints skeleton landmarks matte matting cutout background remove "
-    "transparent "
-    "count number many where which closer nearer farther further there find locate highlight select isolate everything "
-    "separately individually estimation cloud pointcloud compare between"
+    "depth metric relative absolute disparity inverse distance distances surface normal normals edge edges "
+    "contour contours outline outlines boundary boundaries segment segmentation semantic instance instances "
+    "panoptic mask masks silhouette bounding boxes detect detection keypoint keypoints skeleton landmarks matte "
+    "matting cutout background remove transparent count number many where which closer nearer farther further "
+    "there find locate highlight select isolate everything separately individually estimation cloud pointcloud "
+    "compare between"
 )
 REAL = word_set(  # English words that one slip makes of those
     "absolutely absolutes absolve banding bending binding blending blinding boarding bonding boning bouncing "
@@ -69,7 +67,7 @@ def distance(typed: str, word: str) -> int:
 
     Another consonant counts as much as three slips in a short word, where it makes other words.
 
-    >>> distance("detcet", "detect"), distance("nomals", "normals"), distance("depht", "depth"), distance("dept", "deft")
+    >>> distance("detcet", "detect"), distance("nomals", "normals"), distance("depht", "depth"), distance("hat", "cat")
     (1, 1, 1, 2)
     """
     rows = [list(range(len(word) + 1))]
