@@ -356,7 +356,7 @@ FORMS: tuple[Form, ...] = (
             "[if|whether|that] there BE [any] THING [here|anywhere|visible|present]",
             "(do|can|could|did) (you|we|i) see [any] THING [here|anywhere|there]",
             "have (you|we) seen [any] THING",
-            "(do|does|did) (it|this|PICTURE) (contain|have|show|include|depict) [any] THING [in it]",
+            "(does|did) (it|this|PICTURE) (contain|have|show|include|depict) [any] THING [in it]",
             "[it|this|PICTURE] (contains|includes|shows|depicts) [any] THING",
             "BE [any] THING (visible|present|there|shown|here|in PICTURE|in it)",
             "[if|whether|that] THING [BE] (visible|present|in PICTURE|in it)",
