@@ -169,12 +169,12 @@ def _joined(part: str, classes: bool) -> list[str]:
 NO_START = word_set(
     "i you he she we they it me him them us who what how why when where which whose is are was were am be do does "
     "did has have had could would should shall and or but if because than then so of in on at to from by with for "
-    "into onto as around about over under out off up away not there let tell show give make please more less "
-    "fewer isn't aren't don't doesn't"
+    "into onto as around about over under out off up away without except per not there let tell show give make "
+    "please more less fewer isn't aren't don't doesn't"
 )
 NO_END = word_set(
     "the a an of in on at to from by with for and or is are my your into around about over under this these those "
-    "that which who as"
+    "that which who as separate individual"
 )
 NO_NAME = word_set(
     "it them they this that these those him her one ones something anything everything all here there nothing "

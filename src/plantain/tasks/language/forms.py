@@ -97,7 +97,7 @@ FORMS: tuple[Form, ...] = (
         "a point cloud",
         readings.point_cloud,
         (
-            "[as|export as|save as] CLOUD [OF_ALL] [(in|as|to) [a|an] ply [file|format]]",
+            "[as [a|an]] CLOUD [OF_ALL] [(in|as|to) [a|an] ply [file|format]]",
             "(turn|convert|make|transform|unproject|lift) PICTURE (into|to|in|as) [a|an] CLOUD",
             "(3d|xyz) (points|coordinates) [OF_ALL]",
             "CLOUD (of|for|from) THING",

@@ -66,7 +66,8 @@ SPLIT = re.compile(
 )
 PRONOUN = re.compile(r"\b(?:it|them|they|their|its|him|her|he|she|those|these)\b", re.I)
 VERBS = word_set(  # a bare name does not begin so
-    "make take add check verify contain contains sort rank list arrange calibrate align visualize analyze delete "
+    "export import save make take add check verify contain contains sort rank list arrange calibrate align visualize "
+    "analyze delete "
     "erase replace convert generate create write tell say describe explain summarize translate recognize classify "
     "colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare "
     "predict compute remove get give show let see look want need"
@@ -75,6 +76,7 @@ TASK_NOUNS = word_set(  # nor does it have one of these, or end so
     "depth depths disparity distance distances normals segmentation detection estimation keypoints geometry"
 )
 TASK_HEADS = word_set("pose poses skeletons edges landmarks")
+TASK_PHRASE = re.compile(r"\b(?:point\s?clouds?|normal\s+maps?|bounding\s+box(?:es)?|surface\s+normals?)\b", re.I)
 NOT_COLORED = TASK_NOUNS | word_set("labels label classes categories boxes box mask masks points")  # "classes: orange"
 SHADES = rf"{external.SHADE}(?:{'|'.join(sorted(map(re.escape, NAMES), key=len, reverse=True))})(?:\s+colou?r)?"
 ENDS = r"\s*(?:[,;.]|$|\band\b)"
@@ -129,6 +131,10 @@ def read_plan(text: str) -> Plan:
     if not found:
         raise _refused(text, rest)
     _check_taken(text, said, found)
+    if any(read.question.names != (readings.MAIN,) for read in found if read.question.want == "cutout"):
+        found = tuple(
+            read for read in found if read.question.want != "cutout" or read.question.names != (readings.MAIN,)
+        )
     mended = (note for read in found for note in read.mended)
     return Plan(text, tuple(read.question for read in found), (*mended, *said.notes))
 
@@ -180,6 +186,9 @@ def _series(text: str, said: Said, names: tuple[str, ...] | None = None) -> tupl
     forms; `names` are those of the question before it, which its pronouns mean."""
     if not _speaks(text) and names is not None:
         return ()
+    whole = _by_form(text.rstrip(" ?"), said) if names is None else None
+    if whole and not whole.question.names and not whole.question.notes:  # "depth map, without scale" is one question
+        return (whole,)
     for cut in SPLIT.finditer(text):
         left, right = text[: cut.start()], text[cut.end() :]
         if not left.strip(" ,;") or not _series(right, said, PROBE):
@@ -189,8 +198,7 @@ def _series(text: str, said: Said, names: tuple[str, ...] | None = None) -> tupl
         if others and (one is None or one.question.lacks_a_name):
             one = _about(left, said, others[0].question.names) or one
         if one and others:
-            whole = _by_form(text.rstrip(" ?"), said) if one.bare else None  # "nose, eyes keypoints" is one question
-            return (whole,) if whole else (one, *others)
+            return (whole,) if one.bare and whole else (one, *others)  # "nose, eyes keypoints" is one question
     one = _clause(text.rstrip(" ?"), said, names, text.endswith("?"))
     return (one,) if one else ()
 
@@ -257,6 +265,8 @@ def _bare(text: str, asked: bool) -> Read | None:
     if refusals.refusal(_variants(name)) or refusals.is_gibberish(name) or FILE.search(name):
         return None
     if words and (words[0] in VERBS or not TASK_NOUNS.isdisjoint(words) or words[-1] in TASK_HEADS):
+        return None
+    if TASK_PHRASE.search(name):
         return None
     read = readings.presence if asked else readings.instances if EVERY.match(name) else readings.segment
     question = read({"THING": name}, Said())
