@@ -8,7 +8,7 @@ from plantain.tasks.language import units
 
 ARTICLE = re.compile(r"^(?:the|a|an|all|every|each|this|that|these|those|my|your|our)\s+", re.I)
 QUANTITY = re.compile(
-    r"^(?:(?:all|each|every|any|some|both|either|one|only|just)(?:\s+of)?|single|individual|different|the|an?|this|"
+    r"^(?:one\s+of|(?:all|each|every|any|some|both|either|only|just)(?:\s+of)?|single|individual|different|the|an?|this|"
     r"that|these|those|"
     r"my|your|our|his|her|their|its)\s+(?=\S)",
     re.I,

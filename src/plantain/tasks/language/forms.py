@@ -39,7 +39,8 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "BOX": "[2d|tight] (box|boxes|bounding box|bounding boxes|bbox|bboxes|boundingbox|boundingboxes|rectangle|"
     "rectangles) "
     "[coordinates]",
-    "CLOUD": "[3d|dense|colored|coloured|rgb|xyz|ply] (point cloud|pointcloud|point clouds|pointclouds)",
+    "CLOUD": "[3d|dense|colored|coloured|rgb|xyz|ply] (point cloud|pointcloud|point clouds|pointclouds|cloud of "
+    "points)",
     "SEMANTIC": "semantic [segmentation|seg|segment|labels|labeling|labelling|classes|mask|masks|map|maps] [map|mask]|"
     "semantics|semseg",
     "INDIVIDUALLY": "individually|separately|one by one|apart|as (instances|individuals)|as (separate|individual) "
@@ -97,7 +98,7 @@ FORMS: tuple[Form, ...] = (
         "a point cloud",
         readings.point_cloud,
         (
-            "[as [a|an]] CLOUD [OF_ALL] [(in|as|to) [a|an] ply [file|format]]",
+            "[depth|export|save] [as [a|an]] CLOUD [OF_ALL] [(in|as|to) [a|an] ply [file|format]]",
             "(turn|convert|make|transform|unproject|lift) PICTURE (into|to|in|as) [a|an] CLOUD",
             "(3d|xyz) (points|coordinates) [OF_ALL]",
             "CLOUD (of|for|from) THING",
@@ -116,6 +117,7 @@ FORMS: tuple[Form, ...] = (
             "map|distance image) "
             "[OF_ALL] [FROM_CAMERA] [[,] UNIT]",
             "[metric|absolute|real|true] (distance|distances) [OF_ALL] [FROM_CAMERA]",
+            "depth [map|image] [,] (metric|absolute)",
             "(distance|distances|depth) (from|to) CAMERA [OF_ALL]",
             "how (far|distant|close|near|deep) [away|off] [FROM_CAMERA] BE WHOLE [away|off] [FROM_CAMERA]",
             "how (far|distant|close) [away|off] [FROM_CAMERA] WHOLE BE [away|off] [FROM_CAMERA]",
@@ -137,7 +139,8 @@ FORMS: tuple[Form, ...] = (
             "(face|facing|faces|point|pointing|oriented)",
             "where (do|does|is|are) ELSE (face|facing)",
             "normal",
-            "[surface] (normals|normal map|orientation) (of|for|from|on) ELSE",
+            "orientation (MAP)",
+            "[surface] (normals|normal|normal map|orientation) (of|for|from|on) ELSE",
             "ELSE [surface] normals",
         ),
         ("surface normals",),
@@ -147,11 +150,13 @@ FORMS: tuple[Form, ...] = (
         "edges",
         readings.edges,
         (
-            "[detect] [the] [all] [object|image|canny|sobel|hed|occlusion] "
+            "[detect] [the] [all] [sharp|strong|fine|object|image|canny|sobel|hed|occlusion] "
             "(edge|edges|contour|contours|outline|outlines|boundary|"
             "boundaries) "
             "[MAP] [OF_ALL]",
-            "(line art|lineart|line drawing) [OF_ALL]",
+            "(line art|lineart|line drawing|contour lines|canny|sobel) [OF_ALL]",
+            "(outline|trace) WHOLE",
+            "[object] (edges|boundaries|contours) between (things|objects|regions|segments)",
             "[detect] [the] [object] (edges|contour|contours|outline|outlines|boundary|boundaries|edge map|edge "
             "detection) "
             "(of|for|around|on|in) ELSE",
@@ -326,7 +331,7 @@ FORMS: tuple[Form, ...] = (
             "[count] how many [of] THING (BE|can you see|do you see) REST",
             "[count] how many [of] THING [BE]",
             "count [the] (number|amount|total) of THING",
-            "count ALL",
+            "count (everything|every thing|anything|it all)",
             "(count|counting) [up] THING",
             "(number|count|amount|quantity|total number|total count|total) of THING",
             "THING (count|counting)",
@@ -378,7 +383,7 @@ FORMS: tuple[Form, ...] = (
         readings.detect,
         (
             "(object detection|object detector|[2d] (boxes|bounding box|bounding boxes|bbox|bboxes)) [OF_ALL]",
-            "(detect|detection of|detection :) ALL",
+            "(detect|detection of|detection :) (everything|every thing|anything|it all)",
             "[object] (detection|detector) [of|for|:|on|with] NOUNS THING",
             "(detect|detection :|detection) NOUNS THING",
             "BOX (of|for|around|on|over|:|about|surrounding) THING",

@@ -50,6 +50,7 @@ CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set
     (r"\band/or\b", "or"),
     (r"[({\[]", " , "),
     (r"[)}\]]", " "),
+    (r"(?<=\d)\s*(?:\.{2,3}|[–—~])\s*(?=\d)", " to "),
     (r"\s[–—]\s", " , "),
     (r"(?:^|\s)\d{1,2}[.)]\s+(?=\D)", " ; "),
     (r"!+(?=\s*\S)", " ; "),

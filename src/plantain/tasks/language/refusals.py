@@ -68,6 +68,16 @@ REFUSALS: tuple[Refusal, ...] = (
         always=True,
     ),
     Refusal(
+        "asks for a model in three dimensions; of these there are point clouds and depth",
+        (
+            "[a|the] [3d|height|elevation] (mesh|meshes|heightmap|height map|elevation map|lidar)",
+            "3d [model|map|scan|reconstruction|scene] [REST]",
+            "(reconstruct|unproject|model) [REST]",
+            "create [a|the] 3d REST",
+        ),
+        ("point cloud", "metric depth", "surface normals"),
+    ),
+    Refusal(
         "asks for the size of things, which no painting answers",
         (
             "how (tall|big|long|wide|high|large|thick|broad|small|heavy|deep) [REST]",
