@@ -16,8 +16,8 @@ from plantain.tasks.language.reader import read_plan
 
 HEAD = """# Asking
 
-A question is English, as short as you like. This page lists every form that is read; `plantain explain` says how a text is
-read, without a model:
+A question is English, as short as you like. This page lists every form that is read; `plantain explain` says how a
+text is read, without a model:
 
 ```
 plantain explain "how far is the cup, in feet?"
@@ -26,8 +26,8 @@ plantain explain - < questions.txt
 
 It prints a JSON line a text: `text`, `tasks` (what is painted), `names`, `want` (`map`, `count`, `distance`, `where`,
 `presence`, `compare`, `cutout`, `disparity`, `point-cloud`), where they were said `unit`, `near_m`, `far_m`, `frame`,
-`points`, `colours`, then `prompts` and `notes`. A text that is refused has `"want": "refuse"` and `error`. The exit code is
-2 where a single text was refused, else 0.
+`points`, `colours`, then `prompts` and `notes`. A text that is refused has `"want": "refuse"` and `error`. The exit
+code is 2 where a single text was refused, else 0.
 
 In Python, `plantain.tasks.language.reader.read_plan(text)` gives a `Plan` of questions, and
 `plantain.tasks.language.parsing.interpret(text)` the one task of a text that takes one painting.
@@ -36,19 +36,19 @@ In Python, `plantain.tasks.language.reader.read_plan(text)` gives a `Plan` of qu
 
 1. A form of the table below reads it, whatever politeness stands around it.
 2. A misspelt word of a form is mended, and that is said. Names are never mended.
-3. A name alone is its mask ("sky", "the leftmost person"), a list of bare names is a class a pixel ("person, dog"), "every
-   window" is instances, and a name with a question mark asks whether it is there ("a dog?").
-4. Several questions may stand in one text, joined by commas, "and", "then" or full stops; "it" and "them" are what the
-   question before was about.
-5. Anything else is refused, with examples. Nothing is guessed.
+3. A name alone is its mask ("sky", "the leftmost person"), a list of bare names is a class a pixel ("person, dog"),
+   "every window" is instances, and a name with a question mark asks whether it is there ("a dog?").
+4. Several questions may stand in one text, joined by commas, "and", "then" or full stops; "it" and "them" are what
+   the question before was about.
+5. Anything else is refused, with examples. What can be a name is told by its form alone: no dictionary is asked.
 
-"and" parts names, but after an article only before another article or a plural: "the cup and saucer" is one thing, "the
-cup and the saucer" are two, "rock and roll poster" is two. Put a name in quotes to keep it whole: `segment "rock and roll
-poster"`. A color belongs to its thing ("the man in red") unless it is told: "person: red, wall: blue". Whatever is dropped
-or taken for granted is a note.
+"and" parts names, but after an article only before another article or a plural: "the cup and saucer" is one thing,
+"the cup and the saucer" are two, "rock and roll poster" is two. Put a name in quotes to keep it whole: `segment "rock
+and roll poster"`. A color belongs to its thing ("the man in red") unless it is told: "person: red, wall: blue".
+Whatever is dropped or taken for granted is a note.
 
-In the forms, `(a|b)` is one of several, `[a]` may be left out, and words in capitals are names or
-[word classes](#word-classes): THING, OTHER and BEFORE are things, REST belongs to them, ELSE is named but changes nothing,
+In the forms, `(a|b)` is one of several, `[a]` may be left out, and words in capitals are names or [word
+classes](#word-classes): THING, OTHER and BEFORE are things, REST belongs to them, ELSE is named but changes nothing,
 POINTS are named points, UNIT is a unit of length. Hyphens and capitals do not count.
 """
 

@@ -313,7 +313,7 @@ FORMS: tuple[Form, ...] = (
         ("unit", "range"),
     ),
     Form(
-        "how far a thing is",
+        "whether a thing is nearer than so much: how far it is",
         readings.threshold,
         ("BE THING", "BE THING (away|distant|far|off)"),
         (),

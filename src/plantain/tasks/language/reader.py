@@ -1,7 +1,7 @@
 """What people type -> a plan: tidied, modifiers taken out, cut into questions, and each read by the table of forms.
 
 A word of a form that is misspelt is mended; what no form reads is a name (a mask) or a list of names (classes), where
-it can be; anything else is refused, with examples. Nothing is guessed.
+it can be; anything else is refused, with examples.
 """
 
 from __future__ import annotations
