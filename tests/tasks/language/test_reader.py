@@ -446,3 +446,7 @@ def score(path: Path) -> float:
 
 def test_the_public_half_of_a_list_of_phrases() -> None:
     assert score(SHARED / "read.jsonl") >= 0.97
+
+
+def test_our_own_list_of_phrases() -> None:
+    assert score(HERE / "phrases.jsonl") >= 0.9
