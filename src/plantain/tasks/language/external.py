@@ -46,8 +46,7 @@ REST = re.compile(
     r"(?:everything|anything|all)\s+else|(?:the\s+)?(?:rest|others?)|(?:the\s+)?(?:image\s+)?background", re.I
 )
 APART = re.compile(
-    r"colou?red\s+(?:differently|separately|individually)|(?:a|with|by|in|its?|their)\s+(?:different|unique|distinct|"
-    r"own)\b"
+    r"colou?red\s+(?:differently|separately|individually)|(?:a|with|by|in|its?|their)\s+(?:different|unique|distinct|own)\b"
     r"[\w\s,-]*colou?rs?|colou?rs?\s+of\s+(?:its|their)\s+own|different\s+colou?rs?|instance\s+segmentation",
     re.I,
 )
