@@ -40,6 +40,7 @@ extras: .venv/base
 
 docs: .venv/extras
 	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python benchmarks/asking.py -o docs/asking.md
 
 results: .venv/extras
 	$(BIN)/python benchmarks/pages.py --data $(DATA)

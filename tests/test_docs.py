@@ -75,6 +75,12 @@ def test_the_page_of_benchmarks_is_the_table() -> None:
     assert (ROOT / "docs/generated/benchmarks.md").read_text() == page()
 
 
+def test_the_page_of_questions_is_the_table() -> None:
+    from asking import page
+
+    assert (ROOT / "docs/asking.md").read_text(encoding="utf-8") == page(), "run: make docs"
+
+
 def test_the_log_is_dated_and_its_newest_entry_first() -> None:
     heads = re.findall(r"^## (.*)$", (ROOT / "docs/log.md").read_text(encoding="utf-8"), re.MULTILINE)
     dates = [datetime.strptime(head.split(":")[0], "%d %B %Y") for head in heads if head != "Open"]

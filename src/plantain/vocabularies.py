@@ -77,6 +77,7 @@ LSP_14 = ("right ankle", "right knee", "right hip", "left hip", "left knee", "le
           "right shoulder", "left shoulder", "left elbow", "left wrist", "neck", "head top")  # fmt: skip
 LSP_12 = LSP_14[:12]  # without neck and head top, which networks trained on COCO do not know
 FACE_6 = ("right eye", "left eye", "nose", "right mouth corner", "left mouth corner", "chin")
+HAND_6 = ("wrist", "thumb tip", "index finger tip", "middle finger tip", "ring finger tip", "little finger tip")
 COCO_17 = (
     "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder", "left elbow",
     "right elbow", "left wrist", "right wrist", "left hip", "right hip", "left knee", "right knee", "left ankle",

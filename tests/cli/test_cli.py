@@ -406,10 +406,65 @@ def test_a_question_that_is_missing(say):
     refused(say(photo("a.png")), 'plantain a.png "metric depth"')
     refused(say(photo("a.png"), photo("b.png")), "the last word is the question")
     refused(say("a.png", ""), "empty")
+    refused(say("a.png", "depth and normals"), "2 questions", "ask one at a time")
+
+
+def test_a_question_without_quotes(say):
+    refused(say(photo("a.png"), "segment", "the", "dog"), "takes quotes", 'plantain a.png "segment the dog"')
+    refused(say("how", "far", "is", "it"), 'plantain photo.jpg "how far is it"')
+
+
+def test_what_is_read_otherwise_than_typed_is_said(say):
+    code, records, lines = say(photo("a.png"), "metirc depth in feet")
+    assert (code, records[0]["task"]) == (0, "metric-depth")
+    assert lines == ["note: 'metirc' is read as 'metric'", "note: the numbers are meters, not ft"]
+    assert say("a.png", "metirc depth in feet", "--quiet")[2] == []
+
+
+# ---- explain ----
+
+
+def test_explain_says_how_questions_are_read(say):
+    code, (line,), lines = say("explain", "how far is the cup, in feet?")
+    assert (code, lines) == (0, [])
+    assert {key: line[key] for key in ("text", "tasks", "names", "want", "unit")} == {
+        "text": "how far is the cup, in feet?",
+        "tasks": ["refer", "metric-depth"],
+        "names": ["cup"],
+        "want": "distance",
+        "unit": "ft",
+    }
+    assert [prompt.split(" ")[0] for prompt in line["prompts"]] == ["Segment", "Predict"]
+    assert not Path("out").exists()
+
+
+def test_explain_of_what_is_refused(say):
+    code, (line,), _ = say("explain", "what breed is the dog?")
+    assert (code, line["want"], line["tasks"], line["names"]) == (2, "refuse", [], [])
+    assert "property" in line["error"]
+    code, lines, told = say("explain", "how", "far")
+    assert (code, [line["want"] for line in lines]) == (0, ["refuse", "refuse"])
+    assert told == ['note: one question takes quotes: plantain explain "how far"']
+    code, lines, told = say("explain")
+    assert (code, lines) == (2, [])
+    assert "in quotes" in told[0]
+
+
+def test_explain_reads_lines(say, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("depth\n\nsky\n"))
+    code, lines, _ = say("explain", "-")
+    assert (code, [line["want"] for line in lines]) == (0, ["map", "refuse", "map"])
+    assert [line["text"] for line in lines] == ["depth", "", "sky"]
+
+
+def test_explain_loads_no_network():
+    ask = "import sys; from plantain.cli import main; main(['explain', 'depth']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert not set(done.stderr.split()) & {"onnxruntime", "torch", "scipy", "matplotlib"}
 
 
 def test_unknown_names_come_with_the_nearest(say):
-    refused(say(photo("a.png"), "metric dept"), "'metric-depth'")
+    refused(say(photo("a.png"), "what breed is the dog?"), "property of a thing", '"where is the dog?"')
     refused(say("a.png", "metric depth", "--model", "embeded"), "unknown", "'embedded'")
     refused(say("a.png", "metric depth", "--code", "log-grey"), "'log-gray'")
     refused(say("a.png", "metric depth", "--style", "tense"), "'terse'")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from plantain.cli.learn import read_examples
 from plantain.cli.options import Output, PredictArgs
 from plantain.cli.photos import ENDINGS, find, is_there, prepare
 from plantain.cli.reporting import run_jobs
+from plantain.cli.terminal import STDIN
 from plantain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,10 +35,10 @@ def predict(
     ----------
     words
         Photos (files, folders, patterns, or - for a picture or a list of files on stdin) and then the question:
-        "metric depth", "segment wall, floor, bed", "find the cups", or any name of `plantain tasks`.
+        "metric depth", "segment wall, floor, bed", "find the cups"; `plantain explain` says how it is read.
     """
     photos, question = split(words)
-    options, task = asking.options(), read_task(question, asking.code)
+    options, task = asking.options(), read_task(question, asking.code, quiet=output.quiet)
     from plantain.output.save import check_formats
 
     check_formats(output.formats, task.kind.kind, output.camera)
@@ -81,12 +84,29 @@ def split(words: Sequence[str]) -> tuple[list[str], str]:
         raise UsageError(
             f'the last word is the question, the others are photos, as in: plantain {photo} "metric depth"'
         )
-    return list(words[:-1]), words[-1]
+    photos, question = list(words[:-1]), words[-1]
+    loose = next((i for i, word in enumerate(photos) if is_loose(word)), None)
+    if loose is not None:
+        photo = photos[0] if loose else "photo.jpg"
+        raise UsageError(
+            f"no such photo: {photos[loose]}; a question of several words takes quotes, as in: "
+            f'plantain {photo} "{" ".join((*photos[loose:], question))}"'
+        )
+    return photos, question
 
 
-def read_task(question: str, code: str | None) -> Task:
-    """What is asked, in the color code that is wanted."""
-    from plantain.tasks.language.parsing import interpret
+def is_loose(word: str) -> bool:
+    """Whether a word that stands for a photo is rather one of a question without quotes."""
+    return word != STDIN and not re.search(r"[./\\*?\[]", word) and bool(word.strip()) and not is_there(Path(word))
 
-    task = interpret(question)
+
+def read_task(question: str, code: str | None, *, quiet: bool = False) -> Task:
+    """What is asked, in the color code that is wanted; what is read otherwise than typed is said on stderr."""
+    from plantain.tasks.language.parsing import left_out, one_task
+    from plantain.tasks.language.reader import read_plan
+
+    plan = read_plan(question)
+    task = one_task(plan)
+    for note in () if quiet else left_out(plan):
+        print(f"note: {note}", file=sys.stderr, flush=True)
     return task if code is None else replace(task, code=code)

@@ -1,15 +1,13 @@
 """Words <-> tasks. `parse` is the inverse of `Task.prompt` and reads prompts that others wrote; `interpret` reads what
-people type."""
+people type, where it is one question; `reader.read_plan` reads all of it."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-from plantain.errors import UnknownName, UsageError
-from plantain.tasks import TASKS
+from plantain.errors import UsageError
 from plantain.tasks.base import Task
-from plantain.tasks.language import external, queries
+from plantain.tasks.language import external, prompts
+from plantain.tasks.language.plan import Plan, joined
+from plantain.tasks.language.reader import read_plan
 
 
 def parse(prompt: str) -> Task:
@@ -22,56 +20,53 @@ def parse(prompt: str) -> Task:
     >>> all(parse(task.prompt(style)) == task for style in ("imperative", "caption", "json", "terse"))
     True
     """
-    task = _own(prompt) or external.read(prompt)
+    task = prompts.own(prompt) or external.read(prompt)
     if task is None:
-        raise UsageError(f"no task or legend is said in {_short(prompt)!r}; see the prompts of `plantain tasks`")
+        short = prompt if len(prompt) <= 100 else prompt[:97] + "..."
+        raise UsageError(f"no task or legend is said in {short!r}; see the prompts of `plantain tasks`")
     return task
 
 
 def interpret(text: str) -> Task:
-    """The task that somebody means who types this: a task's name, a prompt, an order or a question.
+    """The one task that somebody means who types this: a task's name, a prompt, an order or a question.
 
-    Raises UnknownName, with the nearest names, for what cannot be read. `tasks.language.queries` says how it decides.
+    Of the distance of a thing it is the depth of everything. Raises UsageError for what cannot be read, with examples,
+    and for what takes several paintings, which `read_plan` tells apart.
 
     >>> interpret("how far is everything?")
     MetricDepth(code=None, near_m=0.0, far_m=inf)
     >>> interpret("segment the red mug and the plate").text
     ('the red mug', 'the plate')
     """
-    if not text.strip():
-        raise UsageError("the question is empty; ask for example 'metric depth' or 'segment the red mug'")
-    task = _own(text) or external.read(text) or queries.read(text)
-    if task is None:
-        known = [*TASKS, "segment the THING", "segment CLASS, CLASS", "find the THINGS"]
-        raise UnknownName("task", _short(text), known)
-    return task
+    return one_task(read_plan(text))
 
 
-def _own(prompt: str) -> Task | None:
-    """The task whose own words these are."""
-    if prompt.lstrip().startswith("{"):
-        return _from_json(prompt)
-    return next((task for cls in TASKS.values() if (task := cls.read(prompt)) is not None), None)
+def one_task(plan: Plan) -> Task:
+    """The task of a plan that takes one painting. UsageError for any other."""
+    if len(plan.questions) > 1:
+        asked = joined([" and ".join(task.title for task in question.tasks) for question in plan.questions])
+        raise UsageError(f"{plan.text!r} holds {len(plan.questions)} questions ({asked}); ask one at a time")
+    (question,) = plan.questions
+    if question.task is None:
+        kind = question.tasks[0].title
+        raise UsageError(
+            f"{plan.text!r} takes {len(question.tasks)} paintings, {kind} of {joined(question.names)}; name one at a "
+            f"time"
+        )
+    return question.task
 
 
-def _from_json(prompt: str) -> Task | None:
-    try:
-        record: Any = json.loads(prompt)
-    except ValueError:
-        return None  # JSON-like at most: `external` reads it
-    title = record.pop("task", None)
-    if isinstance(record.get("background"), list):
-        record["background"] = tuple(record["background"])  # JSON knows no tuples
-    titles: dict[str, type[Task]] = {cls.title: cls for cls in TASKS.values()} | TASKS
-    if not isinstance(title, str):
-        return None
-    if title not in titles:
-        raise UnknownName("task", title, [cls.title for cls in TASKS.values()])
-    try:
-        return titles[title].from_words(record)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UsageError(f"the fields {sorted(record)} do not make the task {title!r} ({error})") from None
+def left_out(plan: Plan) -> tuple[str, ...]:
+    """What one map of a plan does not give, and what was mended or dropped, a line each.
 
-
-def _short(text: str) -> str:
-    return text if len(text) <= 100 else text[:97] + "..."
+    >>> left_out(read_plan("how far is the cup, in feet?"))
+    ('the depth of everything is painted; the distance is not read off it', 'the numbers are meters, not ft')
+    """
+    question, lines = plan.questions[0], list(plan.notes)
+    if question.want in ("distance", "compare"):
+        lines.append("the depth of everything is painted; the distance is not read off it")
+    if question.unit not in (None, "m"):
+        lines.append(f"the numbers are meters, not {question.unit}")
+    if question.frame == "opencv":
+        lines.append("the axes are OpenGL's (+y up, +z to the viewer), not OpenCV's")
+    return tuple(lines)
