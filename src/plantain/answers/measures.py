@@ -61,21 +61,18 @@ def spread(values: Float[np.ndarray, "n"]) -> tuple[float, float, float]:
     return float(low), float(middle), float(high)
 
 
-def gap(
-    a: Float[np.ndarray, "n 3"], b: Float[np.ndarray, "m 3"]
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """The distance between the middles (medians) of two sets of camera-space points in meters: low, middle, high, and
-    the middle again as a vector from a to b.
+def gap(a: Float[np.ndarray, "n 3"], b: Float[np.ndarray, "m 3"]) -> tuple[float, float, float]:
+    """The distance between the middles (medians) of two sets of camera-space points, in their unit: low, middle, high.
 
     Low and high are the least and the greatest of it when each set is moved along its ray to the 16 % and the 84 %
     percentile of its depth."""
     ends = []
     for points in (a, b):
-        middle, (low, median, high) = np.median(points, axis=0), spread(-points[:, 2])
+        low, median, high = spread(-points[:, 2])
+        middle = np.median(points, axis=0)
         ends.append([middle * (z / median) for z in (low, median, high)])
     lengths = [float(np.linalg.norm(one - other)) for one in ends[0] for other in ends[1]]
-    x, y, z = (float(v) for v in ends[1][1] - ends[0][1])
-    return (min(lengths), lengths[4], max(lengths)), (x, y, z)
+    return min(lengths), lengths[4], max(lengths)
 
 
 def nearer(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"]) -> float:
