@@ -65,6 +65,7 @@ def test_a_line_for_each_of_several(say):
     code, lines, _ = say("p/", "count the cups", "--quiet", terminal=True)
     assert code == 0
     assert lines == ["a: cups: 1, sure", "b: cups: 1, sure"]
+    assert say("p/", "count the cups")[2][-1].startswith("2 photos: 2 done; ")
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)])

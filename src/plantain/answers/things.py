@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from plantain.answers import measures
 from plantain.answers.seen import THERE, Seen, answer
 from plantain.answers.types import Answer
@@ -48,7 +50,7 @@ def _places(name: str, question: Question, found: Instances, size: tuple[int, in
     kept = found.scores >= measures.COUNTS
     boxes = measures.boxes_of(found.boxes[kept])
     if not boxes:
-        return _count(name, question, found)
+        return replace(_count(name, question, found), value=None, interval=None)
     places = "; ".join(f"{thirds(box, size)} (box {_told(box)})" for box in boxes[:SHOWN])
     more = f"; and {len(boxes) - SHOWN} more" if len(boxes) > SHOWN else ""
     said = f"{name}: {len(boxes)}: {places}{more}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from plantain.answers.words import sureness
 from plantain.predictions.types import Prediction
+from plantain.tasks.language.english import plain
 from plantain.tasks.language.plan import Want, once
 
 
@@ -64,7 +65,9 @@ class Answer:
         more: dict[str, Any] = {}
         if isinstance(self.value, np.ndarray):
             more["shape"] = list(self.value.shape)
-        present = {name: round(p, 6) for one in self.predictions for name, p in (one.presence or {}).items()}
+        present: dict[str, float] = {}
+        for name, chance in ((n, p) for one in self.predictions for n, p in (one.presence or {}).items()):
+            present[plain(name)] = max(float(f"{chance:.6g}"), present.get(plain(name), 0.0))
         more |= {"presence": present} if present else {}
         more |= {"parts": [part.to_json() for part in self.parts]} if self.parts else {}
         more |= {"notes": list(self.notes)} if self.notes else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from plantain.cli.hosted import opened
 from plantain.cli.options import PaintArgs, Quiet
 from plantain.cli.photos import PhotoFile, find
 from plantain.cli.predict import split
-from plantain.cli.reporting import emit, exit_code, notes, progress
+from plantain.cli.reporting import emit, exit_code, notes, progress, summary
 from plantain.cli.terminal import print_error
 from plantain.errors import PainterGone, PlantainError, UsageError
 
@@ -85,7 +86,7 @@ def _each(found: Sequence[PhotoFile], answered: Any) -> Iterator[Answered]:
 def _told(answers: Iterator[Answered], total: int, *, as_json: bool, quiet: bool) -> int:
     """Says every answer; gives the exit code."""
     errors: list[PlantainError] = []
-    done = 0
+    start, done = time.monotonic(), 0
     with progress(total, "photos", quiet=quiet) as bar, notes(quiet=quiet):
         for one, answer in answers:
             image = str(one.photo) if isinstance(one.photo, Path) else None
@@ -100,6 +101,8 @@ def _told(answers: Iterator[Answered], total: int, *, as_json: bool, quiet: bool
                 elif not isinstance(answer, PlantainError):
                     print(str(answer) if total == 1 else f"{one.id}: {answer}", flush=True)
             bar.step()
+    if not quiet:
+        summary("photos", {"done": done, "failed": len(errors)}, time.monotonic() - start)
     return exit_code(done, errors)
 
 
