@@ -22,12 +22,13 @@ MAY: dict[str, set[str]] = {
     "tasks": {"codecs", "predictions"},
     "models": {"predictions", "imaging"},
     "pipeline": {"tasks", "models", "predictions", "imaging", "output"},
+    "answers": {"pipeline", "tasks", "predictions", "imaging", "output"},
     "data": {"predictions", "tasks", "codecs", "imaging"},
     "train": {"data", "models", "predictions"},
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}
-    | {"data"},
+    | {"data", "answers"},
     "__main__": {"cli"},
 }
 FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method: the one edge against the arrows

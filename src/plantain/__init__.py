@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from plantain import tasks
+    from plantain.answers.ask import ask
+    from plantain.answers.types import Answer
     from plantain.errors import PlantainError
     from plantain.models import MODELS, Capabilities, Identity, ModelSpec, Painter
     from plantain.models.painting import Painting, Request
@@ -33,6 +35,8 @@ _HOME = {  # name -> module that has it
     **dict.fromkeys(("Painting", "Request"), "models.painting"),
     **dict.fromkeys(("Job", "Outcome", "PredictOptions"), "pipeline.jobs"),
     **dict.fromkeys(("Capabilities", "Identity", "ModelSpec", "Painter"), "models"),
+    "Answer": "answers.types",
+    "ask": "answers.ask",
     "decode": "pipeline.codec",
     "stream": "pipeline.stream",
     "PlantainError": "errors",
@@ -58,6 +62,7 @@ __all__ = [
     "MODELS",
     "TASKS",
     "Alpha",
+    "Answer",
     "Capabilities",
     "Depth",
     "Identity",
@@ -76,6 +81,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "Request",
+    "ask",
     "decode",
     "edit",
     "generate",

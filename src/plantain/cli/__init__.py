@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "predict": ("predict:predict", "Answers a question about photos (the verb that may be left out)."),
+    "ask": ("ask:ask", "Answers in a line what people ask: how far, how many, where, which is nearer."),
     "explain": ("explain:explain", "Says how a question is read, without a model."),
     "generate": ("generate:generate", "Paints a picture from words."),
     "edit": ("generate:edit", "Changes photos as told: colorize, denoise, deblur, and so on."),

@@ -78,8 +78,8 @@ class ModelArgs:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class PredictArgs(ModelArgs):
-    """How the question is asked."""
+class PaintArgs(ModelArgs):
+    """How a question is put to the model."""
 
     samples: Whole = 1
     "Paintings a photo, with different seeds; their answers are merged."
@@ -87,18 +87,12 @@ class PredictArgs(ModelArgs):
     "Paintings a photo under different legends; classes are unmixed from all of them."
     seed: Whole = 0
     "The same seed gives the same painting."
-    code: str | None = None
-    "Color code, where the painter's favorite is not wanted; `plantain tasks` lists them."
     tile: Whole | None = None
     "Answer large photos in overlapping tiles of this many pixels."
-    examples: Path | None = None
-    "A folder of photos with true answers (images/ beside labels/, masks/ and so on), which are shown first."
     style: str = "imperative"
     "Wording of the prompt: imperative, caption, json or terse."
     steps: Whole | None = None
     "Steps of the painter; its own number when not said. 1 is the one-step recipe of generators that have one."
-    plan: Annotated[bool, Parameter(negative="", show_default=False)] = False
-    "Say what a large generator would load and need for the first photo, and do nothing."
 
     def options(self) -> PredictOptions:
         """UsageError for a number that makes no sense, UnknownName for a style that is none."""
@@ -108,6 +102,19 @@ class PredictArgs(ModelArgs):
             raise UsageError(f"steps must be at least 1, not {self.steps}")
         sampling = {} if self.steps is None else {"steps": self.steps}
         return PredictOptions(self.samples, self.passes, self.seed, self.tile, self.style, sampling)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class PredictArgs(PaintArgs):
+    """How the question is asked."""
+
+    code: str | None = None
+    "Color code, where the painter's favorite is not wanted; `plantain tasks` lists them."
+    examples: Path | None = None
+    "A folder of photos with true answers (images/ beside labels/, masks/ and so on), which are shown first."
+    plan: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    "Say what a large generator would load and need for the first photo, and do nothing."
 
 
 @Parameter(name="*")

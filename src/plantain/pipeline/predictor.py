@@ -309,7 +309,8 @@ def wrap(model: Painter | Specialist, *, calibrated: bool = True) -> Predictor:
 
 
 @cache
-def _kept(model: str) -> Predictor:
+def kept(model: str) -> Predictor:
+    """A model that is loaded once and kept for the next call."""
     return load(model)
 
 
@@ -324,14 +325,14 @@ def load(model: str = "embedded", *, calibrated: bool = True, **options: Any) ->
 
 def predict(photo: Any, task: Task | str, *, model: str = "embedded", **options: Any) -> Any:
     """The answer to a question about a photo, by a model that is kept for the next call. See Predictor.predict."""
-    return _kept(model).predict(photo, task, **options)
+    return kept(model).predict(photo, task, **options)
 
 
 def generate(text: str, *, model: str = "embedded", **options: Any) -> Painting:
     """A picture from words. See Predictor.generate."""
-    return _kept(model).generate(text, **options)
+    return kept(model).generate(text, **options)
 
 
 def edit(photo: Any, text: str, *, model: str = "embedded", **options: Any) -> Painting:
     """The photo changed as told. See Predictor.edit."""
-    return _kept(model).edit(photo, text, **options)
+    return kept(model).edit(photo, text, **options)

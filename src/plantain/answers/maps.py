@@ -1,0 +1,126 @@
+"""Answers that are maps: the prediction itself, with a line on what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from plantain.answers import measures
+from plantain.answers.seen import Seen, Thing, answer
+from plantain.answers.types import Answer
+from plantain.answers.words import number, the
+from plantain.predictions.types import (
+    Alpha,
+    Depth,
+    Edges,
+    Instances,
+    Keypoints,
+    Labels,
+    Normals,
+    Panoptic,
+    Prediction,
+)
+from plantain.tasks.language.plan import Question
+from plantain.tasks.language.units import UNITS
+
+SHOWN = 6  # classes that a line names
+Told = tuple[str, float]  # a line, and its confidence
+
+
+def about_map(question: Question, seen: Seen) -> list[Answer]:
+    """The map of each task."""
+    reads = seen.of(question)
+    each = [(name,) for name in question.names] if len(reads) == len(question.names) else [question.names] * len(reads)
+    answers = []
+    for read, names in zip(reads, each, strict=True):
+        said, confidence = TOLD[type(read)](read, question)
+        opencv = isinstance(read, Normals) and question.frame == "opencv"
+        value: Any = read.to_opencv() if opencv and isinstance(read, Normals) else read
+        answers.append(answer(question, said, value, confidence, names, (read,)))
+    return answers
+
+
+def about_disparity(question: Question, seen: Seen) -> list[Answer]:
+    """Nearness of every pixel, 1 = nearest."""
+    (depth,) = seen.of(question)
+    assert isinstance(depth, Depth)
+    confidence = measures.mean_of(depth.confidence, depth.valid)
+    said = "disparity: 1 where it is nearest, 0 where it is farthest"
+    return [answer(question, said, measures.disparity(depth), confidence, (), (depth,))]
+
+
+def _depth(read: Depth, question: Question) -> Told:
+    confidence = measures.mean_of(read.confidence, read.valid)
+    if read.scale != "metric":
+        return "relative depth of the whole picture", confidence
+    if not read.valid.any():
+        return "depth: known nowhere", 1 - float(read.confidence.mean())
+    unit = question.unit or "m"
+    metres = read.metres[read.valid]
+    low, middle, high = (float(m) / UNITS[unit][0] for m in (metres.min(), np.median(metres), metres.max()))
+    return f"depth: {number(low)} to {number(high)} {unit}, half of it within {number(middle)} {unit}", confidence
+
+
+def _normals(read: Normals, question: Question) -> Told:
+    confidence = measures.mean_of(read.confidence, read.valid)
+    return f"normals of {_percent(float(read.valid.mean()))} of the picture", confidence
+
+
+def _labels(read: Labels, question: Question) -> Told:
+    """The classes by their share of the picture."""
+    labeled = read.ids >= 0
+    shares = np.bincount(read.ids[labeled].ravel(), minlength=len(read.classes)) / read.ids.size
+    order = [int(i) for i in np.argsort(-shares, kind="stable") if shares[i] > 0]
+    if not order:
+        present = max((read.presence or {}).values(), default=0.0)
+        return f"none found of {', '.join(read.classes[:SHOWN])}", 1 - present
+    told = ", ".join(f"{read.classes[i]} {_percent(float(shares[i]))}" for i in order[:SHOWN])
+    more = f" and {len(order) - SHOWN} more" if len(order) > SHOWN else ""
+    things = f"; {len(read.segment_labels)} segments" if isinstance(read, Panoptic) else ""
+    return f"{told}{more}{things}", measures.mean_of(read.confidence, labeled)
+
+
+def _instances(read: Instances, question: Question) -> Told:
+    """How many things count; the mean of their scores, or the confidence that there is none."""
+    many, _, none = measures.count(read.scores)
+    counted = read.scores[read.scores >= measures.COUNTS]
+    return f"{read.classes[0]}: {many or 'none'}", float(counted.mean()) if many else none
+
+
+def _keypoints(read: Keypoints, question: Question) -> Told:
+    seen = int(read.visible.sum())
+    present = max((read.presence or {}).values(), default=0.0)
+    return f"{seen} of {len(read.names)} points seen", float(read.scores[read.visible].mean()) if seen else 1 - present
+
+
+def _edges(read: Edges, question: Question) -> Told:
+    return f"edges on {_percent(float(read.masks[0].mean()))} of the picture", float(read.confidence.mean())
+
+
+def _masks(read: Alpha, question: Question) -> Told:
+    """The share of each thing; the confidence of their pixels, or that none of them is there."""
+    things = [Thing(name, read, i) for i, name in enumerate(read.names)]
+    there = [thing for thing in things if thing.is_there()]
+    shares = [_percent(float(t.alpha.mean())) + " of the picture" if t in there else "not found" for t in things]
+    said = "; ".join(f"{the(thing.name)}: {share}" for thing, share in zip(things, shares, strict=True))
+    if not there:
+        return said, 1 - max(thing.presence for thing in things)
+    return said, measures.mean_of(read.confidence, np.any([thing.mask for thing in there], axis=0))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+TOLD: dict[type[Prediction], Callable[[Any, Question], Told]] = {
+    Depth: _depth,
+    Normals: _normals,
+    Labels: _labels,
+    Panoptic: _labels,
+    Instances: _instances,
+    Keypoints: _keypoints,
+    Alpha: _masks,
+    Edges: _edges,
+}

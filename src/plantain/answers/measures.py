@@ -1,0 +1,140 @@
+"""What is read off masks, depth and scores: lengths, orders, counts, and pictures made of them. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from plantain._shapes import Bool, Float, UInt8
+from plantain.predictions.boxes import box_around
+from plantain.predictions.types import Depth
+
+RIM = 0.05  # of a thing's size (the root of its area): as much of its rim is left out, where depth runs into others'
+LEFT = 0.25  # of a thing's pixels that must stay without its rim; of a thin thing less rim is taken
+LOW, MIDDLE, HIGH = 16.0, 50.0, 84.0  # percentiles: one sigma below and above the median of a normal distribution
+COUNTS = 0.5  # from this score on a thing is counted
+
+
+def eroded(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
+    """The pixels whose whole square of 2 radius + 1 pixels lies in the mask; the photo's border takes nothing away.
+
+    >>> eroded(np.array([[True, True, True, True, False]]), 1).tolist()
+    [[True, True, True, False, False]]
+    """
+    side, inner = 2 * radius + 1, mask
+    for axis in (0, 1):
+        wide = [(radius + 1 if axis == 0 else 0, radius if axis == 0 else 0)]
+        wide.append((radius + 1 if axis == 1 else 0, radius if axis == 1 else 0))
+        total = np.cumsum(np.pad(inner, wide, mode="edge"), axis=axis, dtype=np.int32)
+        length = mask.shape[axis]
+        last, first = (np.take(total, np.arange(length) + start, axis=axis) for start in (side, 0))
+        inner = last - first == side
+    return np.asarray(inner)
+
+
+def inside(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """The mask without its rim: `RIM` of its size, or less where less than `LEFT` of it would stay."""
+    area = int(mask.sum())
+    x0, y0, x1, y1 = box_around(mask)
+    radius, out = max(1, round(RIM * area**0.5)), np.zeros_like(mask)
+    around = slice(max(0, y0 - radius), y1 + radius), slice(max(0, x0 - radius), x1 + radius)
+    while radius > 0:
+        inner = eroded(mask[around], radius)
+        if inner.sum() >= LEFT * area:
+            out[around] = inner
+            return out
+        radius //= 2
+    return mask
+
+
+def known(depth: Depth, mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Where a thing's depth can be read: inside its rim, if any is known there, else anywhere in its mask."""
+    valid = depth.valid & np.isfinite(depth.metres)
+    within = inside(mask) & valid
+    return within if within.any() else mask & valid
+
+
+def spread(values: Float[np.ndarray, "n"]) -> tuple[float, float, float]:
+    """The 16 %, 50 % and 84 % percentiles."""
+    low, middle, high = np.percentile(values, (LOW, MIDDLE, HIGH))
+    return float(low), float(middle), float(high)
+
+
+def gap(a: Float[np.ndarray, "n 3"], b: Float[np.ndarray, "m 3"]) -> tuple[float, float, float]:
+    """The distance between the middles (medians) of two sets of camera-space points, in their unit: low, middle, high.
+
+    Low and high are the least and the greatest of it when each set is moved along its ray to the 16 % and the 84 %
+    percentile of its depth."""
+    ends = []
+    for points in (a, b):
+        low, median, high = spread(-points[:, 2])
+        middle = np.median(points, axis=0)
+        ends.append([middle * (z / median) for z in (low, median, high)])
+    lengths = [float(np.linalg.norm(one - other)) for one in ends[0] for other in ends[1]]
+    return min(lengths), lengths[4], max(lengths)
+
+
+def nearer(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"]) -> float:
+    """Of all pairs of a value of `a` and one of `b`, the share in which that of `a` is less; ties count half.
+
+    Source: Mann and Whitney 1947, their U over n m.
+
+    >>> nearer(np.array([1.0, 2.0]), np.array([2.0, 3.0]))
+    0.875
+    """
+    ordered = np.sort(b)
+    above = len(b) - np.searchsorted(ordered, a, side="right")
+    equal = np.searchsorted(ordered, a, side="right") - np.searchsorted(ordered, a, side="left")
+    return float((above + 0.5 * equal).mean() / len(b))
+
+
+def count(scores: Float[np.ndarray, "n"]) -> tuple[int, tuple[int, int], float]:
+    """How many things have a score of at least `COUNTS`, the 16 to 84 % range of their number, and the probability that
+    exactly these are real: each is with the probability of its score, whatever the others are (Poisson binomial).
+
+    >>> count(np.array([0.9, 0.8, 0.1]))[0], round(count(np.array([0.9, 0.8, 0.1]))[2], 3)
+    (2, 0.648)
+    """
+    real = np.clip(np.asarray(scores, np.float64), 0, 1)
+    chances = np.ones(1)
+    for score in real:
+        chances = np.convolve(chances, (1 - score, score))
+    counts = int((real >= COUNTS).sum())
+    low, high = (int(np.searchsorted(np.cumsum(chances), p / 100)) for p in (LOW, HIGH))
+    exactly = float(np.where(real >= COUNTS, real, 1 - real).prod())
+    return counts, (min(low, counts), max(high, counts)), exactly
+
+
+def disparity(depth: Depth) -> Float[np.ndarray, "h w"]:
+    """Nearness 0..1: 1 at the nearest known pixel, 0 at the farthest and where nothing is known.
+
+    Of metric depth it is one over it, scaled; of depth without scale and shift, which has no inverse, the depth turned
+    round."""
+    valid = depth.valid & np.isfinite(depth.values)
+    if depth.scale == "metric":
+        valid = valid & (depth.values > 0)
+        near = 1 / np.where(valid, depth.values, 1)
+    else:
+        near = -np.where(valid, depth.values, 0)
+    if not valid.any():
+        return np.zeros(near.shape, np.float32)
+    low, high = float(near[valid].min()), float(near[valid].max())
+    return np.where(valid, (near - low) / max(high - low, 1e-9), 0).astype(np.float32)
+
+
+def cutout(photo: UInt8[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 4"]:
+    """The photo with opacity (0..1) as its fourth channel, straight (not premultiplied)."""
+    opacity = np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint8)
+    return np.dstack([photo, opacity])
+
+
+def mean_of(confidence: Float[np.ndarray, "h w"], where: Bool[np.ndarray, "h w"]) -> float:
+    """Mean confidence of some pixels; 0 where there are none."""
+    return float(confidence[where].mean()) if where.any() else 0.0
+
+
+def boxes_of(boxes: Float[np.ndarray, "n 4"]) -> tuple[tuple[float, ...], ...]:
+    """Boxes as numbers of Python."""
+    rows: Sequence[Sequence[float]] = np.round(boxes.astype(np.float64), 2).tolist()
+    return tuple(tuple(row) for row in rows)
