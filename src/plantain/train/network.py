@@ -260,10 +260,11 @@ class Decoder(nn.Module):
 
     def forward(
         self, grid: Tensor, keys: Tensor, mean_word: Tensor, photo: Tensor, canvas: Tensor, colors: Tensor,
-        color_mask: Tensor,
+        color_mask: Tensor, probed: Tensor | None = None,
     ) -> Painted:  # fmt: skip
         """grid (the patches' tokens) b w rows columns; keys b k q; mean_word b d; photo and canvas b 3 h w (0..1);
-        colors b k 3; color_mask b k."""
+        colors b k 3; color_mask b k; probed (what a linear probe adds to the copy attention's logits) b k rows
+        columns."""
         tokens = grid.permute(0, 2, 3, 1)
         smooth = F.interpolate(self.smooth(tokens).permute(0, 3, 1, 2), scale_factor=float(HALF), mode="bilinear")
         detail = F.pixel_shuffle(self.detail(tokens).permute(0, 3, 1, 2), HALF)
@@ -274,6 +275,8 @@ class Decoder(nn.Module):
         h = h + F.gelu(self.norm2(self.mix2(h)) * (1 + scale2) + shift2)
         h = h + F.gelu(self.norm3(self.mix3(h)) * (1 + scale3) + shift3)
         attention = torch.einsum("bqhw,bkq->bkhw", self.query(h), keys) * (2 / self.size.query**0.5)
+        if probed is not None:
+            attention = attention + F.interpolate(probed, scale_factor=float(HALF), mode="bilinear")
         attention = attention.masked_fill(~color_mask[:, :, None, None], -1e4)
         if self.training:  # cheaper, and the same but for one pixel at borders
             copied = F.interpolate(mix(attention, colors), scale_factor=2.0, mode="bilinear")
