@@ -32,7 +32,8 @@ class LinearProbe:
             self.names = dict(zip(names, map(int, columns), strict=True))
             self.weights = table["weights"].astype(np.float32)  # features + 1, classes
             self.frequency = table["frequency"].astype(np.float32)
-            self.strength, self.shift = float(table["strength"]), float(table["shift"])
+            self.strength = float(table["strength"])
+            self.shift, self.shift_with_background = map(float, table["shifts"])
 
     def column(self, phrase: str) -> int | None:
         """The column of a class by its name, in the singular or plural; None where it is not known."""
@@ -42,25 +43,23 @@ class LinearProbe:
         return next((self.names[form] for form in forms if form in self.names), None)
 
     def logits(self, features: Float[np.ndarray, "n d"], phrases: Sequence[str]) -> Float[np.ndarray, "n k"]:
-        """What is added to the copy head's logits of each phrase in each patch: the log of how much likelier the class
-        is there than anywhere, to a power; 0 for phrases that are not known."""
-        columns = [self.column(phrase) for phrase in phrases]
-        known = [column for column in dict.fromkeys(columns) if column is not None]
-        out = np.zeros((len(features), len(phrases)), np.float32)
-        if not known:
-            return out
-        weights = self.weights[:, known]
-        shares = features @ weights[:-1] + weights[-1]
-        for i, column in enumerate(columns):
-            if column is not None:
-                out[:, i] = self._odds(shares[:, known.index(column)], float(self.frequency[column]))
-        others = [i for i, (column, phrase) in enumerate(zip(columns, phrases, strict=True))
-                  if column is None and phrase != BACKGROUND]  # fmt: skip
-        if BACKGROUND in phrases and not others:
-            rest = 1 - shares.clip(0, 1).sum(1)
-            out[:, phrases.index(BACKGROUND)] = self._odds(rest, 1 - float(self.frequency[known].sum()))
-        return out
+        """What is added to the copy head's logits of each phrase in each patch: the log of the class's share there,
+        against how frequent it is, to a power; 0 for phrases that are not known.
 
-    def _odds(self, share: Float[np.ndarray, " n"], frequency: float) -> Float[np.ndarray, " n"]:
-        usual = self.shift * np.log(max(frequency, LEAST))
-        return np.asarray(self.strength * (np.log(share.clip(LEAST, 1)) - usual), np.float32)
+        Where one of the classes must be chosen, rare ones are lifted; beside a background much less, for then a share
+        of a half is what decides."""
+        out = np.zeros((len(features), len(phrases)), np.float32)
+        columns = {i: column for i, phrase in enumerate(phrases) if (column := self.column(phrase)) is not None}
+        if not columns:
+            return out
+        known, ground = list(columns.values()), BACKGROUND in phrases
+        shares, usual = features @ self.weights[:-1, known] + self.weights[-1, known], self.frequency[known]
+        if ground and len(columns) == len(phrases) - 1:  # every other phrase is known
+            columns[phrases.index(BACKGROUND)] = -1
+            once = [known.index(column) for column in dict.fromkeys(known)]
+            shares = np.concatenate([shares, 1 - shares[:, once].clip(0, 1).sum(1, keepdims=True)], 1)
+            usual = np.append(usual, 1 - usual[once].sum())
+        shift = self.shift_with_background if ground else self.shift
+        odds = np.log(shares.clip(LEAST, 1)) - shift * np.log(usual.clip(LEAST, 1))
+        out[:, list(columns)] = self.strength * odds
+        return out
