@@ -54,6 +54,11 @@ def test_the_background_is_what_no_class_is(probe: LinearProbe) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
+def test_one_mask_is_left_to_the_copy_head_by_half(probe: LinearProbe) -> None:
+    wanted = np.log([[0.6, 0.4], [0.1, 0.9]]) - 0.25 * np.log([0.5, 0.5])
+    np.testing.assert_allclose(probe.logits(SHARES, ["segment wall", "background"]), wanted, rtol=1e-4)
+
+
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(PainterError, match=r"lacks probe\.npz; install Plantain again"):
         LinearProbe(tmp_path / "probe.npz")

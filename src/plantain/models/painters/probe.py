@@ -17,6 +17,7 @@ from plantain._shapes import Float
 from plantain.errors import PainterError
 
 LEAST = 1e-3  # of a share
+ONE_MASK = 0.5  # of the strength: one thing against all else is what the copy head itself does best
 ORDERS = frozenset(["segment", "mask"])  # words of a prompt that are no part of a class name
 BACKGROUND = "background"
 
@@ -61,5 +62,6 @@ class LinearProbe:
             usual = np.append(usual, 1 - usual[once].sum())
         shift = self.shift_with_background if ground else self.shift
         odds = np.log(shares.clip(LEAST, 1)) - shift * np.log(usual.clip(LEAST, 1))
-        out[:, list(columns)] = self.strength * odds
+        one_mask = ground and len(phrases) == 2
+        out[:, list(columns)] = self.strength * (ONE_MASK if one_mask else 1) * odds
         return out
