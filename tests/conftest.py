@@ -10,7 +10,7 @@ from jaxtyping import install_import_hook
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "examples"), str(HERE)]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "examples"), str(ROOT / "recipes"), str(HERE)]
 install_import_hook("plantain", "typechecker.checked")
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")

@@ -65,7 +65,7 @@ def test_commands_name_verbs_and_options_that_exist(page: str, line: str, capsys
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_scripts_that_are_named_exist(page: Path) -> None:
-    for script in re.findall(r"python ((?:benchmarks|examples)/\w+\.py)", page.read_text(encoding="utf-8")):
+    for script in re.findall(r"python ((?:benchmarks|examples|recipes)/\w+\.py)", page.read_text(encoding="utf-8")):
         assert (ROOT / script).exists(), script
 
 

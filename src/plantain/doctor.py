@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -148,18 +148,42 @@ def check_registration(painter: Painter) -> Check:
             "registration", "failed", f"{painter.identity.name} was asked for {width} x {height} pixels and gave {size}"
         )
     found = measure(shown, answer.rgb)
-    facts = {"shift_px": [found.right_px, found.down_px], "zoom": found.zoom, "alike": found.inlier_ratio}
-    facts["shift"] = (found.right_px / width, found.down_px / height)
+    check = moved(painter.identity.name, width, height, (found.right_px, found.down_px), found.zoom)
+    facts = {**check.facts, "alike": found.inlier_ratio}
     if found.inlier_ratio < LIKE:
         alike = f"{found.inlier_ratio:.0%} of it is alike"
         text = f"not measured: {painter.identity.name} did not give the chart back ({alike})"
         return Check("registration", "note", text, facts)
-    name = painter.identity.name
-    corner = abs(found.zoom - 1) * (width**2 + height**2) ** 0.5 / 2
-    text = f"{name} at {width} x {height}: shift {found.right_px:+.2f} px right, {found.down_px:+.2f} px down; "
-    text += f"zoom {found.zoom:.4f} ({corner:.2f} px at the corners)"
-    still = abs(found.right_px) < 1 and abs(found.down_px) < 1 and corner < 1
+    return replace(check, facts=facts)
+
+
+def moved(name: str, width: int, height: int, shift_px: tuple[float, float], zoom: float) -> Check:
+    """How far a picture of this size came back right and down, and how it grew: failed at a pixel or more."""
+    right, down = shift_px
+    corner = abs(zoom - 1) * (width**2 + height**2) ** 0.5 / 2
+    text = f"{name} at {width} x {height}: shift {right:+.2f} px right, {down:+.2f} px down; "
+    text += f"zoom {zoom:.4f} ({corner:.2f} px at the corners)"
+    still = abs(right) < 1 and abs(down) < 1 and corner < 1
+    facts = {"shift_px": [right, down], "zoom": zoom, "shift": (right / width, down / height)}
     return Check("registration", "ok" if still else "failed", text, facts)
+
+
+def registered(painter: Painter) -> Check:
+    """Whether a painter keeps its place, by what was measured and kept of it, else measured now. Where it can be set
+    right, that is undone in its paintings (`undone` among the facts)."""
+    from plantain.models.painters.generators.measured import Measured
+    from plantain.models.painters.generators.painter import DiffusersPainter
+
+    if not isinstance(painter, DiffusersPainter):
+        return check_registration(painter)
+    if Measured.read(painter.unmeasured) is None:
+        list(registration(painter))
+    kept, name = painter.measured, painter.identity.name
+    if kept.shift is None:
+        return Check("registration", "note", f"not measured: {name} did not give the chart back")
+    width, height = painter.canvas(512, 384)
+    check = moved(name, width, height, (kept.shift[0] * width, kept.shift[1] * height), kept.zoom)
+    return replace(check, found=f"{check.found}; undone in its paintings", facts={**check.facts, "undone": True})
 
 
 def registration(painter: Painter) -> Iterator[Check]:

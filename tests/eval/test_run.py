@@ -177,6 +177,15 @@ def test_another_setting_or_split_is_refused(data: Path, tmp_path: Path) -> None
         Run.open(tmp_path / "run")
 
 
+def test_a_higher_budget_is_no_other_setting(data: Path, tmp_path: Path) -> None:
+    guess = Guess()
+    for options in ({"budget": 1.0, "size": "1K"}, {"budget": 2.0, "tries": 3, "size": "1K"}, {"size": "1K"}):
+        begin(data, tmp_path / "run", options=options).run(predictor(guess))
+    assert guess.asked == 6
+    with pytest.raises(UsageError, match="another setting"):
+        begin(data, tmp_path / "run", options={"budget": 1.0, "size": "2K"}).run(predictor(guess))
+
+
 def test_a_run_of_an_older_version_is_refused(data: Path, tmp_path: Path) -> None:
     begin(data, tmp_path / "run").run(predictor(Guess()))
     path = tmp_path / "run/run.json"

@@ -16,7 +16,7 @@ from plantain.pipeline.examples import as_asked, filled, painted, paired
 from plantain.pipeline.jobs import Context, Job
 from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
 from plantain.pipeline.store import Store
-from plantain.predictions.types import Alpha, Instances, Labels
+from plantain.predictions.types import Alpha, Depth, Instances, Labels
 from plantain.tasks import EdgeDetection, Matting, MetricDepth, ReferringSegmentation, SemanticSegmentation
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype(np.uint8)
@@ -113,6 +113,19 @@ def test_unknown_pixels_are_painted_like_their_neighbors() -> None:
     task = SemanticSegmentation.of(["dog", "cat"], background=None)
     rgb = painted(task, as_asked(task, labels()))
     assert {tuple(c) for c in rgb.reshape(-1, 3)} == set(task.colors)
+
+
+def test_sparse_depth_is_painted_without_holes() -> None:
+    known = np.zeros((6, 8), bool)
+    known[::3, ::3] = True
+    values = np.where(known, np.float32(3), np.float32(0))
+    task = MetricDepth(code="log-gray")
+    wanted = task.encode(Depth(values=np.full_like(values, 3), valid=np.ones_like(known), confidence=SURE))
+    assert (painted(task, Depth(values=values, valid=known, confidence=SURE)) == wanted).all()
+    known[:] = True
+    known[:2] = False  # a sky is no hole
+    white = painted(task, Depth(values=np.full_like(values, 3), valid=known, confidence=SURE))
+    assert (white[:2] == 255).all() and (white[2:] == wanted[2:]).all()
 
 
 # ---- painters that are shown them

@@ -30,6 +30,7 @@ def run(
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs"),
     limit: Whole | None = None,
     corrupt: str | None = None,
+    shots: Whole = 0,
     base: str | None = None,
     quiet: Quiet = False,
 ) -> int:
@@ -43,12 +44,14 @@ def run(
     names
         Benchmarks; `plantain bench list` lists them.
     out
-        Folders OUT/MODEL/BENCHMARK are made (BENCHMARK+fog-3 with --corrupt).
+        Folders OUT/MODEL/BENCHMARK are made (BENCHMARK+fog-3 with --corrupt, BENCHMARK+shots-5 with --shots).
     limit
         So many pictures of each benchmark, always the same.
     corrupt
         What happens to the photos or the paintings, as NAME:SEVERITY (1 to 5): noise, blur, motion, jpeg, dark,
         contrast, fog, rain, snow, dirt, cast, painting-jpeg, aspect.
+    shots
+        So many photos of the training half are shown with their true answers before the questions, drawn by --seed.
     base
         Of generation/kept: the painter that the model was tuned from, or a folder of its weights; it is asked too, and
         the differences are given.
@@ -56,11 +59,13 @@ def run(
     from plantain.eval.run import Run, RunConfig, find_benchmark
 
     folder = data_folder(names, data, "plantain bench run nyu-excerpt/metric-depth --data FOLDER")
+    if ask.examples is not None:
+        raise UsageError("benchmarks draw examples from their own training half: say how many with --shots")
     if GENERATION in names:
         if len(names) > 1:
             raise UsageError(f"{GENERATION} runs alone: plantain bench run {GENERATION} --model A --data FOLDER")
         return generation(ask, base, folder, out, limit, quiet)
-    config = RunConfig(ask.model, ask.given, ask.options(), ask.code, limit, corrupt)
+    config = RunConfig(ask.model, ask.given, ask.options(), ask.code, limit, corrupt, shots)
     runs = [Run(config.folder(out, name), find_benchmark(name), config, folder) for name in names]
     return max([scored(one, Run.run, quiet) for one in runs])
 
@@ -217,7 +222,8 @@ def scored(run: Run, how: Callable[[Run, Predictor, Callable[[], None]], dict[st
     with loaded(run) as model, progress(len(run.examples), run.benchmark.id, quiet=quiet) as bar:
         scores = how(run, model, bar.step)
         bill(model, quiet=quiet)
-    emit({"run": str(run.folder), **{k: v for k, v in scores.items() if k not in ("parts", "failures", "lines")}})
+    told = {key: value for key, value in scores.items() if key not in ("parts", "failures", "lines")}
+    emit({"run": str(run.folder), **told, "cost": run.costs()})
     value, low, high = scores["scores"][scores["primary"]]
     lost = f", {scores['no_truth']} without a truth that can be scored" if scores["no_truth"] else ""
     print(f"{run.benchmark.id}: {scores['primary']} {value:.3f} ({low:.3f} - {high:.3f}), {scores['n']} pictures, "

@@ -63,11 +63,14 @@ def excerpt(name: str, split: str) -> Callable[[Path], list[Example]]:
 
 
 def pinned(row: Benchmark) -> Benchmark:
-    """The row with the pictures that it is scored on."""
-    n, split = SPLITS[row.id.split("/")[0]]
-    return replace(row, n=n, split=split)
+    """The row with the pictures that it is scored on, and those that it has to train on."""
+    folder = row.id.split("/")[0]
+    n, split = SPLITS[folder]
+    name = folder.removesuffix("-excerpt")
+    return replace(row, n=n, split=split, train=None if name in TEST_ONLY else excerpt(name, "train"))
 
 
+TEST_ONLY = ("mattes", "refer")  # sets without a training half
 EIGEN = "Eigen crop, truth 0.001 to 10 m, "
 ROWS = (
     Benchmark("nyu-excerpt/metric-depth", excerpt("nyu", "test_dev"), MetricDepthAdapter(),

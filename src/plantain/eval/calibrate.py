@@ -39,7 +39,13 @@ def fit(
     runs: Sequence[Run], model: Predictor, way: Literal["isotonic", "temperature"] = "isotonic",
     step: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Fit], list[CalibrationReport]]:  # fmt: skip
-    """Fits by task, each benchmark with the same weight, and what they are worth. `model`: without any calibration."""
+    """Fits by task, each benchmark with the same weight, and what they are worth. `model`: without any calibration.
+
+    UsageError for runs after examples, whose answers are of another confidence, and where there is nothing to fit."""
+    for run in runs:
+        if run.config.shots:
+            raise UsageError(f"{run.folder} was run after examples, whose confidence is not the model's own; name runs "
+                             "without --shots")  # fmt: skip
     halves: dict[str, list[tuple[Run, CalibrationSamples, CalibrationSamples, int]]] = {}
     for run in runs:
         mine, others, n = split(run, model, step)

@@ -91,7 +91,8 @@ def cells(run: Run) -> list[str]:
     value, low, high = scores["scores"][row.primary]
     confidence = [f"{scores['confidence'].get(name, float('nan')):.3f}" for name in ("ece", "ause")]
     numbers = [f"{value:.3f}", f"{low:.3f} - {high:.3f}", str(scores["n"]), str(scores["failed"]), *confidence]
-    return [row.id, run.model_name, f"{row.primary}, {row.better} is better", *numbers, row.baseline, row.protocol]
+    asked = ", ".join([run.model_name, *run.config.variant])
+    return [row.id, asked, f"{row.primary}, {row.better} is better", *numbers, row.baseline, row.protocol]
 
 
 def markdown(runs: Sequence[Run], target: Path) -> Path:
@@ -111,8 +112,7 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
 
 
 def anchor(run: Run) -> str:
-    corruption = "" if run.config.corrupt is None else f"-{run.config.corrupt}"
-    return f"{run.model_name}-{run.benchmark.id.replace('/', '-')}{corruption}"
+    return "-".join([run.model_name, run.benchmark.id.replace("/", "-"), *run.config.variant])
 
 
 def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
@@ -138,7 +138,7 @@ def part(run: Run, model: Predictor, cases: int) -> str:
     rows = [
         f"<p class='note'>{html.escape(label)}</p>" + "".join(map(shown, group)) for label, group in picked if group
     ]
-    name = html.escape(f"{run.benchmark.id} · {run.model_name}")
+    name = html.escape(" · ".join([run.benchmark.id, run.model_name, *run.config.variant]))
     figures = table(("figure", "value", "95 %"), every, (1, 2))
     return f"""<h2 id="{html.escape(anchor(run))}">{name}</h2>
 <p>{html.escape(run.benchmark.protocol)}. Again: <code>{html.escape(command(run))}</code></p>

@@ -39,7 +39,8 @@ class Reference:
 @dataclass(frozen=True)
 class Benchmark:
     """One row. `protocol`: crop, cap, alignment and legend in words; `baseline`: what an answer that looks at no photo
-    gets, with how; `better`: whether the primary figure should be high or low; `reference`: published figures."""
+    gets, with how; `better`: whether the primary figure should be high or low; `reference`: published figures; `train`:
+    reads the training half, from which examples are drawn (none where the set has no such half)."""
 
     id: str
     read: Callable[[Path], list[Example]]
@@ -54,6 +55,7 @@ class Benchmark:
     n: int | None = None  # how many pictures the split has, and
     split: str = ""  # the first digits of its hash (`run.split_hash`); where they are said, others are refused
     reference: tuple[Reference, ...] = ()
+    train: Callable[[Path], list[Example]] | None = None
 
     def measure(self, answers: Sequence[Any], truth: Any, asked: Sequence[Task]) -> dict[str, Row]:
         """The rows of one picture: `score`, `calibration` and `sparsification`; `truth` is the adapter's."""

@@ -1,8 +1,8 @@
 """A run: one benchmark, one model, one folder. Every answer is kept, every picture is a line, everything else follows.
 
 A run that is stopped goes on with the pictures that have no line. A line holds a hash of everything that it hangs on:
-where a photo, a label, a question, the rules or the calibration of confidence have changed, the picture is answered or
-scored afresh. `rescore` reads the kept answers again, by today's decoders and metrics, and asks no model.
+where a photo, a label, a question, an example, the rules or the calibration of confidence have changed, the picture is
+answered or scored afresh. `rescore` reads the kept answers again, by today's decoders and metrics, and asks no model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -27,10 +27,11 @@ from plantain.eval.benchmarks import BENCHMARKS
 from plantain.eval.corruptions import CorruptedPainter, Corruption
 from plantain.eval.folder import RunFolder, read_record
 from plantain.eval.row import Benchmark
-from plantain.eval.scores import SampleResult, score
+from plantain.eval.scores import COSTS, SampleResult, costs, score
+from plantain.eval.shots import Shots, Shown, draw, read_shots
 from plantain.imaging.photo import read_photo
 from plantain.models.identity import DECODING, content_hash, digest
-from plantain.pipeline.jobs import Job, Outcome, PredictOptions
+from plantain.pipeline.jobs import Context, Job, Outcome, PredictOptions
 from plantain.pipeline.predictor import PainterPredictor, Predictor
 from plantain.pipeline.stream import stream
 from plantain.predictions.types import Prediction
@@ -39,16 +40,22 @@ from plantain.tasks import Task
 CHANGED = {  # what a line hangs on -> how it is called, and the verb that sets it right
     "photo": ("the photo", "run"),
     "question": ("the question", "run"),
+    "examples": ("an example of those shown before the question", "run"),
     "truth": ("the label", "score"),
     "rules": ("the scoring", "score"),
     "calibration": ("the calibration of confidence", "score"),
 }
+HOW = (  # options of painters behind a service that change no answer: a run goes on with a higher budget
+    "budget", "batch", "concurrency", "dry_run", "kept", "patience_s", "pause_s", "resend", "timeout_s", "tries",
+)  # fmt: skip
+ASKED = [key for key, (_, verb) in CHANGED.items() if verb == "run"]  # what the answer itself hangs on
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """Which model is asked, and how. `code`: a color code, where the painter's favorite is not wanted; `limit`: so many
-    pictures, drawn by a fixed seed; `corrupt`: "fog:3", see corruptions."""
+    pictures, drawn by a fixed seed; `corrupt`: "fog:3", see corruptions; `shots`: so many examples of the training half
+    are shown before the questions, drawn by the seed. UsageError for a corruption that is none, and fewer than 0."""
 
     model: str = "embedded"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -56,6 +63,7 @@ class RunConfig:
     code: str | None = None
     limit: int | None = None
     corrupt: str | None = None
+    shots: int = 0
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> RunConfig:
@@ -72,19 +80,27 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.corrupt is not None:
             Corruption.parse(self.corrupt)
+        if self.shots < 0:
+            raise UsageError(f"shots must be at least 0, not {self.shots}")
 
     @property
     def corruption(self) -> Corruption | None:
         """What happens to the photo or the painter."""
         return None if self.corrupt is None else Corruption.parse(self.corrupt)
 
-    def folder(self, out: Path, benchmark: str) -> Path:
-        """Where the run of a benchmark lies under a folder of runs."""
+    @property
+    def variant(self) -> list[str]:
+        """What is not as it is by default, in words that tell runs of one model apart."""
         other = [] if self.corrupt is None else [self.corrupt.replace(":", "-")]
         other += [self.code] if self.code else []
         other += [self.predict.style] if self.predict.style != "imperative" else []
+        other += [f"shots-{self.shots}"] if self.shots else []
         other += [f"seed-{self.predict.seed}"] if self.predict.seed else []
-        return out / self.model / "+".join([benchmark.replace("/", "-"), *other])
+        return other
+
+    def folder(self, out: Path, benchmark: str) -> Path:
+        """Where the run of a benchmark lies under a folder of runs."""
+        return out / self.model / "+".join([benchmark.replace("/", "-"), *self.variant])
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +134,11 @@ class Answered:
         return next((outcome.error for outcome in self.outcomes if outcome.error), None)
 
     @property
-    def seconds(self) -> float:
-        return sum(outcome.seconds for outcome in self.outcomes)
+    def costs(self) -> dict[str, float]:
+        """Seconds, and USD where the model names a price."""
+        usd = [outcome.cost_usd for outcome in self.outcomes if outcome.cost_usd is not None]
+        seconds = round(sum(outcome.seconds for outcome in self.outcomes), 3)
+        return {"seconds": seconds} | ({"usd": round(sum(usd), 6)} if usd else {})
 
 
 class Run(RunFolder):
@@ -128,6 +147,7 @@ class Run(RunFolder):
     def __init__(self, folder: Path, benchmark: Benchmark, config: RunConfig, data: Path) -> None:
         self.benchmark, self.config = benchmark, config
         self.examples = select_examples(benchmark, data, config.limit)
+        self.drawn = draw(benchmark, data, config.shots, config.predict.seed)  # shown before the questions
         self._fresh = False  # whether every line is known to hang on what is there now
         record = {
             "benchmark": benchmark.id,
@@ -136,6 +156,7 @@ class Run(RunFolder):
             "n": len(self.examples),
             "protocol": benchmark.protocol,
             "setting": config.to_json(),
+            **({"examples": [example.id for example in self.drawn]} if self.drawn else {}),
         }
         super().__init__(folder, record, data)
 
@@ -151,6 +172,18 @@ class Run(RunFolder):
         run.require_same_setting(stored)
         return run
 
+    def require_same_setting(self, stored: Mapping[str, Any]) -> None:
+        """UsageError for another setting. An older run was made as usual in all that it does not name."""
+        setting = RunConfig.from_json(stored.get("setting", {})).to_json()
+        told = {name: value for name, value in setting["options"].items() if name not in HOW}
+        now = {name: value for name, value in self.config.options.items() if name in HOW}
+        super().require_same_setting({**stored, "setting": setting | {"options": told | now}})
+
+    @cached_property
+    def shots(self) -> Shots | None:
+        """The examples with their truths, read once. PhotoError, TruthError."""
+        return read_shots(self.benchmark, self.drawn, self.config.code) if self.drawn else None
+
     @property
     def model_name(self) -> str:
         """The name of the model that answered; before any did, that of the table."""
@@ -162,10 +195,12 @@ class Run(RunFolder):
 
     def run(self, model: Predictor, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Asks about every picture that has no line that still holds; gives and writes the scores."""
+        asked = self.with_kept_answers(model)  # first, so that a model that cannot be shown examples leaves no folder
         self.start(model)
+        before = {line["id"]: line for line in self.lines()}
         samples = (self.sample(example, model) for example in self.examples)
         missing = self.missing(((one.example.id, one.hashes, one) for one in samples), step)
-        self.append(map(self.result, self.answers(missing, self.with_kept_answers(model))), step)
+        self.append((self.line(one, before) for one in self.answers(missing, asked)), step)
         self._fresh = True
         return self.score()
 
@@ -180,8 +215,8 @@ class Run(RunFolder):
         for answered in self.answers(samples, self.with_kept_answers(model, replay=True)):
             was = before[answered.sample.example.id]
             if "hashes" in was:
-                self._require_unchanged(answered.sample, was, "photo", "question")
-            line = self.result(answered) | ({"seconds": was["seconds"]} if "seconds" in was else {})
+                self._require_unchanged(answered.sample, was, *ASKED)
+            line = self.line(answered, before)
             if isinstance(answered.error, PainterError):  # nobody was asked: what was kept is all there is
                 if was["state"] != "failed":
                     raise UsageError(f"the answer to picture {was['id']} is not kept in {self.folder} any more; "
@@ -209,7 +244,7 @@ class Run(RunFolder):
     def _require_unchanged(self, sample: Sample, line: SampleResult, *keys: str) -> None:
         stored = line.get("hashes", {})
         for key in keys:
-            if stored.get(key) != sample.hashes[key]:
+            if stored.get(key) != sample.hashes.get(key):
                 what, verb = CHANGED[key]
                 again = self.benchmark.id if verb == "run" else self.folder
                 raise UsageError(f"{what} of picture {line['id']} has changed since {self.folder} was scored; "
@@ -236,17 +271,21 @@ class Run(RunFolder):
             "truth": digest([truth, error]),
             "rules": digest([adapter, self.benchmark.metric, __version__, DECODING]),
             "calibration": digest(dict(model.calibration) if model else {}),
+            **({} if self.shots is None else {"examples": self.shots.hash}),
         }
         return Sample(example, asked, truth, hashes, error)
 
     def with_kept_answers(self, model: Predictor, replay: bool = False) -> Predictor:
-        """The model, with what it answered before, and what happens to its paintings after that."""
+        """The model after its examples, with what it answered before, and what happens to its paintings after that."""
+        context = Context()
+        if self.shots is not None:
+            model, context = self.shots.shown_to(model, self.folder / "learned")
         kept, change = with_cache(model, self.folder, replay), self.config.corruption
-        if change is None or not change.of_painter:
-            return kept
-        if not isinstance(kept, PainterPredictor):
-            raise UsageError(f"{change.name} happens to painters; {self.config.model} is a specialist")
-        return PainterPredictor(CorruptedPainter(kept.painter, change))
+        if change is not None and change.of_painter:
+            if not isinstance(kept, PainterPredictor):
+                raise UsageError(f"{change.name} happens to painters; {self.config.model} is a specialist")
+            kept = PainterPredictor(CorruptedPainter(kept.painter, change))
+        return Shown(kept, context) if isinstance(kept, PainterPredictor) and context.examples else kept
 
     def photo(self, example: Example) -> np.ndarray:
         """The photo as it is shown, corrupted where the setting says so; the same every time."""
@@ -267,7 +306,7 @@ class Run(RunFolder):
         """What the model says about each picture, in order: pictures are read, asked about and decoded side by side.
 
         Raises what ends a run, so that the other pictures do not count as failed: UsageError for a task that the model
-        does not answer, OutputError for a full disk, PainterGone."""
+        does not answer and for a model that cannot run here, OutputError for a full disk, PainterGone."""
         waiting: deque[Sample] = deque()
 
         def jobs() -> Iterator[Job]:
@@ -280,7 +319,7 @@ class Run(RunFolder):
 
         outcomes: list[Outcome] = []
         for outcome in stream(jobs(), model):
-            if isinstance(outcome.error, OutputError | PainterGone):
+            if isinstance(outcome.error, OutputError | PainterGone | UsageError):
                 raise outcome.error
             while not waiting[0].asked:
                 yield Answered(waiting.popleft())
@@ -289,6 +328,14 @@ class Run(RunFolder):
                 yield Answered(waiting.popleft(), outcomes)
                 outcomes = []
         yield from map(Answered, waiting)
+
+    def line(self, answered: Answered, before: Mapping[str, SampleResult]) -> SampleResult:
+        """The line of a picture. An answer that was kept cost what the line before says."""
+        line = self.result(answered)
+        was, now = before.get(line["id"], {}), line["hashes"]
+        then: Any = was.get("hashes") or now
+        same = all(now.get(key) == then.get(key) for key in ASKED)
+        return line | {name: was[name] for name in COSTS if same and name in was}
 
     def result(self, answered: Answered) -> SampleResult:
         """The line of a picture. A failure counts as the worst answer, and is named; so is a truth that cannot be
@@ -311,7 +358,7 @@ class Run(RunFolder):
             except UsageError as unscorable:
                 return line | {"state": "no truth", "error": str(unscorable)}
         rows = {name: {key: np.asarray(value).tolist() for key, value in row.items()} for name, row in rows.items()}
-        return line | {"seconds": round(answered.seconds, 3), "rows": rows}
+        return line | answered.costs | {"rows": rows}
 
     # ---- scores
 
@@ -328,6 +375,10 @@ class Run(RunFolder):
         self.write("scores.json", scores)
         return scores
 
+    def costs(self) -> dict[str, float | None]:
+        """Seconds and USD a picture, as far as they are known."""
+        return costs(self.lines())
+
     def scores(self) -> dict[str, Any]:
         """What scores.json says; made first where it is missing, or other lines are there now."""
         path = self.folder / "scores.json"
@@ -336,8 +387,8 @@ class Run(RunFolder):
 
 
 def lines_hash(lines: Sequence[SampleResult]) -> str:
-    """A hash of lines, without the time that they took."""
-    return digest([{key: value for key, value in line.items() if key != "seconds"} for line in lines])
+    """A hash of lines, without the time and the money that they took."""
+    return digest([{key: value for key, value in line.items() if key not in COSTS} for line in lines])
 
 
 def find_benchmark(name: str) -> Benchmark:

@@ -13,10 +13,16 @@ from plantain.eval.metrics.base import Reduction, Row
 if TYPE_CHECKING:
     from plantain.eval.row import Benchmark
 
-SampleResult = dict[
-    str, Any
-]  # id, state ("ok", "failed", "no truth" or "nothing to ask"), hashes, seconds, rows by name, error
+# id, state ("ok", "failed", "no truth" or "nothing to ask"), hashes, seconds, usd, rows by name, error
+SampleResult = dict[str, Any]
 DRAWS = 2000
+COSTS = ("seconds", "usd")  # of a line: what the answer took, which no figure hangs on
+
+
+def costs(lines: Sequence[SampleResult]) -> dict[str, float | None]:
+    """Mean seconds and USD of the pictures that were asked about, each None where no line has it."""
+    found = {name: [line[name] for line in lines if name in line] for name in COSTS}
+    return {name: round(float(np.mean(values)), 6) if values else None for name, values in found.items()}
 
 
 def rows_of(lines: Sequence[SampleResult], name: str) -> list[Row]:

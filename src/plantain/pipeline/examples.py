@@ -15,7 +15,7 @@ import numpy as np
 from plantain._shapes import Bool, Shaped, UInt8
 from plantain.errors import PlantainError, TruthError, UsageError
 from plantain.imaging.photo import read_photo
-from plantain.predictions.types import Alpha, Instances, Labels, Prediction
+from plantain.predictions.types import Alpha, Depth, Instances, Labels, Prediction
 from plantain.tasks import Task
 from plantain.tasks.language.english import bare
 from plantain.tasks.targets import alpha_of, ids_of, masks_of
@@ -121,9 +121,12 @@ def same(one: str, other: str) -> bool:
 
 
 def painted(task: Task, truth: Any) -> UInt8[np.ndarray, "h w 3"]:
-    """A truth in the question's code; a pixel whose class is unknown gets the nearest one's."""
+    """A truth in the question's code. A pixel whose class is unknown gets the nearest one's; so does one without depth,
+    where depth is known at fewer than half of the pixels (LiDAR)."""
     if isinstance(truth, np.ndarray) and truth.dtype == np.uint8 and truth.ndim == 3:
         return truth
+    if isinstance(truth, Depth) and 0 < truth.valid.mean() < HALF:
+        truth = replace(truth, values=filled(truth.values, truth.valid), valid=np.ones_like(truth.valid))
     if isinstance(truth, Labels):
         truth = replace(truth, ids=filled(truth.ids, truth.confidence > 0))
     return task.encode(truth)

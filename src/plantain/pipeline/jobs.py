@@ -116,8 +116,8 @@ class Job:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What became of a job: an answer (a Prediction, or the Painting of an edit or of words), or an error; how long it
-    took, the files by role where they were written, and the model's name. `record`: the JSON line of an answer that was
-    there already."""
+    took and what it cost in USD (None where the model names no price), the files by role where they were written, and
+    the model's name. `record`: the JSON line of an answer that was there already."""
 
     job: Job
     answer: Prediction | Painting | None = None
@@ -126,6 +126,7 @@ class Outcome:
     files: Mapping[str, Path] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
     model: str = ""
+    cost_usd: float | None = None
 
     @property
     def prediction(self) -> Prediction | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +19,16 @@ from plantain.models.base import Closable, accepted
 from plantain.models.identity import digest
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.edit import PreparedEdit, PreparedPicture
-from plantain.pipeline.examples import paired
+from plantain.pipeline.examples import Pair, paired
 from plantain.pipeline.jobs import Context, Edit, Generate, Job, PredictOptions
-from plantain.pipeline.prepare import Prepared, PreparedPhoto, stem_of
+from plantain.pipeline.prepare import Prepared, PreparedPhoto, require_room, stem_of
 from plantain.predictions.calibration import Fit, calibrated
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
 from plantain.tasks.language.parsing import interpret
+
+if TYPE_CHECKING:
+    from plantain.models.painters.learned import Learned
 
 
 class Predictor(Closable):
@@ -88,10 +92,13 @@ class Predictor(Closable):
         prepared = self.prepare(job)
         return prepared.finish(self.paint(prepared.requests))
 
-    def shown(self, task: Task | str, examples: Sequence[tuple[Any, Any]]) -> tuple[Predictor, Context]:
+    def shown(
+        self, task: Task | str, examples: Sequence[tuple[Any, Any]], kept: Path | None = None
+    ) -> tuple[Predictor, Context]:
         """Whom to ask, and in what context, after examples of a question: photos with their true answers.
 
-        UsageError for a model that learns from none, and for examples that show nothing of what is asked."""
+        `kept`: a folder in which what is learned is kept, so that it is learned once. UsageError for a model that
+        learns from no examples, or takes fewer, and for examples that show nothing of what is asked."""
         raise UsageError(
             f"{self.name} learns from no examples; the embedded generator does, and painters of many images"
         )
@@ -145,7 +152,7 @@ class PainterPredictor(Predictor):
         """`calibration`: the painter's own where none is given; {} leaves confidence as the decoders give it."""
         self.painter = painter
         self.calibration = painter.calibration if calibration is None else calibration
-        self._taught: tuple[str, PainterPredictor] | None = None
+        self._taught: tuple[str, Learned] | None = None
 
     @property
     def model(self) -> Painter:
@@ -159,20 +166,35 @@ class PainterPredictor(Predictor):
         self.painter.check(question)
         return question
 
-    def shown(self, task: Task | str, examples: Sequence[tuple[Any, Any]]) -> tuple[PainterPredictor, Context]:
+    def shown(
+        self, task: Task | str, examples: Sequence[tuple[Any, Any]], kept: Path | None = None
+    ) -> tuple[PainterPredictor, Context]:
         """The embedded generator learns at once (and remembers what it learned last); any other painter gets the
         examples with every request."""
         from plantain.models.painters.embedded import Embedded
-        from plantain.models.painters.learned import learn
 
         question = interpret(task) if isinstance(task, str) else task
         pairs = paired(question, examples)
-        if not isinstance(self.painter, Embedded):
-            return self, Context(pairs)
-        key = digest([question, pairs])
+        if isinstance(self.painter, Embedded):
+            learned = self._learned(self.painter, question, pairs, kept)
+            return PainterPredictor(learned, None if self.calibration else {}), Context()
+        require_room(self.painter, len(pairs))
+        return self, Context(pairs)
+
+    def _learned(self, encoder: Any, question: Task, pairs: Sequence[Pair], kept: Path | None) -> Painter:
+        """The painter that examples make of the embedded generator: that of the kept file, or the one that was learned
+        last, or else learned now."""
+        from plantain.models.painters import learned
+
+        key = digest([learned.VERSION, self.identity.weights, question, pairs])
+        path = None if kept is None else kept / f"{key[:16]}.npz"
+        if path is not None and path.exists():
+            return learned.Learned(learned.load(path), encoder)
         if self._taught is None or self._taught[0] != key:
-            self._taught = key, PainterPredictor(learn(self.painter, question, pairs), None if self.calibration else {})
-        return self._taught[1], Context()
+            self._taught = key, learned.learn(encoder, question, pairs)
+        if path is not None:
+            learned.save(self._taught[1].lesson, path)
+        return self._taught[1]
 
     def prepare(self, job: Job) -> Prepared:
         question = self.question(job)

@@ -143,17 +143,22 @@ def examples_on(
     context: Context, task: Task, canvas: tuple[int, int], painter: Painter
 ) -> list[UInt8[np.ndarray, "h w 3"]]:
     """The examples of a context, photo and painting in turn, on the canvas. UsageError where a painter takes fewer."""
-    most, count = painter.capabilities.max_images, len(context.examples)
-    if 1 + 2 * count > most:
-        raise UsageError(
-            f"{count} example pairs and the photo are {1 + 2 * count} pictures, but {painter.identity.name} takes "
-            f"{most} at most; the embedded generator learns from any number"
-        )
+    require_room(painter, len(context.examples))
     pictures = []
     for photo, truth in context.examples:
         where = placement((photo.shape[1], photo.shape[0]), canvas)
         pictures += [place(photo, where), place(painted(task, truth), where, Image.Resampling.NEAREST)]
     return pictures
+
+
+def require_room(painter: Painter, count: int) -> None:
+    """UsageError where a painter takes fewer pictures than a photo and so many example pairs."""
+    most = painter.capabilities.max_images
+    if 1 + 2 * count > most:
+        raise UsageError(
+            f"{count} example pairs and the photo are {1 + 2 * count} pictures, but {painter.identity.name} takes "
+            f"{most} at most; the embedded generator learns from any number"
+        )
 
 
 def actual_placement(where: Placement, made: Painting | None) -> Placement:

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from plantain.errors import OutputError, PainterGone, PlantainError
+from plantain.models.painting import Painting
 from plantain.pipeline.jobs import Job, Outcome
 from plantain.pipeline.predictor import Predictor
 from plantain.pipeline.prepare import Prepared
@@ -53,6 +54,7 @@ class _Item:
 
     def __init__(self, job: Job) -> None:
         self.job, self.seconds = job, 0.0
+        self.cost_usd: float | None = None
         self.prepared: Prepared | None = None
         self.key: AnswerKey | None = None
         self.painted: list[Any] = []
@@ -75,7 +77,10 @@ class _Item:
             told = PlantainError(f"{type(error).__name__}: {error}; this is a fault of Plantain: please report it")
             told.__cause__ = error
             error = told
-        self.end(Outcome(self.job, None, error, self.seconds) if isinstance(error, PlantainError) else error)
+        if isinstance(error, PlantainError):
+            self.end(Outcome(self.job, None, error, self.seconds, cost_usd=self.cost_usd))
+        else:
+            self.end(error)
 
     def wait(self) -> Outcome:
         """The outcome, once there is one."""
@@ -245,6 +250,7 @@ class _Stages:
         with self.buckets.change:
             item.painted[entry.place] = made
             item.seconds += seconds
+            item.cost_usd = added(item.cost_usd, made)
             item.missing -= 1
             whole = item.missing == 0
         if whole:
@@ -265,7 +271,7 @@ class _Stages:
         assert item.prepared is not None
         answer = item.prepared.finish(item.painted)
         item.seconds += time.perf_counter() - start
-        outcome = Outcome(item.job, answer, None, item.seconds, model=self.model.name)
+        outcome = Outcome(item.job, answer, None, item.seconds, model=self.model.name, cost_usd=item.cost_usd)
         if self.store is None or item.key is None:
             return outcome
         if self.unwritable is not None:
@@ -275,3 +281,9 @@ class _Stages:
         except OutputError as error:
             self.unwritable = error
             raise
+
+
+def added(usd: float | None, made: Any) -> float | None:
+    """A sum of USD and what one more painting cost, if that is known."""
+    more = made.usage.cost_usd if isinstance(made, Painting) else None
+    return usd if more is None else (usd or 0.0) + more

@@ -78,6 +78,17 @@ def test_a_second_visit_measures_the_generator_and_not_its_correction(model: Any
     assert first[0].found == second[0].found and first[1].facts == second[1].facts
 
 
+def test_what_is_kept_is_not_measured_again(model: Any, painter: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = doctor.registered(model)
+    assert first.state == "failed" and first.facts["undone"]
+    assert "+6.00 px right, -4.00 px down" in first.found and "undone in its paintings" in first.found
+    strange = painter("flux2-klein-4b", megapixels=0.1)
+    assert doctor.registered(strange).state == "note"  # that it gave no chart back is kept too
+    monkeypatch.setattr(DiffusersPainter, "paint", lambda *_: pytest.fail("asked again"))
+    assert doctor.registered(DiffusersPainter("instruct-pix2pix", model.source, device="cpu")) == first
+    assert "did not give the chart back" in doctor.registered(strange).found
+
+
 def test_a_generator_that_does_not_copy_stays_unregistered(painter: Any) -> None:
     model = painter("flux2-klein-4b", megapixels=0.1)
     checks = list(doctor.registration(model))

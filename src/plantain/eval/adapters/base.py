@@ -24,6 +24,11 @@ class EvalAdapter(ABC):
     label: str = ""  # the name of the truth among those of an Example
     question: ClassVar[type[Task]]  # of adapters that ask every photo the same, without a parameter
 
+    @property
+    def same_question(self) -> bool:
+        """Whether every photo is asked the same, but for the colors of a legend: only then can examples be shown."""
+        return True
+
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         """The tasks to be asked about this photo; none where it has nothing to ask for."""
         return [self.question()]

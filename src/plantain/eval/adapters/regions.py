@@ -29,6 +29,10 @@ class SemanticAdapter(EvalAdapter):
     own: bool = False
     rest: str = ""
 
+    @property
+    def same_question(self) -> bool:
+        return not self.own
+
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         names = [n for n in (self._own(example) if self.own else self.classes) if n != self.rest]
         ground = (0, 0, 0) if self.rest else None
@@ -91,6 +95,7 @@ class PhraseAdapter(MaskAdapter):
     """The mask of what the photo's own expression means; pixels that nobody decided do not count."""
 
     text: str = ""
+    same_question = False
 
     def _text(self, example: Example) -> str:
         return str(example.facts["expression"])

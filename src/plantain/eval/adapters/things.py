@@ -108,6 +108,8 @@ class KeypointsAdapter(EvalAdapter):
 class ConceptsAdapter(ThingsAdapter):
     """Every instance of the photo's own phrase, against one annotator or several."""
 
+    same_question = False
+
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         return [tasks.InstanceSegmentation(example.facts["phrase"])]
 
@@ -131,6 +133,7 @@ class PanopticAdapter(EvalAdapter):
 
     stuff: tuple[str, ...]
     things: tuple[str, ...]
+    same_question = False
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ class PresenceAdapter(EvalAdapter):
     """Whether a thing is in the photo: one class that is, one that is not, drawn from `names` by the run's seed."""
 
     names: tuple[str, ...]
+    same_question = False
 
     def _there(self, example: Example) -> set[str]:
         every: Any = example.truth("instances")
@@ -55,6 +56,8 @@ class PresenceAdapter(EvalAdapter):
 @dataclass(frozen=True)
 class GroundingAdapter(EvalAdapter):
     """Boxes of what expressions mean, read off their masks; an expression that fits nothing wants an empty answer."""
+
+    same_question = False
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
         return [tasks.ReferringSegmentation(row["text"]) for row in example.facts["expressions"]]
