@@ -314,9 +314,10 @@ class Seedling(nn.Module):
 
     def forward(
         self, features: Tensor, has_photo: Tensor, photo: Tensor, canvas: Tensor, t: Tensor, prompt: Prompt,
-        window: Window | None = None,
+        window: Window | None = None, probed: Tensor | None = None,
     ) -> Painted:  # fmt: skip
-        """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; features b 1+n 1536; t b; paints the window."""
+        """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; features b 1+n 1536; t b; probed b k rows columns;
+        paints the window."""
         rows, columns = photo.shape[-2] // PATCH, photo.shape[-1] // PATCH
         patches = F.pixel_unshuffle(canvas, PATCH).flatten(2).transpose(1, 2)
         place = places(rows, columns, photo.device)
@@ -324,4 +325,5 @@ class Seedling(nn.Module):
         grid = tokens.transpose(1, 2).reshape(len(photo), -1, rows, columns)
         if window is not None:
             grid, photo, canvas = window.cut(grid, 1), window.cut(photo, PATCH), window.cut(canvas, PATCH)
-        return self.decoder(grid, keys, mean_word, photo, canvas, prompt.colors, prompt.color_mask)
+            probed = None if probed is None else window.cut(probed, 1)
+        return self.decoder(grid, keys, mean_word, photo, canvas, prompt.colors, prompt.color_mask, probed)
