@@ -91,10 +91,10 @@ def test_a_run_that_is_stopped_and_resumed_is_the_same_run(data: Path, tmp_path:
 
 
 def whole_folder(folder: Path) -> Path:
-    """The exported files beside the shipped reader and words, as the painter wants them."""
+    """The exported files beside the shipped encoder, words and probe, as the painter wants them."""
     from plantain.models.painters.embedded import FOLDER
 
-    for name in ("reader.onnx", "words.npz"):
+    for name in ("reader.onnx", "words.npz", "probe.npz"):
         (folder / name).symlink_to(FOLDER / name)
     return folder
 
@@ -113,7 +113,12 @@ def test_export_paints_what_torch_paints(tmp_path: Path) -> None:
     words = Prompt(*map(torch.from_numpy, prompt_arrays([shipped().read(prompt)]).values()))
     blank = torch.full_like(picture, 0.5)
     with torch.no_grad():
-        rgb = net(features, torch.ones(1, dtype=torch.bool), picture, blank, torch.zeros(1), words).rgb
+        whole = torch.ones(1, dtype=torch.bool)
+        probed = torch.from_numpy(
+            painter.probe.logits(features[0, 1:].numpy(), ["road", "sky"]).T.reshape(1, 2, 10, 33)
+        )
+        rgb = net(features, whole, picture, blank, torch.zeros(1), words, probed=probed.contiguous()).rgb
+        assert (rgb - net(features, whole, picture, blank, torch.zeros(1), words).rgb).abs().max() > 0.1
     expected = (rgb[0].permute(1, 2, 0).numpy() * 255).clip(0, 255)
     assert isinstance(made, Painting)
     assert np.abs(made.rgb - expected).mean() < 1.0  # int8 matrices cost less than a level
@@ -271,3 +276,38 @@ def test_two_generators_are_mixed_parameter_by_parameter(tmp_path: Path) -> None
 def test_teachers_are_not_ignored_by_a_preset_that_cannot_hear_them(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="hears no teachers; use a preset such as seedling_gpu"):
         train("seedling_debug", data, tmp_path / "run", teachers=tmp_path)
+
+
+def test_a_probe_is_fitted_to_every_set_that_names_a_class(data: Path, tmp_path: Path) -> None:
+    from plantain.models.painters.probe import LinearProbe
+    from plantain.train import probe
+
+    said = list(probe.fit(data, tmp_path / "probe.npz", [("ade20k", "labels"), ("nyu", "labels13")], tmp_path))
+    assert said == ["ade20k: 4 photographs, 3 classes", "nyu: 4 photographs, 13 classes"]
+    made = LinearProbe(tmp_path / "probe.npz")
+    assert list(made.names) == ["wall", "sky", "red car", *(f"kind{i}" for i in range(13))]
+    examples = [e for e in probe.read(data, "ade20k", "train")]
+    ids, known = zip(
+        *(probe.class_ids(e, "labels", ("wall", "sky", "red car"), rest=False) for e in examples), strict=True
+    )
+    share = [np.concatenate([i[k] for i, k in zip(ids, known, strict=True)]) == c for c in range(3)]
+    np.testing.assert_allclose(made.frequency[:3], [s.mean() for s in share], atol=0.02)
+    again = probe.features_of(examples[0], Embedded(), tmp_path)  # what was kept, not read again
+    assert again.shape[1] == 1536
+    fitted = again @ made.weights[:-1, 0] + made.weights[-1, 0]
+    where = probe.placement((64, 48), Embedded().canvas(64, 48))
+    wall = probe.shares(probe.on_canvas(ids[0], where), probe.on_canvas(known[0], where), 4)[0][:, 0]
+    assert np.corrcoef(fitted, wall)[0, 1] > 0.5
+
+
+def test_a_set_without_unlabeled_pixels_has_a_rest() -> None:
+    from plantain.data.base import Example
+    from plantain.predictions.types import Labels
+    from plantain.train.probe import class_ids
+
+    labels = Labels(ids=np.array([[0, 1, -1]], np.int16), classes=("unlabelled", "aeroplane"),
+                    confidence=np.ones((1, 3), np.float32))  # fmt: skip
+    example = Example("made", "a", Path("a.jpg"), "train", {"labels": lambda: labels})
+    for rest in (False, True):
+        ids, known = class_ids(example, "labels", ("airplane",), rest)
+        assert ids.tolist() == [[1, 0, 1]] and known.tolist() == [[rest, True, rest]]

@@ -63,6 +63,7 @@ def write(net: Seedling, folder: Path, quantized: bool = True) -> list[Path]:
     }  # fmt: skip
     decoder_inputs: dict[str, Axes] = {
         "features": ("b", size.width, "rows", "columns"), **given, "photo": picture, "canvas": picture, **legend,
+        "probed": ("b", "k", "rows", "columns"),
     }  # fmt: skip
     trunk, decoder = folder / "trunk.onnx", folder / "decoder.onnx"
     write_onnx(TrunkFile(net.trunk), trunk, trunk_inputs, {"features": ("b", "n", size.width), **given}, quantized)

@@ -260,10 +260,11 @@ class Decoder(nn.Module):
 
     def forward(
         self, grid: Tensor, keys: Tensor, mean_word: Tensor, photo: Tensor, canvas: Tensor, colors: Tensor,
-        color_mask: Tensor,
+        color_mask: Tensor, probed: Tensor | None = None,
     ) -> Painted:  # fmt: skip
         """grid (the patches' tokens) b w rows columns; keys b k q; mean_word b d; photo and canvas b 3 h w (0..1);
-        colors b k 3; color_mask b k."""
+        colors b k 3; color_mask b k; probed (what a linear probe adds to the copy attention's logits) b k rows
+        columns."""
         tokens = grid.permute(0, 2, 3, 1)
         smooth = F.interpolate(self.smooth(tokens).permute(0, 3, 1, 2), scale_factor=float(HALF), mode="bilinear")
         detail = F.pixel_shuffle(self.detail(tokens).permute(0, 3, 1, 2), HALF)
@@ -274,6 +275,8 @@ class Decoder(nn.Module):
         h = h + F.gelu(self.norm2(self.mix2(h)) * (1 + scale2) + shift2)
         h = h + F.gelu(self.norm3(self.mix3(h)) * (1 + scale3) + shift3)
         attention = torch.einsum("bqhw,bkq->bkhw", self.query(h), keys) * (2 / self.size.query**0.5)
+        if probed is not None:
+            attention = attention + F.interpolate(probed, scale_factor=float(HALF), mode="bilinear")
         attention = attention.masked_fill(~color_mask[:, :, None, None], -1e4)
         if self.training:  # cheaper, and the same but for one pixel at borders
             copied = F.interpolate(mix(attention, colors), scale_factor=2.0, mode="bilinear")
@@ -311,9 +314,10 @@ class Seedling(nn.Module):
 
     def forward(
         self, features: Tensor, has_photo: Tensor, photo: Tensor, canvas: Tensor, t: Tensor, prompt: Prompt,
-        window: Window | None = None,
+        window: Window | None = None, probed: Tensor | None = None,
     ) -> Painted:  # fmt: skip
-        """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; features b 1+n 1536; t b; paints the window."""
+        """photo and canvas: b 3 h w, 0..1 and sides multiples of 14; features b 1+n 1536; t b; probed b k rows columns;
+        paints the window."""
         rows, columns = photo.shape[-2] // PATCH, photo.shape[-1] // PATCH
         patches = F.pixel_unshuffle(canvas, PATCH).flatten(2).transpose(1, 2)
         place = places(rows, columns, photo.device)
@@ -321,4 +325,5 @@ class Seedling(nn.Module):
         grid = tokens.transpose(1, 2).reshape(len(photo), -1, rows, columns)
         if window is not None:
             grid, photo, canvas = window.cut(grid, 1), window.cut(photo, PATCH), window.cut(canvas, PATCH)
-        return self.decoder(grid, keys, mean_word, photo, canvas, prompt.colors, prompt.color_mask)
+            probed = None if probed is None else window.cut(probed, 1)
+        return self.decoder(grid, keys, mean_word, photo, canvas, prompt.colors, prompt.color_mask, probed)

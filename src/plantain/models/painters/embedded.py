@@ -21,6 +21,7 @@ from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, weights_hash
 from plantain.models.painters.grids import PATCH, grid
+from plantain.models.painters.probe import LinearProbe
 from plantain.models.painters.words import Tokens, Words, shipped
 from plantain.models.painting import Painting, Request, Usage
 from plantain.predictions.calibration import FILE, Fit, read
@@ -112,7 +113,7 @@ class Embedded(Painter):
     @lazy
     def identity(self) -> Identity:
         files = [self.weights / name for name in ("trunk.onnx", "decoder.onnx")]
-        files += [self._home(name) / name for name in ("reader.onnx", "words.npz")]
+        files += [self._home(name) / name for name in ("reader.onnx", "words.npz", "probe.npz")]
         return Identity("embedded", weights=weights_hash(files))
 
     @lazy
@@ -137,8 +138,12 @@ class Embedded(Painter):
         home = self._home("words.npz")
         return shipped() if home == FOLDER else Words(home / "words.npz")
 
+    @cached_property
+    def probe(self) -> LinearProbe:
+        return LinearProbe(self._home("probe.npz") / "probe.npz")
+
     def _home(self, name: str) -> Path:
-        """Training changes neither the encoder nor the words: a folder without its own takes the shipped ones."""
+        """Training changes neither the encoder nor words and probe: a folder without its own takes the shipped ones."""
         return self.weights if (self.weights / name).exists() else FOLDER
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
@@ -166,7 +171,7 @@ class Embedded(Painter):
     def _on_one_core(self) -> Embedded:
         """The same painter, whose networks take one thread each; opened wholly, since several threads come at once."""
         single = Embedded(self.weights, threads=1)
-        single.encoder, single.trunk, single.decoder, single.words  # noqa: B018
+        single.encoder, single.trunk, single.decoder, single.words, single.probe  # noqa: B018
         return single
 
     def close(self) -> None:
@@ -231,6 +236,9 @@ class Conditions:
         shown = np.full((size[1], size[0], 3), BLANK, np.float32) if photo is None else photo.astype(np.float32) / 255
         self.photo = _planes(shown)
         self.prompt = prompt_arrays([tokens])
+        probed = painter.probe.logits(features[0, 1:], tokens.names) if photo is not None else np.zeros((0, 0))
+        self.probed = np.zeros((1, self.prompt["colours"].shape[1], self.rows, self.columns), np.float32)
+        self.probed[0, : probed.shape[1]] = probed.T.reshape(-1, self.rows, self.columns)
         place = places(self.rows, self.columns)
         self.fixed = {"taps": features, "has_photo": np.array([photo is not None]), "place": place}
 
@@ -244,7 +252,7 @@ class Conditions:
         tokens, keys, mean_word = self.painter.trunk.run(None, self.fixed | self.prompt | changing)
         square = tokens.transpose(0, 2, 1).reshape(1, -1, self.rows, self.columns)
         inputs = {"features": square, "keys": keys, "said": mean_word, "photo": self.photo, "canvas": _planes(canvas)}
-        return inputs | {"colour_mask": self.prompt["colour_mask"]}
+        return inputs | {"colour_mask": self.prompt["colour_mask"], "probed": self.probed}
 
     def decode(
         self, inputs: Mapping[str, np.ndarray], colors: Float[np.ndarray, "1 k 3"]
