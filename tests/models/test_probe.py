@@ -9,10 +9,10 @@ import pytest
 
 import plantain
 from plantain.errors import PainterError
-from plantain.models.painters.embedded import Embedded
+from plantain.models.painters.embedded import Conditions, Embedded
 from plantain.models.painters.probe import LEAST, LinearProbe
 from plantain.pipeline.predictor import PainterPredictor
-from plantain.tasks import SemanticSegmentation
+from plantain.tasks import KeypointDetection, SemanticSegmentation
 
 CAT = Path(plantain.__file__).parent / "samples/chelsea.jpg"
 SHARES = np.array([[0.6, 0.3], [0.1, 0.0]], np.float32)  # of two patches, wall and cup
@@ -57,6 +57,17 @@ def test_the_background_is_what_no_class_is(probe: LinearProbe) -> None:
 def test_one_mask_is_left_to_the_copy_head_by_half(probe: LinearProbe) -> None:
     wanted = np.log([[0.6, 0.4], [0.1, 0.9]]) - 0.25 * np.log([0.5, 0.5])
     np.testing.assert_allclose(probe.logits(SHARES, ["segment wall", "background"]), wanted, rtol=1e-4)
+
+
+def test_the_shipped_probe_leaves_a_person_alone_and_points_to_the_copy_head() -> None:
+    painter = Embedded(threads=1)
+    features = np.asarray(painter.encoder.features(np.zeros((1, 56, 70, 3), np.uint8)))[0, 1:]
+    assert not painter.probe.logits(features, ["segment people", "background"]).any()
+    assert painter.probe.logits(features, ["person", "dog", "background"]).any()
+    photo, joints = np.zeros((56, 70, 3), np.uint8), KeypointDetection(("nose",), code="channels").prompt()
+    assert not Conditions(painter, photo, painter.words.read(joints), (70, 56)).probed.any()
+    classes = SemanticSegmentation.of(["nose", "hair"]).prompt()
+    assert Conditions(painter, photo, painter.words.read(classes), (70, 56)).probed.any()
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -236,9 +236,10 @@ class Conditions:
         shown = np.full((size[1], size[0], 3), BLANK, np.float32) if photo is None else photo.astype(np.float32) / 255
         self.photo = _planes(shown)
         self.prompt = prompt_arrays([tokens])
-        probed = painter.probe.logits(features[0, 1:], tokens.names) if photo is not None else np.zeros((0, 0))
         self.probed = np.zeros((1, self.prompt["colours"].shape[1], self.rows, self.columns), np.float32)
-        self.probed[0, : probed.shape[1]] = probed.T.reshape(-1, self.rows, self.columns)
+        if photo is not None and not tokens.points:
+            probed = painter.probe.logits(features[0, 1:], tokens.names)
+            self.probed[0, : len(tokens.names)] = probed.T.reshape(-1, self.rows, self.columns)
         place = places(self.rows, self.columns)
         self.fixed = {"taps": features, "has_photo": np.array([photo is not None]), "place": place}
 

@@ -38,12 +38,14 @@ PLACES = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """`words` (n d), and for each color of the prompt its phrase's vector (k d) and its RGB, 0..1 (k 3)."""
+    """`words` (n d), and for each color of the prompt its phrase's vector (k d) and its RGB, 0..1 (k 3). `points`:
+    whether the colors are those of points rather than of areas."""
 
     words: Float[np.ndarray, "n d"]
     phrases: Float[np.ndarray, "k d"]
     colors: Float[np.ndarray, "k 3"]
     names: tuple[str, ...]
+    points: bool = False
 
 
 class Words:
@@ -101,6 +103,7 @@ class Words:
             phrases=np.array([self.phrase(p) for p in phrases], np.float32).reshape(-1, self.width),
             colors=np.array(colors, np.float32).reshape(-1, 3) / 255,
             names=tuple(" ".join(p) for p in phrases),
+            points="keypoints" in prompt.lower(),
         )
 
 
