@@ -24,7 +24,7 @@ MAY: dict[str, set[str]] = {
     "pipeline": {"tasks", "models", "predictions", "imaging", "output"},
     "answers": {"pipeline", "tasks", "predictions", "imaging", "output"},
     "data": {"predictions", "tasks", "codecs", "imaging"},
-    "train": {"data", "models", "predictions"},
+    "train": {"data", "models", "predictions", "imaging"},
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}

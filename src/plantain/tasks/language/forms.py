@@ -422,7 +422,7 @@ FORMS: tuple[Form, ...] = (
             "(classify|label|assign|mark|tag) (ALL|PICTURE) (as|into|to|with|:) [either] NOUNS THING",
             "(pixel wise|pixelwise|per pixel) (classification|labeling|labels|classes) [of|as|into|:|,] THING",
             "(label|labels|classes) NOUNS THING",
-            "(segment|split|divide|parse|partition|separate|label) [PICTURE] (into|as|by|in) NOUNS THING",
+            "(segment|split|divide|parse|partition|separate) [PICTURE] (into|as|by|in) NOUNS THING",
         ),
         ("segment wall, floor, bed", "semantic segmentation of road, sky and car"),
     ),
