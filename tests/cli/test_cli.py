@@ -82,18 +82,6 @@ def photo(path, size=(24, 16), level=120):
     return str(path)
 
 
-@pytest.fixture
-def say(capsys):
-    """Runs a command: exit code, JSON lines of stdout, lines of stderr."""
-
-    def run(*words):
-        code = cli.main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, [json.loads(line) for line in out.splitlines()], err.splitlines()
-
-    return run
-
-
 def refused(outcome, *parts, code=2):
     """One clear line, no result (but the line of a photo that failed), nothing written."""
     got, records, lines = outcome

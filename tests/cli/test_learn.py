@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from plantain import cli
 from plantain.models.painters import learned
 from plantain.models.painters.learned import Seen
 
@@ -26,18 +24,6 @@ def cheap(monkeypatch, tmp_path):
 
     monkeypatch.setattr(learned, "look", look)
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def say(capsys):
-    """Runs a command: exit code, JSON lines of stdout, lines of stderr."""
-
-    def run(*words):
-        code = cli.main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, [json.loads(line) for line in out.splitlines()], err.splitlines()
-
-    return run
 
 
 def refused(told, *parts):

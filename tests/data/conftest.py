@@ -119,7 +119,7 @@ def _masks(root: Path) -> None:
 def _things(root: Path) -> None:
     box = [4, 6, 20, 6, 20, 30, 4, 30]
     anns = [
-        {"c": 1, "b": [4, 6, 16, 24], "p": [box]},
+        {"c": 1, "b": [3.5, 6, 17, 24], "p": [box]},
         {"c": 9, "b": [0, 0, 1, 2], "rle": [0, 2, HIGH * WIDE - 2]},
         {"c": 5, "b": [30, 0, 9, 9], "rle": packed(40, 9, HIGH * WIDE - 49), "crowd": 1},
     ]

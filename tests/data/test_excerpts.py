@@ -12,6 +12,7 @@ from PIL import Image
 from plantain.data import excerpts as readers
 from plantain.data.excerpts import FACE_POINTS, SETS, keypoints, present, read
 from plantain.errors import PhotoError, UnknownName
+from plantain.predictions.boxes import boxes_around
 
 TEST_SPLIT = {"nyu": "test_dev", "camvid": "test_dev", "bsds": "test_dev"}
 NO_TRAIN, NO_TEST = {"refer", "mattes"}, {"photos"}
@@ -143,7 +144,7 @@ def test_things_of_coco(made):
     things = example.truth("instances")
     assert things.classes == ("person", "boat")
     assert things.labels.tolist() == [0, 1]
-    np.testing.assert_allclose(things.boxes, [[4, 6, 20, 30], [0, 0, 1, 2]])
+    np.testing.assert_allclose(things.boxes, [[3.5, 6, 20.5, 30], [0, 0, 1, 2]])  # as annotated, not of the mask
     assert things.masks[1].sum() == 2 and things.masks[1, :2, 0].all()
     assert example.facts["captions"] == ["a person", "somebody"]
     assert [a["c"] for a in example.facts["crowds"]] == [5]
@@ -250,13 +251,11 @@ def test_real_boxes_agree_with_their_masks(excerpts):
     overlaps = []
     for example in read(excerpts, "coco", "dev_test")[::6]:
         things = example.truth("instances")
-        for box, row in zip(things.boxes, example.facts["annotations"], strict=True):
-            x, y, w, h = row["b"]
-            stored = np.array([x, y, x + w, y + h])
-            if min(w, h) > 8:
+        for box, stored in zip(boxes_around(things.masks), things.boxes, strict=True):
+            if min(stored[2:] - stored[:2]) > 8:
                 low, high = np.maximum(box[:2], stored[:2]), np.minimum(box[2:], stored[2:])
                 shared = np.prod(np.maximum(high - low, 0))
-                overlaps.append(shared / (np.prod(box[2:] - box[:2]) + w * h - shared))
+                overlaps.append(shared / (np.prod(box[2:] - box[:2]) + np.prod(stored[2:] - stored[:2]) - shared))
     assert len(overlaps) > 20
     assert np.median(overlaps) > 0.85
 

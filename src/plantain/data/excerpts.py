@@ -89,12 +89,12 @@ def mask(path: Path, name: str, threshold: float = 0.0) -> Alpha:
     return Alpha(alpha=on[None].astype(np.float32), names=(name,), confidence=_sure(on.shape))
 
 
-def _instances(masks: np.ndarray, classes: list[str]) -> Instances:
+def _instances(masks: np.ndarray, classes: list[str], boxes: np.ndarray | None = None) -> Instances:
+    """Things of these classes; their boxes are those around the masks where no others are annotated."""
     names = tuple(dict.fromkeys(classes))
-    boxes = boxes_around(masks)
     return Instances(
         masks=masks,
-        boxes=boxes,
+        boxes=boxes_around(masks) if boxes is None else boxes,
         labels=np.array([names.index(c) for c in classes], np.int64),
         classes=names,
         scores=np.ones(len(classes), np.float32),
@@ -259,15 +259,17 @@ def read_coco(root: Path, split: str) -> Iterator[Example]:
 
 
 def _coco_instances(things: list[dict[str, Any]], names: dict[str, str], width: int, height: int) -> Instances:
-    """Things of at least a pixel."""
+    """Things of at least a pixel, with the annotated boxes, which are COCO's truth (x, y, width, height)."""
     size = [height, width]
     drawn = [
         decode_rle({"size": size, "counts": a["rle"]}) if "rle" in a else fill_polygons(a["p"], width, height)
         for a in things
     ]
-    kept = [(mask, names[str(a["c"])]) for mask, a in zip(drawn, things, strict=True) if mask.any()]
+    kept = [(mask, a) for mask, a in zip(drawn, things, strict=True) if mask.any()]
     masks = np.array([mask for mask, _ in kept], bool).reshape(-1, height, width)
-    return _instances(masks, [name for _, name in kept])
+    corners = np.array([a["b"] for _, a in kept], np.float32).reshape(-1, 4)
+    corners[:, 2:] += corners[:, :2]
+    return _instances(masks, [names[str(a["c"])] for _, a in kept], corners)
 
 
 def read_panoptic(root: Path, split: str) -> Iterator[Example]:
