@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -18,10 +17,10 @@ from plantain.eval.row import CALIBRATION, CalibrationSamples
 from plantain.eval.run import Run
 from plantain.files import writing
 from plantain.pipeline.predictor import Predictor
-from plantain.predictions.calibration import PRESENCE, Fit, isotonic, temperature
+from plantain.predictions.calibration import PRESENCE, Fit, isotonic, platt
 
-WAYS: Mapping[str, Callable[..., Fit]] = {"isotonic": isotonic, "temperature": temperature}
 MOST = 200_000  # values of a benchmark that are fitted
+FEW = 1_000  # up to so many values a curve of two numbers is fitted instead of an isotonic map
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,8 @@ class CalibrationReport:
 
 
 def fit(
-    runs: Sequence[Run], model: Predictor, way: Literal["isotonic", "temperature"] = "isotonic",
-    step: Callable[[], None] = lambda: None,
-) -> tuple[dict[str, Fit], list[CalibrationReport]]:  # fmt: skip
+    runs: Sequence[Run], model: Predictor, step: Callable[[], None] = lambda: None
+) -> tuple[dict[str, Fit], list[CalibrationReport]]:
     """Fits by task, each benchmark with the same weight, and what they are worth. `model`: without any calibration.
 
     UsageError for runs after examples, whose answers are of another confidence, and where there is nothing to fit."""
@@ -57,7 +55,7 @@ def fit(
         if not chosen:
             raise UsageError(f"no answer to {task} was kept in the fitted half; run its benchmarks on more pictures")
         confidence, right = (np.concatenate([getattr(b, name) for b in chosen]) for name in ("confidence", "right"))
-        fits[task] = WAYS[way](confidence, right)
+        fits[task] = (platt if len(right) <= FEW else isotonic)(confidence, right)
         reports += [CalibrationReport(task, run.benchmark.id, n, ece(others), ece(others._replace(
             confidence=fits[task].apply(others.confidence)))) for run, _, others, n in parts]  # fmt: skip
     return fits, reports
