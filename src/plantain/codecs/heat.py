@@ -30,17 +30,20 @@ class Boxes(NamedTuple):
     scores: Float[np.ndarray, "n"]
 
 
-def encode(boxes: Float[np.ndarray, "n 4"], height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Paints boxes on black; where spots meet, the stronger one wins."""
+def encode(
+    boxes: Float[np.ndarray, "n 4"], height: int, width: int, scores: Float[np.ndarray, " n"] | None = None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Paints boxes on black, each spot as high as its score (1 without); where spots meet, the stronger one wins."""
+    each = np.ones(len(boxes)) if scores is None else scores
     heat = np.zeros((height, width), np.float32)
     sizes = np.zeros((height, width, 2), np.float32)
     ys, xs = np.arange(height, dtype=np.float32) + 0.5, np.arange(width, dtype=np.float32) + 0.5
     least = SMALLEST_SPOT * max(height, width)
-    for left, top, right, bottom in np.asarray(boxes, float).tolist():
+    for (left, top, right, bottom), score in zip(np.asarray(boxes, float).tolist(), each, strict=True):
         w, h = right - left, bottom - top
         across = np.exp(-np.square((xs - (left + right) / 2) / max(SPOT * w, least)) / 2)
         down = np.exp(-np.square((ys - (top + bottom) / 2) / max(SPOT * h, least)) / 2)
-        spot = down[:, None] * across
+        spot = float(score) * down[:, None] * across
         wins = spot > heat
         heat[wins] = spot[wins]
         sizes[wins] = _shade(w / width), _shade(h / height)

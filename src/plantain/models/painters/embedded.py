@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -22,6 +23,7 @@ from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, weights_hash
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.painters.probe import LinearProbe
+from plantain.models.painters.things import ThingsHead, asked, paint_boxes, paint_masks
 from plantain.models.painters.words import Tokens, Words, shipped
 from plantain.models.painting import Painting, Request, Usage
 from plantain.predictions.calibration import FILE, Fit, read
@@ -113,7 +115,7 @@ class Embedded(Painter):
     @lazy
     def identity(self) -> Identity:
         files = [self.weights / name for name in ("trunk.onnx", "decoder.onnx")]
-        files += [self._home(name) / name for name in ("reader.onnx", "words.npz", "probe.npz")]
+        files += [self._home(name) / name for name in ("reader.onnx", "words.npz", "probe.npz", "things.npz")]
         return Identity("embedded", weights=weights_hash(files))
 
     @lazy
@@ -142,8 +144,13 @@ class Embedded(Painter):
     def probe(self) -> LinearProbe:
         return LinearProbe(self._home("probe.npz") / "probe.npz")
 
+    @cached_property
+    def things(self) -> ThingsHead:
+        return ThingsHead(self._home("things.npz") / "things.npz")
+
     def _home(self, name: str) -> Path:
-        """Training changes neither the encoder nor words and probe: a folder without its own takes the shipped ones."""
+        """Training changes neither the encoder nor words, probe and things: a folder without its own takes those that
+        ship."""
         return self.weights if (self.weights / name).exists() else FOLDER
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
@@ -171,7 +178,7 @@ class Embedded(Painter):
     def _on_one_core(self) -> Embedded:
         """The same painter, whose networks take one thread each; opened wholly, since several threads come at once."""
         single = Embedded(self.weights, threads=1)
-        single.encoder, single.trunk, single.decoder, single.words, single.probe  # noqa: B018
+        single.encoder, single.trunk, single.decoder, single.words, single.probe, single.things  # noqa: B018
         return single
 
     def close(self) -> None:
@@ -183,10 +190,25 @@ class Embedded(Painter):
         wrong = refusal(request)
         if wrong is not None:
             return wrong
-        rgb = self._sample(request)
-        levels = (rgb * 255).round().clip(0, 255).astype(np.uint8)
+        levels = self._things(request)
+        if levels is None:
+            levels = (self._sample(request) * 255).round().clip(0, 255).astype(np.uint8)
         seconds = time.perf_counter() - start
         return Painting(levels, usage=Usage(seconds))
+
+    def _things(self, request: Request) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The painting of things one by one, where they are of a class that is known by sight; else None."""
+        wanted = None if request.photo is None or request.mask is not None else asked(request.prompt)
+        column = None if wanted is None else self.things.column(wanted.thing)
+        if wanted is None or column is None or request.photo is None:
+            return None
+        rows, columns = request.size[1] // PATCH, request.size[0] // PATCH
+        features = self.encoder.features(request.photo[None])[0, 1:]
+        found = self.things.find(features.reshape(rows, columns, -1), column)
+        if wanted.code == "heat":
+            return paint_boxes(found, request.size)
+        mask = self._sample(replace(request, prompt=wanted.mask_prompt))
+        return paint_masks(found, mask.mean(-1))
 
     def _sample(self, request: Request) -> Float[np.ndarray, "h w 3"]:
         """One deterministic step where there is a photo, else flow matching from noise; h w 3, 0..1."""
