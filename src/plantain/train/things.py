@@ -20,7 +20,10 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from plantain._shapes import Float, UInt8
 from plantain.data.base import Example
@@ -81,8 +84,6 @@ def true_boxes(example: Example) -> Float[np.ndarray, "n 6"]:
 
 def told_boxes(photo: UInt8[np.ndarray, "h w 3"], teacher: Any) -> Float[np.ndarray, "n 6"]:
     """NanoDet's boxes, in pixels."""
-    import torch
-
     square, (width, height) = _letterboxed(Image.fromarray(photo), BOXES, 0)
     shown = (square[..., ::-1].astype(np.float32) - BGR_MEAN) / np.array(BGR_STD, np.float32)
     outputs = teacher.run(None, {teacher.get_inputs()[0].name: shown.transpose(2, 0, 1)[None].astype(np.float32)})
@@ -138,18 +139,20 @@ def write_view(path: Path, photo: np.ndarray, boxes: np.ndarray, encoder: Embedd
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A view: where its features lie, and what each patch should say.
+    """A view: its features, and what each patch should say.
 
     `classes`: (rows columns) class, -1 for none; `sure`: how sure that is, 0..1; `targets`: (rows columns 4), see
-    `things.boxes_of`; `counts`: (rows columns k or 1) 0 where nobody knows."""
+    `things.boxes_of`; `unknown`: (class, top, bottom, left, right) of patches where that class does not count."""
 
-    path: Path
+    features: np.ndarray
     classes: np.ndarray
     sure: np.ndarray
     targets: np.ndarray
     unknown: tuple[tuple[int, int, int, int, int], ...]
 
 
+DIRECTIONS = 192  # of features, that are looked in
+REACH = 5  # patches of a convolution
 CENTER = 0.22  # of a box's side: how far from its middle patches still see it as theirs
 NEAREST = 0.75  # patches: at least so far
 
@@ -180,42 +183,42 @@ def assigned(
     return classes, sure, targets, tuple(unknown)
 
 
-def views(cache: Path) -> list[Seen]:
-    """Everything that was gathered, but for what is being written."""
-    found = []
-    for path in sorted(cache.glob("*/*.npz")):
-        with np.load(path) as file:
-            boxes = file["boxes"]
-            with file.zip.open("features.npy") as stream:  # the shape alone, without reading the features
-                np.lib.format.read_magic(stream)
-                shape, *_ = np.lib.format.read_array_header_1_0(stream)
-        found.append(Seen(path, *assigned(boxes, shape[0], shape[1])))
-    return found
+def view(path: Path, mean: np.ndarray, directions: np.ndarray) -> Seen:
+    """What was gathered of a view."""
+    with np.load(path) as file:
+        shape = file["features"].shape[:2]
+        flat = file["features"].reshape(-1, len(mean)).astype(np.float32) - mean
+        features = (flat @ directions).reshape(*shape, -1)
+        return Seen(features.astype(np.float16), *assigned(file["boxes"], *features.shape[:2]))
 
 
-def network(width: int, hidden: int) -> Any:
-    """Patches' features to 4 numbers of a box and a logit for each class; rare at first."""
-    from torch import nn
+class Head(nn.Module):
+    """Features of patches to 4 numbers of a box and a logit for each class: the network of
+    `plantain.models.painters.things`, read in a few directions of the features first (their principal components)."""
 
-    net = nn.Sequential(
-        nn.Conv2d(width, hidden, 1), nn.GELU(approximate="tanh"),
-        nn.Conv2d(hidden, hidden, 3, padding=1), nn.GELU(approximate="tanh"),
-        nn.Conv2d(hidden, hidden, 3, padding=1), nn.GELU(approximate="tanh"),
-        nn.Conv2d(hidden, 4 + len(COCO_THINGS), 1),
-    )  # fmt: skip
-    nn.init.constant_(net[-1].bias.data[4:], -5.0)
-    return net
+    def __init__(self, width: int, hidden: int, blocks: int) -> None:
+        super().__init__()
+        self.enter = nn.Linear(width, hidden)
+        self.around = nn.ModuleList(
+            nn.Conv2d(hidden, hidden, REACH, padding=REACH // 2, groups=hidden, bias=False) for _ in range(blocks)
+        )
+        self.mix = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(blocks))
+        self.leave = nn.Linear(hidden, 4 + len(COCO_THINGS))
+        nn.init.constant_(self.leave.bias.data[4:], -5.0)  # things are rare
+
+    def forward(self, features: Tensor) -> Tensor:
+        seen = F.gelu(self.enter(features), approximate="tanh")
+        for around, mix in zip(self.around, self.mix, strict=True):
+            near = around(seen.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            seen = seen + F.gelu(mix(near), approximate="tanh")
+        return self.leave(seen)
 
 
-def batch(some: Sequence[Seen], rng: np.random.Generator) -> tuple[Any, ...]:
+def batch(some: Sequence[Seen], rng: np.random.Generator) -> tuple[Tensor, ...]:
     """Views of one grid, some of them mirrored (their features too, which is nearly what the encoder would see)."""
-    import torch
-
     rows = []
     for one in some:
-        with np.load(one.path) as file:
-            features = file["features"]
-        classes, sure, targets = one.classes, one.sure, one.targets
+        features, classes, sure, targets = one.features, one.classes, one.sure, one.targets
         counts = np.ones((*classes.shape, len(COCO_THINGS)), np.float32)
         for label, top, bottom, left, right in one.unknown:
             part = counts[top:bottom, left:right, label]
@@ -227,107 +230,109 @@ def batch(some: Sequence[Seen], rng: np.random.Generator) -> tuple[Any, ...]:
     return tuple(torch.from_numpy(np.ascontiguousarray(np.stack(part))) for part in zip(*rows, strict=True))
 
 
-def loss_of(net: Any, parts: tuple[Any, ...], center: Any, spread: Any) -> Any:
-    """Quality focal loss of classes (Li et al. 2020, arXiv 2006.04388), generalized IoU of boxes (Rezatofighi et al.
-    2019), over the number of patches that see a thing."""
-    from torch.nn import functional as F
-
+def loss_of(net: Head, parts: tuple[Tensor, ...]) -> Tensor:
+    """Quality focal loss of classes, whose target is the IoU of the box that the patch sees (Li et al. 2020, arXiv
+    2006.04388), and generalized IoU of boxes (Rezatofighi et al. 2019, arXiv 1902.09630), over the number of patches
+    that see a thing."""
     features, classes, sure, targets, counts = parts
-    seen = net(((features.float() - center) / spread).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    seen = net(features.float())
     logits, raw = seen[..., 4:], seen[..., :4]
-    wanted = F.one_hot(classes.clamp(min=0), logits.shape[-1]) * (sure * (classes >= 0))[..., None]
-    gap = (wanted - logits.sigmoid()).abs() ** 2
-    about = F.binary_cross_entropy_with_logits(logits, wanted.float(), reduction="none") * gap * counts
     has = classes >= 0
-    number = has.sum().clamp(min=1)
-    boxes = (1 - giou(corners(raw[has]), corners(targets[has]))) * sure[has]
+    overlap, generalized = overlaps(corners(raw[has]), corners(targets[has]))
+    good = torch.zeros_like(sure)
+    good[has] = sure[has] * overlap.detach()
+    wanted = F.one_hot(classes.clamp(min=0), logits.shape[-1]) * good[..., None]
+    gap = (wanted - logits.sigmoid()).abs() ** 2
+    about = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none") * gap * counts
+    boxes = (1 - generalized) * sure[has]
     near = F.smooth_l1_loss(raw[has], targets[has], reduction="none", beta=0.2).mean(-1) * sure[has]
-    return about.sum() / number + 1.5 * boxes.sum() / number + 0.5 * near.sum() / number
+    return (about.sum() + 1.5 * boxes.sum() + 0.5 * near.sum()) / has.sum().clamp(min=1)
 
 
-def corners(raw: Any) -> Any:
+def corners(raw: Tensor) -> Tensor:
     """Left, top, right, bottom in patches, from the patch's own middle."""
-    import torch
-
     sides = raw[..., 2:].clamp(-3, 4).exp()
     return torch.cat([raw[..., :2] - sides / 2, raw[..., :2] + sides / 2], -1)
 
 
-def giou(one: Any, other: Any) -> Any:
-    """Generalized IoU of pairs of boxes, -1..1."""
-    import torch
-
+def overlaps(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU (0..1) and generalized IoU (-1..1) of pairs of boxes."""
     low, high = torch.maximum(one[:, :2], other[:, :2]), torch.minimum(one[:, 2:], other[:, 2:])
     shared = (high - low).clamp(min=0).prod(1)
     union = (one[:, 2:] - one[:, :2]).prod(1) + (other[:, 2:] - other[:, :2]).prod(1) - shared
     around = (torch.maximum(one[:, 2:], other[:, 2:]) - torch.minimum(one[:, :2], other[:, :2])).prod(1)
-    return shared / union - (around - union) / around
+    return shared / union, shared / union - (around - union) / around
 
 
-def fit(cache: Path, out: Path, minutes: float, hidden: int = 128, size: int = 24, lr: float = 2e-3) -> Iterator[str]:
+def fit(
+    cache: Path, out: Path, minutes: float, hidden: int = 128, blocks: int = 3, size: int = 24, lr: float = 3e-3
+) -> Iterator[str]:
     """Trains for so many minutes, and writes the network, averaged over its last part."""
-    import torch
-
-    rng, found = np.random.default_rng(0), views(cache)
+    rng, paths = np.random.default_rng(0), sorted(cache.glob("*/*.npz"))
+    directions = principal([paths[i] for i in rng.permutation(len(paths))[:400]])
     grids: dict[tuple[int, ...], list[Seen]] = {}
-    for one in found:
+    for path in paths:
+        one = view(path, *directions)
         grids.setdefault(one.classes.shape, []).append(one)
+    yield f"{len(paths)} views, {sum((v.classes >= 0).any() for own in grids.values() for v in own)} with things"
     shapes = list(grids)
-    odds = np.array([len(grids[shape]) for shape in shapes]) / len(found)
-    center, spread = statistics([found[i] for i in rng.permutation(len(found))[:400]])
+    odds = np.array([len(grids[shape]) for shape in shapes]) / len(paths)
     torch.manual_seed(0)
-    net = network(len(center), hidden)
+    net = Head(DIRECTIONS, hidden, blocks)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
     optimizer = torch.optim.AdamW(net.parameters(), lr, weight_decay=0.05)
-    yield f"{len(found)} views, {sum((one.classes >= 0).any() for one in found)} with things"
-    begun, share, step, losses = time.monotonic(), 0.0, 0, []
+    begun, share, losses = time.monotonic(), 0.0, list[float]()
     while share < 1:
         own = grids[shapes[rng.choice(len(shapes), p=odds)]]
-        loss = loss_of(net, batch([own[i] for i in rng.integers(len(own), size=size)], rng), center, spread)
+        loss = loss_of(net, batch([own[i] for i in rng.integers(len(own), size=size)], rng))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         for group in optimizer.param_groups:
-            group["lr"] = lr * min(1, (step + 1) / 100) * max(0.5 * (1 + np.cos(np.pi * share)), 0.02)
+            group["lr"] = lr * min(1, (len(losses) + 1) / 100) * max(0.5 * (1 + np.cos(np.pi * share)), 0.02)
         optimizer.step()
         average.update_parameters(net)
         losses.append(float(loss.detach()))
-        step, share = step + 1, (time.monotonic() - begun) / (60 * minutes)
-        if step % 100 == 0:
-            yield f"{step} steps, {share:.0%}: loss {np.mean(losses[-100:]):.3f}"
-            save(average.module, center, spread, out)
-    save(average.module, center, spread, out)
+        share = (time.monotonic() - begun) / (60 * minutes)
+        if len(losses) % 100 == 0:
+            yield f"{len(losses)} steps, {share:.0%}: loss {np.mean(losses[-100:]):.3f}"
+            save(average.module, *directions, out)
+    save(average.module, *directions, out)
 
 
-def statistics(some: Sequence[Seen]) -> tuple[Any, Any]:
-    """Mean and deviation of each feature."""
-    import torch
+def principal(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of the features, and the directions (d DIRECTIONS) in which they differ most, each scaled to 1."""
+    some = []
+    for path in paths:
+        with np.load(path) as file:
+            some.append(file["features"].reshape(-1, file["features"].shape[-1]).astype(np.float32)[::5])
+    every = np.concatenate(some)
+    mean, spread = every.mean(0), every.std(0) + 1e-3
+    values, vectors = np.linalg.eigh(np.cov((every - mean) / spread, rowvar=False))
+    best = np.argsort(-values)[:DIRECTIONS]
+    return mean, (vectors[:, best] / np.sqrt(values[best]) / spread[:, None]).astype(np.float32)
 
-    values = []
-    for one in some:
-        with np.load(one.path) as file:
-            values.append(file["features"].reshape(-1, file["features"].shape[-1]).astype(np.float32)[::7])
-    every = np.concatenate(values)
-    return torch.from_numpy(every.mean(0)), torch.from_numpy(every.std(0) + 1e-3)
 
-
-def save(net: Any, center: Any, spread: Any, out: Path) -> None:
-    """The network as NumPy reads it: kernels (y x in out) in half precision, the features' mean and deviation in the
-    first layer."""
-    layers: list[tuple[np.ndarray, np.ndarray]] = []
-    for layer in net:
-        if hasattr(layer, "weight"):
-            weight = layer.weight.detach().permute(2, 3, 1, 0).double().numpy()
-            bias = layer.bias.detach().double().numpy()
-            if not layers:
-                weight = weight / spread.double().numpy()[:, None]
-                bias = bias - center.double().numpy() @ weight[0, 0]
-            layers.append((weight.astype(np.float16), bias.astype(np.float32)))
+def save(net: Any, mean: np.ndarray, directions: np.ndarray, out: Path) -> None:
+    """The network as NumPy reads it, in half precision, mean and directions of the features in its first layer."""
+    own = {name: value.detach().double().numpy() for name, value in net.state_dict().items()}
+    count = len(net.mix)
+    enter = directions @ own["enter.weight"].T
+    arrays = {
+        "enter": enter,
+        "enter_bias": own["enter.bias"] - mean @ enter,
+        "around": np.stack([own[f"around.{i}.weight"][:, 0].transpose(1, 2, 0) for i in range(count)]),
+        "mix": np.stack([own[f"mix.{i}.weight"].T for i in range(count)]),
+        "mix_bias": np.stack([own[f"mix.{i}.bias"] for i in range(count)]),
+        "leave": own["leave.weight"].T,
+        "leave_bias": own["leave.bias"],
+    }
     known = table(COCO_THINGS)
-    arrays: dict[str, Any] = {f"weight{i}": weight for i, (weight, _) in enumerate(layers)}
-    arrays |= {f"bias{i}": bias for i, (_, bias) in enumerate(layers)}
+    kept: dict[str, Any] = {
+        name: value.astype(np.float32 if "bias" in name else np.float16) for name, value in arrays.items()
+    }
     with writing(out) as file:
-        np.savez(file, names=np.array("\n".join(known)), classes=np.array(list(known.values()), np.int16), **arrays)
+        np.savez(file, names=np.array("\n".join(known)), classes=np.array(list(known.values()), np.int16), **kept)
 
 
 if __name__ == "__main__":

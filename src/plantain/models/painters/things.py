@@ -9,7 +9,7 @@ codes of things: spots for boxes, and for masks the color of the center of the t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from plantain.predictions.boxes import nms
 
 FAINT = 0.02  # score below which nothing is painted
 MOST = 100  # things of a class
+TABLES = ("names", "classes")
 OVERLAP = 0.5  # of two boxes of one thing
 
 
@@ -39,10 +40,7 @@ class ThingsHead:
         with np.load(path) as table:
             names, classes = str(table["names"]).split("\n"), table["classes"]
             self.names = dict(zip(names, map(int, classes), strict=True))
-            self.layers: list[tuple[np.ndarray, np.ndarray]] = []
-            while f"weight{len(self.layers)}" in table.files:
-                at = len(self.layers)
-                self.layers.append((table[f"weight{at}"].astype(np.float32), table[f"bias{at}"].astype(np.float32)))
+            self.arrays = {name: table[name].astype(np.float32) for name in table.files if name not in TABLES}
 
     def column(self, phrase: str) -> int | None:
         """The class of a name, in the singular or plural; None where it is not known."""
@@ -53,11 +51,13 @@ class ThingsHead:
     def maps(self, features: Float[np.ndarray, "rows columns d"]) -> tuple[np.ndarray, np.ndarray]:
         """For each patch: the probability of each class (rows columns k), and the box that it sees (rows columns 4),
         left, top, right, bottom as shares of the canvas."""
-        seen = features
-        for i, (weight, bias) in enumerate(self.layers):
-            seen = convolved(seen, weight) + bias
-            if i < len(self.layers) - 1:
-                seen = seen * (0.5 * (1 + np.tanh(0.7978845608 * (seen + 0.044715 * seen**3))))  # GELU
+        own = self.arrays
+        rows, columns, width = features.shape
+        flat = gelu(features.reshape(-1, width) @ own["enter"] + own["enter_bias"])
+        for i in range(len(own["around"])):
+            near = around(flat.reshape(rows, columns, -1), own["around"][i]).reshape(flat.shape)
+            flat = flat + gelu(near @ own["mix"][i] + own["mix_bias"][i])
+        seen = (flat @ own["leave"] + own["leave_bias"]).reshape(rows, columns, -1)
         return 1 / (1 + np.exp(-seen[..., 4:])), boxes_of(seen[..., :4])
 
     def find(self, features: Float[np.ndarray, "rows columns d"], column: int) -> Things:
@@ -69,16 +69,20 @@ class ThingsHead:
         return Things(flat[kept], scores[kept])
 
 
-def convolved(seen: Float[np.ndarray, "h w d"], weight: Float[np.ndarray, "k k d e"]) -> Float[np.ndarray, "h w e"]:
-    """A convolution with zeros around the picture."""
-    reach = weight.shape[0] // 2
+def gelu(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """By its approximation with tanh."""
+    return np.asarray(0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x**3))))
+
+
+def around(seen: Float[np.ndarray, "h w d"], weight: Float[np.ndarray, "k k d"]) -> Float[np.ndarray, "h w d"]:
+    """Each channel convolved by itself, with zeros around the picture."""
+    reach = len(weight) // 2
     padded = np.pad(seen, ((reach, reach), (reach, reach), (0, 0)))
+    total = np.zeros_like(seen)
     height, width = seen.shape[:2]
-    total: Any = 0
-    for y in range(weight.shape[0]):
-        for x in range(weight.shape[1]):
-            total = total + padded[y : y + height, x : x + width] @ weight[y, x]
-    return np.asarray(total)
+    for y, x in np.ndindex(*weight.shape[:2]):
+        total += padded[y : y + height, x : x + width] * weight[y, x]
+    return total
 
 
 def boxes_of(raw: Float[np.ndarray, "rows columns 4"]) -> Float[np.ndarray, "rows columns 4"]:
