@@ -2,8 +2,8 @@
 
 Three stages that overlap, each in threads of its own: reading, asking the model, and decoding and writing. What is read
 waits in buckets of requests that may go to the model in one call. Outcomes come in the order of the jobs; a bad job is
-one outcome with an error, and the others go on. A server, whose jobs come one by one from many clients, keeps the stages
-themselves open (`Stages`).
+one outcome with an error, and the others go on. A server, whose jobs come one by one from many clients, keeps the
+stages themselves open (`Stages`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +52,8 @@ def to_npz(answer: Prediction, path: str | Path, *, exact: bool = False) -> Path
     return Path(path)
 
 
-def write(answer: Prediction, path: Path | BinaryIO, *, exact: bool = False) -> None:
-    """`to_npz` without the care for half-written files: for a place that nobody else sees, or a stream."""
+def write(answer: Prediction, path: Path | BytesIO, *, exact: bool = False) -> None:
+    """`to_npz` without the care for half-written files: for a place that nobody else sees, or a stream of bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
         for name, array in (answer.arrays() | _record(answer)).items():
             stored = array if exact else _compact(name, array)

@@ -3,6 +3,8 @@ people type, where it is one question; `reader.read_plan` reads all of it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from plantain.errors import UsageError
 from plantain.tasks.base import Task
 from plantain.tasks.language import external, prompts
@@ -54,6 +56,14 @@ def one_task(plan: Plan) -> Task:
             f"time"
         )
     return question.task
+
+
+def explained(text: str) -> dict[str, Any]:
+    """How a text is read, as `plantain explain` says it; one that is refused has want "refuse", and the error."""
+    try:
+        return read_plan(text).to_json()
+    except UsageError as error:
+        return {"text": text, "tasks": [], "names": [], "want": "refuse", "error": str(error)}
 
 
 def left_out(plan: Plan) -> tuple[str, ...]:
