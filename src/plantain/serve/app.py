@@ -45,7 +45,7 @@ def create_app(models: Mapping[str, Predictor], settings: Settings | None = None
     app = FastAPI(title="Plantain", version=__version__, description=ABOUT, lifespan=lifespan, redoc_url=None)
     app.state.settings, app.state.gate, app.state.metrics, app.state.draining = settings, gate, metrics, False
     for group in (ask, predict, images, about, jobs, health):
-        app.include_router(group.router)
+        app.router.routes.extend(group.router.routes)  # one flat list, in which metrics and errors find a path's route
     errors.install(app)
     app.add_middleware(Guard, settings=settings, gate=gate)
     app.add_middleware(Watch, metrics=metrics)

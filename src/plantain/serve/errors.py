@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from plantain.errors import (
     OutputError,
@@ -99,14 +100,23 @@ async def _plantain(request: Request, error: Exception) -> JSONResponse:
     return told(error)
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     """Of the framework; where it wraps a refusal of ours (an upload that is too large), that one."""
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, PlantainError):
         return told(error.__cause__)
     code = NAMES.get(error.status_code, "invalid_request")
     kind = OURS if error.status_code >= 500 else INVALID
-    return JSONResponse(body(str(error.detail), kind, None, code), error.status_code, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["allow"] = ", ".join(methods(request))
+    return JSONResponse(body(str(error.detail), kind, None, code), error.status_code, headers)
+
+
+def methods(request: Request) -> list[str]:
+    """All that a path can be asked by; the framework names those of its first route alone."""
+    fits = (one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in fits for method in getattr(route, "methods", None) or ()})
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

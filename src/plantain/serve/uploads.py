@@ -86,9 +86,9 @@ def _tiles(size: tuple[int, int], tile: int, limits: Limits) -> int:
 
 
 def text_of(text: str, limits: Limits, param: str) -> str:
-    """A question, if there is one. ApiError for none, and for one that is too long."""
+    """Words, if there are any. ApiError for none, and for too many."""
     if not text.strip():
-        raise ApiError(400, "invalid_field", f"{param}: say what you want to know", param=param)
+        raise ApiError(400, "invalid_field", f"{param}: say what you want", param=param)
     if len(text) > limits.text:
         raise ApiError(400, "invalid_field", f"{param}: more than {limits.text} letters", param=param)
     return text

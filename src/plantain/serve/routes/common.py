@@ -53,7 +53,7 @@ def asking(
     seed: Annotated[int, Form(ge=0, le=2**31 - 1, description="The same seed, the same painting.")] = 0,
     tile: Annotated[int | None, Form(ge=64, le=65_536, description="Tiles of so many pixels.")] = None,
     style: Annotated[str, Form(max_length=40, description="imperative, caption, json or terse.")] = "imperative",
-    steps: Annotated[int | None, Form(description="Steps of the painter.")] = None,
+    steps: Annotated[int | None, Form(ge=1, le=1000, description="Steps of the painter.")] = None,
 ) -> PredictOptions:
     """How the question is put."""
     given = {"samples": samples, "passes": passes, "seed": seed, "tile": tile, "style": style, "steps": steps}
