@@ -27,9 +27,10 @@ MAY: dict[str, set[str]] = {
     "train": {"data", "models", "predictions", "imaging"},
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},
+    "batch": {"pipeline", "tasks", "models"},
     "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}
-    | {"data", "answers", "serve"},
+    | {"data", "answers", "serve", "batch"},
     "__main__": {"cli"},
 }
 FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method: the one edge against the arrows

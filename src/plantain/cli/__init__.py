@@ -31,6 +31,7 @@ VERBS = {
     "learn": ("learn:learn", "Learns a question from a few photos with true answers, in seconds."),
     "train": ("train:train", "Trains the embedded generator."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
+    "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }

@@ -1,0 +1,157 @@
+"""`plantain batch INPUT "question" -o runs/x`: a great many pictures, which may lie in shards or stores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from plantain.cli.options import PredictArgs, Whole
+from plantain.cli.photos import find
+from plantain.cli.predict import read_task, split
+from plantain.cli.reporting import emit, exit_code, progress, summary
+from plantain.cli.terminal import print_error
+from plantain.errors import PlantainError, UsageError
+
+if TYPE_CHECKING:
+    from plantain.batch.book import Book
+    from plantain.batch.sources import Source
+    from plantain.batch.worker import Order, Told
+
+
+def batch(
+    *words: Annotated[str, Parameter(name="INPUT... TASK")],
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    asking: PredictArgs = PredictArgs(),
+    workers: Whole = 1,
+    retries: Whole = 1,
+    patience: float = 600.0,
+    column: str | None = None,
+    format: Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)] = (),
+    fov: float | None = None,
+    focal: float | None = None,
+    retry_failed: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)] = False,
+) -> int:
+    """Answers a question about a great many pictures, in worker processes; goes on where it was after any end.
+
+    OUT gets answers/, rows.jsonl (an outcome a picture) and index.parquet. A picture that ends its worker twice is
+    recorded as failed and passed over. Standard output gets one JSON line at the end.
+
+    Parameters
+    ----------
+    words
+        Folders, patterns, tar shards, Parquet tables, addresses for fsspec (s3://bucket/photos), and then the question.
+        A folder that holds shards is read as shards.
+    out
+        The folder of the run.
+    workers
+        Processes, each with the model.
+    retries
+        How often a picture is tried again that the model failed at.
+    patience
+        Seconds in which a worker must say something; one that does not is replaced.
+    column
+        The column of a Parquet table that holds the pictures.
+    format
+        More files: kitti, mm, ply, coco, panoptic; several with commas.
+    fov
+        Horizontal field of view in degrees, for ply.
+    focal
+        Focal length in pixels, for ply.
+    retry_failed
+        Ask again about pictures that failed in an earlier run into this folder.
+    """
+    if workers < 1 or retries < 0 or patience <= 0:
+        raise UsageError("--workers must be at least 1, --retries at least 0, --patience more than 0")
+    if asking.examples or asking.plan or asking.batch or asking.dry_run:
+        raise UsageError("--examples, --plan, --batch and --dry-run go with `plantain predict`")
+    places, question = split_input(words)
+    task, formats = read_task(question, asking.code, quiet=quiet), [n for text in format for n in text.split(",") if n]
+    camera = {"focal_px": focal, "fov_deg": fov}
+    from plantain.batch.worker import Order
+    from plantain.output.save import check_formats
+
+    check_formats(formats, task.kind.kind, camera)
+    given = shared(asking.model, asking.given, workers)
+    order = Order(task, out, asking.model, given, asking.options(), tuple(formats), camera)
+    sources = list(found(places, column))
+    return run(order, sources, workers, retries, patience, again=retry_failed, quiet=quiet)
+
+
+def split_input(words: Sequence[str]) -> tuple[list[str], str]:
+    """Places and the question; addresses are no files that must be there."""
+    from plantain.batch.sources import is_url
+
+    if len(words) < 2:
+        raise UsageError('give pictures and a question, as in: plantain batch photos/ "metric depth" -o runs/x')
+    if files := [word for word in words[:-1] if not is_url(word)]:
+        split([*files, words[-1]])  # which says what is wrong with them
+    return list(words[:-1]), words[-1]
+
+
+def found(places: Iterable[str], column: str | None) -> Iterator[Source]:
+    """The pictures of all places, none twice."""
+    from plantain.batch.sources import Source, is_url, shards, sources
+
+    ids: set[str] = set()
+    for word in places:
+        inside: Iterable[Source]
+        if is_url(word) or shards(word):
+            inside = sources(word, column)
+        else:
+            inside = (Source(one.id, str(one.photo)) for one in find([word]) if isinstance(one.photo, Path))
+        for one in inside:
+            if one.id in ids:
+                raise UsageError(f"two pictures would be called {one.id!r}; give their places to runs of their own")
+            ids.add(one.id)
+            yield one
+
+
+def shared(model: str, given: dict[str, object], workers: int) -> dict[str, object]:
+    """The model's options, with its share of the cores for the embedded generator."""
+    from plantain.models.painters.embedded import cores
+
+    if model != "embedded" or workers == 1 or "threads" in given:
+        return given
+    return given | {"threads": max(1, cores() // workers)}
+
+
+def run(
+    order: Order, sources: Sequence[Source], workers: int, retries: int, patience: float, *, again: bool, quiet: bool
+) -> int:
+    """Does what is not done yet, and says how it went."""
+    from plantain.batch.book import Book
+    from plantain.batch.driver import Driver, Patience
+
+    start = time.monotonic()
+    with Book(order, again=again) as book:
+        there, failed, wanted = len(book.done), book.failed, [one for one in sources if one.id not in book.done]
+        if wanted:
+            driver = Driver(order, min(workers, len(wanted)), Patience(retries, patience))
+            try:
+                book.claim(driver.model or {})
+                listen(driver.outcomes(wanted), book, len(wanted), quiet=quiet)
+            finally:
+                driver.close()
+        index = book.index()
+        new, bad = len(book.done) - there, book.failed - failed
+        told = {"done": new - bad, "already there": there, "failed": bad}
+        emit({"out": str(order.folder), "pictures": len(book.done), **told, "index": str(index)})
+        if not quiet:
+            summary("pictures", told, time.monotonic() - start)
+        return exit_code(len(book.done) - book.failed, [PlantainError()] * book.failed)
+
+
+def listen(outcomes: Iterable[Told], book: Book, total: int, *, quiet: bool) -> None:
+    """Writes what becomes of the pictures into the book."""
+    with progress(total, "pictures", quiet=quiet) as bar:
+        for told in outcomes:
+            book.add(told.line)
+            if told.error is not None:
+                with bar.aside():
+                    print_error(told.error, told.source.image)
+            bar.step()
