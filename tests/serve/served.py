@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -53,6 +54,14 @@ class Painter(Function):
         except UsageError:
             return 255 - photo
         return task.encode(metres(photo.mean(-1))) if task.name == "metric-depth" else np.full_like(photo, 255)
+
+
+def until(true) -> None:
+    """Waits for a condition, not for ever."""
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.002)
 
 
 def code_of(answer) -> str:

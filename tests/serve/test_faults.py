@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from served import code_of, metres, picture
+from served import code_of, metres, picture, until
 
 from plantain.errors import UsageError
 from plantain.serve.guard import OPEN
@@ -96,8 +96,7 @@ def test_one_more_than_the_house_holds_is_told_to_come_again(serving, painter) -
     painter.free.clear()
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(send, client) for _ in range(2)]
-        while client.app.state.gate.inside < 2:
-            pass
+        until(lambda: client.app.state.gate.inside >= 2)
         refused = send(client)
         assert (refused.status_code, code_of(refused)) == (429, "overloaded")
         assert int(refused.headers["retry-after"]) >= 1
@@ -325,8 +324,7 @@ def test_sigterm_answers_who_is_in_the_house_and_jobs_survive_that_and_a_kill(tm
     job = first.client.post("/v1/jobs", files=files, data=DEPTH).json()["id"]
     with ThreadPoolExecutor(2) as pool:
         waiting = pool.submit(send, first.client)
-        while "plantain_inside 1.0" not in first.client.get("/metrics").text:
-            pass
+        until(lambda: "plantain_inside 1.0" in first.client.get("/metrics").text)
         watching = pool.submit(first.events, job)
         time.sleep(0.1)
         first.process.send_signal(signal.SIGTERM)
@@ -336,13 +334,11 @@ def test_sigterm_answers_who_is_in_the_house_and_jobs_survive_that_and_a_kill(tm
 
     second = Process(tmp_path, 0.15)
     done = second.client.get(f"/v1/jobs/{job}").json()["done"]
-    while second.client.get(f"/v1/jobs/{job}").json()["done"] < min(done + 2, 11):
-        pass
+    until(lambda: second.client.get(f"/v1/jobs/{job}").json()["done"] >= min(done + 2, 11))
     assert second.end(signal.SIGKILL) == -signal.SIGKILL
 
     third = Process(tmp_path, 0)
-    while third.client.get(f"/v1/jobs/{job}").json()["state"] != "done":
-        pass
+    until(lambda: third.client.get(f"/v1/jobs/{job}").json()["state"] == "done")
     rows = third.client.get(f"/v1/jobs/{job}/results").json()["data"]
     third.end(signal.SIGTERM)
     assert [row["image"] for row in rows] == [name for _, (name, _) in files]  # all of them, each once

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
-from served import code_of, metres, picture
+from served import code_of, metres, picture, until
 
 import plantain
 from plantain.predictions.types import Prediction
@@ -141,8 +141,7 @@ def test_requests_of_many_clients_share_calls_and_nobody_gets_anothers_answer(se
     with ThreadPoolExecutor(len(levels)) as pool:
         answers = [pool.submit(send, client, level=level) for level in levels]
         assert painter.busy.wait(10)
-        while client.app.state.gate.inside < len(levels):
-            pass
+        until(lambda: client.app.state.gate.inside >= len(levels))
         painter.free.set()
     for level, answer in zip(levels, (one.result() for one in answers), strict=True):
         if level in painter.bad:
@@ -159,8 +158,7 @@ def test_an_answer_does_not_hang_on_its_batch_mates(serving, painter) -> None:
     with ThreadPoolExecutor(8) as pool:
         others = [pool.submit(send, client, level=30 * i, headers={"accept": "image/png"}) for i in range(1, 7)]
         mine = pool.submit(send, client, headers={"accept": "image/png"})
-        while client.app.state.gate.inside < 7:
-            pass
+        until(lambda: client.app.state.gate.inside >= 7)
         painter.free.set()
     assert mine.result().content == alone
     assert len({one.result().content for one in others}) == 6
@@ -263,8 +261,7 @@ def test_a_model_that_is_gone_leaves_the_job_for_the_next_start(serving, tmp_pat
     good, painter.call = painter.call, ends
     client = serving(Settings(state=tmp_path))
     job = send(client, "/v1/jobs", level=50).json()["id"]
-    while client.get("/readyz").status_code == 200:
-        pass
+    until(lambda: client.get("/readyz").status_code != 200)
     assert code_of(client.get("/readyz")) == "model_gone"
     assert code_of(send(client)) == "model_gone"
     assert client.get(f"/v1/jobs/{job}").json()["state"] in ("queued", "running")

@@ -33,6 +33,7 @@ VERBS = {
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
+    "mcp": ("mcp:mcp", "Tools for agents (Model Context Protocol)."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }
 BENCH = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, UploadFile
@@ -12,8 +11,6 @@ from plantain.serve.errors import ApiError
 from plantain.serve.queue import Engine
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import options_of
-from plantain.tasks import Task
-from plantain.tasks.language.parsing import interpret
 
 Picture = Annotated[UploadFile, File(description="The photo: JPEG, PNG, WebP and the like. No address is fetched.")]
 Model = Annotated[str | None, Form(description="Who answers, by /v1/models; the first when not said.", max_length=200)]
@@ -61,9 +58,3 @@ def asking(
 
 
 Asking = Annotated[PredictOptions, Depends(asking)]
-
-
-def read_task(text: str, code: str | None) -> Task:
-    """The one question that is meant, in the code that is wanted. UsageError, UnknownName."""
-    task = interpret(text)
-    return task if not code else replace(task, code=code)

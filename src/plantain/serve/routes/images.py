@@ -22,8 +22,8 @@ from plantain.imaging.geometry import Placement
 from plantain.imaging.photo import opacity, open_picture, read_mask, read_photo
 from plantain.models.painting import Painting
 from plantain.pipeline.jobs import Edit, Generate, Job, PredictOptions
+from plantain.serve import questions
 from plantain.serve.errors import ApiError
-from plantain.serve.queue import Engine
 from plantain.serve.replies import base64_of
 from plantain.serve.routes.common import ERRORS, Model, engine_of, limits_of
 from plantain.serve.settings import Limits
@@ -61,7 +61,7 @@ async def generations(request: Request, asked: Generation) -> dict[str, Any]:
         Job("picture", None, Generate(text, size), PredictOptions(seed=asked.seed + i, sampling=sampling))
         for i in range(asked.n)
     ]
-    return await data_of(await all_of(engine, jobs))
+    return await data_of(await questions.paintings(engine, jobs))
 
 
 @router.post("/v1/images/edits")
@@ -95,16 +95,9 @@ async def edits(
         area = None if mask is None else await asyncio.to_thread(transparent, await picture(request, mask, "mask"))
         asked = Edit(text, area)
     jobs = [Job("photo", pixels, asked, PredictOptions(seed=seed + i)) for i in range(n)]
-    return await data_of(await all_of(engine, jobs), photo_size if wanted is None and task is not None else wanted)
-
-
-async def all_of(engine: Engine, jobs: Sequence[Job]) -> list[Painting]:
-    """The painting of every answer. Raises the first error."""
-    answers = await asyncio.gather(*map(engine.answer, jobs))
-    paintings = [one if isinstance(one, Painting) else one.painting for one in answers]
-    if None in paintings:
-        raise UsageError(f"{engine.model.name} is a specialist and paints nothing; ask at /v1/predict")
-    return paintings
+    return await data_of(
+        await questions.paintings(engine, jobs), photo_size if wanted is None and task is not None else wanted
+    )
 
 
 async def data_of(paintings: Sequence[Painting], size: tuple[int, int] | None = None) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from fastapi import APIRouter, File, Form, Path, Query, Request, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
 
 from plantain.pipeline.jobs import PredictOptions
+from plantain.serve import questions
 from plantain.serve.errors import ApiError
 from plantain.serve.guard import ANYBODY
 from plantain.serve.jobs import ROLES, Jobs
-from plantain.serve.routes.common import ERRORS, Model, Question, engine_of, limits_of, read_task
-from plantain.serve.uploads import check_work, picture, size_of, text_of
+from plantain.serve.routes.common import ERRORS, Model, Question, engine_of, limits_of
+from plantain.serve.uploads import check_work, picture, size_of
 
 router = APIRouter(tags=["jobs"], responses=ERRORS)
 Id = Annotated[str, Path(max_length=64)]
@@ -42,7 +43,7 @@ async def create(
 ) -> dict[str, Any]:
     """Begins a job. It is kept before this is answered, and survives any end of the server."""
     jobs, engine, limits = jobs_of(request), engine_of(request, model), limits_of(request)
-    asked = engine.model.resolve_task(read_task(text_of(task, limits, "task"), None))
+    asked = engine.model.resolve_task(questions.read_task(task, limits))
     options = PredictOptions(seed=seed)
     photos = []
     for i, upload in enumerate(image):

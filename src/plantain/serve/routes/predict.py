@@ -11,10 +11,11 @@ from plantain.imaging.photo import read_photo
 from plantain.pipeline.codec import decode, own_task
 from plantain.pipeline.jobs import Job, Outcome
 from plantain.predictions.types import Prediction
+from plantain.serve import questions
 from plantain.serve.errors import ApiError
 from plantain.serve.replies import PARTS, npz_of, png_of, points_of, prediction_json
-from plantain.serve.routes.common import ERRORS, Asking, Model, Picture, Question, engine_of, limits_of, read_task
-from plantain.serve.uploads import check_work, picture, size_of, text_of
+from plantain.serve.routes.common import ERRORS, Asking, Model, Picture, Question, engine_of, limits_of
+from plantain.serve.uploads import picture
 from plantain.tasks.language.parsing import left_out
 from plantain.tasks.language.reader import read_plan
 
@@ -42,13 +43,11 @@ async def predict(
 ) -> Response | dict[str, Any]:
     """A question about a photo, answered as numbers."""
     limits, engine, form = limits_of(request), engine_of(request, model), accepted(request)
-    question = text_of(task, limits, "task")
-    asked = engine.model.resolve_task(await asyncio.to_thread(read_task, question, code))
+    asked = await asyncio.to_thread(questions.read_task, task, limits, code)
     places, parts = points_of(points), parts_of(include)
     content = await picture(request, image)
-    check_work(asked, options, size_of(content), limits)
-    outcome = await engine.outcome(Job("photo", content, asked, options))
-    notes = left_out(read_plan(question))
+    outcome = await questions.predict(engine, limits, content, asked, options)
+    notes = left_out(read_plan(task))
     return await asyncio.to_thread(reply, form, outcome, places, parts, content, notes)
 
 
@@ -67,7 +66,7 @@ async def decoded(
     places, parts = points_of(points), parts_of(include)
     content = await picture(request, painting, "painting")
     pixels = None if photo is None else await asyncio.to_thread(read_photo, await picture(request, photo, "photo"))
-    asked = read_task(text_of(task, limits, "task"), code) if task.strip() else own_task(content, code)
+    asked = questions.read_task(task, limits, code) if task.strip() else own_task(content, code)
     answer: Prediction = await asyncio.to_thread(decode, content, asked, photo=pixels)
     outcome = Outcome(Job("painting", content, asked), answer)
     return await asyncio.to_thread(reply, form, outcome, places, parts, pixels)
