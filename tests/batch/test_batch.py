@@ -12,6 +12,7 @@ import sys
 import tarfile
 import time
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import fakes
@@ -26,6 +27,9 @@ from plantain.batch.worker import Order
 from plantain.cli import main
 from plantain.cli.batch import found, run
 from plantain.errors import PhotoError, UsageError
+from plantain.pipeline.jobs import Job
+from plantain.pipeline.predictor import load
+from plantain.pipeline.stream import stream
 from plantain.predictions.types import Prediction
 from plantain.tasks import MetricDepth
 
@@ -57,7 +61,8 @@ def order(folder: Path, paint=fakes.paint, **more) -> Order:
 
 
 def batch(folder: Path, places, *, workers=1, retries=1, again=False) -> int:
-    return run(order(folder), list(found(map(str, places), None)), workers, retries, 60, again=again, quiet=True)
+    chosen = list(found(map(str, places), None))
+    return run(order(folder), chosen, workers, Patience(retries, 60), again=again, quiet=True)
 
 
 def rows(folder: Path) -> dict[str, dict]:
@@ -81,7 +86,7 @@ def content(folder: Path) -> dict[str, str]:
 
 def test_every_picture_has_an_outcome_and_the_index_names_its_files(photos, tmp_path, capsys) -> None:
     (photos / "0" / "broken.jpg").write_bytes(b"junk")
-    assert batch(tmp_path / "run", [photos], workers=2) == 1
+    assert batch(tmp_path / "run", [photos]) == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["pictures"], told["done"], told["failed"]) == (31, 30, 1)
     table = {line["id"]: line for line in parquet.read_table(tmp_path / "run" / "index.parquet").to_pylist()}
@@ -95,7 +100,7 @@ def test_every_picture_has_an_outcome_and_the_index_names_its_files(photos, tmp_
     assert batch(tmp_path / "run", [photos]) == 1  # nothing is asked again
     assert json.loads(capsys.readouterr().out) == told | {"done": 0, "already there": 31, "failed": 0}
     with pytest.raises(UsageError, match="another run"):
-        run(order(tmp_path / "run", formats=("mm",)), [], 1, 1, 60, again=False, quiet=True)
+        run(order(tmp_path / "run", formats=("mm",)), [], 1, Patience(1, 60), quiet=True)
 
 
 def test_poison_is_passed_over_and_what_fails_is_tried_again(photos, tmp_path, monkeypatch) -> None:
@@ -115,10 +120,10 @@ def test_poison_is_passed_over_and_what_fails_is_tried_again(photos, tmp_path, m
 DRIVER = """
 import sys, fakes
 from pathlib import Path
-from test_batch import order, found, run
+from test_batch import Patience, found, order, run
 if __name__ == "__main__":
     made = order(Path(sys.argv[2]), fakes.slow)
-    sys.exit(run(made, list(found([sys.argv[1]], None)), 2, 1, 60, again=False, quiet=True))
+    sys.exit(run(made, list(found([sys.argv[1]], None)), 2, Patience(1, 60), quiet=True))
 """
 
 
@@ -139,7 +144,9 @@ def test_killed_drivers_and_workers_lose_and_double_nothing(photos, tmp_path) ->
     assert subprocess.run(command, env=env, stdout=subprocess.DEVNULL).returncode == 0
     assert len(rows(tmp_path / "run")) == 30
     calm = order(tmp_path / "calm", fakes.slow)
-    run(calm, list(found([str(photos)], None)), 1, 1, 60, again=False, quiet=True)
+    with load(calm.model, **calm.given) as model:  # undisturbed, in this process
+        jobs = [Job(one.id, Path(one.url), calm.task) for one in found([str(photos)], None)]
+        assert all(one.error is None for one in stream(jobs, model, store=calm.store(model)))
     assert content(tmp_path / "run") == content(tmp_path / "calm")
 
 
@@ -223,6 +230,19 @@ def test_a_worker_that_cannot_begin_says_why(tmp_path) -> None:
     made = Order(MetricDepth(), tmp_path, "function", {"nonsense": 1})
     with pytest.raises(UsageError, match="takes no option 'nonsense'"):
         Driver(made, 1, Patience())
+
+
+def test_an_actor_of_ray_answers_a_chunk(photos, tmp_path) -> None:
+    """What an actor runs, without Ray itself; benchmarks/batch_kills.py --ray has a cluster."""
+    from plantain.batch.cluster import Asker
+
+    asker = Asker(order(tmp_path / "run"), Patience(0, 60))
+    chosen = [Source(name, str(photos / name)) for name in ("1/22.png", "none.png", "2/23.png")]
+    told = asker({"source": [json.dumps(asdict(one)) for one in chosen]})
+    asker.driver.close()
+    lines = {line["id"]: line for line in map(json.loads, told["line"])}
+    assert [name for name in lines if "error" in lines[name]] == ["none.png"]
+    assert set(lines) == {"1/22.png", "none.png", "2/23.png"} and json.loads(told["model"][0])["name"] == "function"
 
 
 def test_one_driver_at_a_time_and_torn_lines_never_were(tmp_path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -18,8 +20,9 @@ from plantain.errors import PlantainError, UsageError
 
 if TYPE_CHECKING:
     from plantain.batch.book import Book
+    from plantain.batch.driver import Patience
     from plantain.batch.sources import Source
-    from plantain.batch.worker import Order, Told
+    from plantain.batch.worker import Order
 
 
 def batch(
@@ -27,6 +30,7 @@ def batch(
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     asking: PredictArgs = PredictArgs(),
     workers: Whole = 1,
+    ray: str | None = None,
     retries: Whole = 1,
     patience: float = 600.0,
     column: str | None = None,
@@ -50,6 +54,8 @@ def batch(
         The folder of the run.
     workers
         Processes, each with the model.
+    ray
+        "local", or the address of a Ray cluster whose nodes see the pictures and the folder: --workers actors there.
     retries
         How often a picture is tried again that the model failed at.
     patience
@@ -72,6 +78,7 @@ def batch(
     places, question = split_input(words)
     task, formats = read_task(question, asking.code, quiet=quiet), [n for text in format for n in text.split(",") if n]
     camera = {"focal_px": focal, "fov_deg": fov}
+    from plantain.batch.driver import Patience
     from plantain.batch.worker import Order
     from plantain.output.save import check_formats
 
@@ -79,7 +86,8 @@ def batch(
     given = shared(asking.model, asking.given, workers)
     order = Order(task, out, asking.model, given, asking.options(), tuple(formats), camera)
     sources = list(found(places, column))
-    return run(order, sources, workers, retries, patience, again=retry_failed, quiet=quiet)
+    bounds = Patience(retries, patience)
+    return run(order, sources, workers, bounds, ray=ray, again=retry_failed, quiet=quiet)
 
 
 def split_input(words: Sequence[str]) -> tuple[list[str], str]:
@@ -121,37 +129,64 @@ def shared(model: str, given: dict[str, object], workers: int) -> dict[str, obje
 
 
 def run(
-    order: Order, sources: Sequence[Source], workers: int, retries: int, patience: float, *, again: bool, quiet: bool
+    order: Order,
+    sources: Sequence[Source],
+    workers: int,
+    patience: Patience,
+    *,
+    ray: str | None = None,
+    again: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Does what is not done yet, and says how it went."""
     from plantain.batch.book import Book
-    from plantain.batch.driver import Driver, Patience
 
     start = time.monotonic()
     with Book(order, again=again) as book:
         there, failed, wanted = len(book.done), book.failed, [one for one in sources if one.id not in book.done]
         if wanted:
-            driver = Driver(order, min(workers, len(wanted)), Patience(retries, patience))
-            try:
-                book.claim(driver.model or {})
-                listen(driver.outcomes(wanted), book, len(wanted), quiet=quiet)
-            finally:
-                driver.close()
+            lines = on_ray if ray else here
+            with closing(lines(order, wanted, workers, patience, book, ray or "")) as told:
+                listen(told, book, len(wanted), quiet=quiet)
         index = book.index()
         new, bad = len(book.done) - there, book.failed - failed
-        told = {"done": new - bad, "already there": there, "failed": bad}
-        emit({"out": str(order.folder), "pictures": len(book.done), **told, "index": str(index)})
+        counts = {"done": new - bad, "already there": there, "failed": bad}
+        emit({"out": str(order.folder), "pictures": len(book.done), **counts, "index": str(index)})
         if not quiet:
-            summary("pictures", told, time.monotonic() - start)
+            summary("pictures", counts, time.monotonic() - start)
         return exit_code(len(book.done) - book.failed, [PlantainError()] * book.failed)
 
 
-def listen(outcomes: Iterable[Told], book: Book, total: int, *, quiet: bool) -> None:
+Lines = Generator[Mapping[str, Any], None, None]
+
+
+def here(order: Order, wanted: Sequence[Source], workers: int, patience: Patience, book: Book, _: str) -> Lines:
+    """The lines of workers of this machine."""
+    from plantain.batch.driver import Driver
+
+    driver = Driver(order, min(workers, len(wanted)), patience)
+    try:
+        book.claim(driver.model or {})
+        yield from (told.line for told in driver.outcomes(wanted))
+    finally:
+        driver.close()
+
+
+def on_ray(order: Order, wanted: Sequence[Source], workers: int, patience: Patience, book: Book, address: str) -> Lines:
+    """The lines of actors."""
+    from plantain.batch.cluster import outcomes
+
+    for line, model in outcomes(replace(order, folder=order.folder.resolve()), wanted, workers, address, patience):
+        book.claim(model)
+        yield line
+
+
+def listen(lines: Lines, book: Book, total: int, *, quiet: bool) -> None:
     """Writes what becomes of the pictures into the book."""
     with progress(total, "pictures", quiet=quiet) as bar:
-        for told in outcomes:
-            book.add(told.line)
-            if told.error is not None:
+        for line in lines:
+            book.add(line)
+            if "error" in line:
                 with bar.aside():
-                    print_error(told.error, told.source.image)
+                    print_error(line["error"], line["image"])
             bar.step()
