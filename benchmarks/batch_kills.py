@@ -2,10 +2,10 @@
 
     python benchmarks/batch_kills.py [--pictures 300] [--kills 4] [--workers 2] [--ray] [--model embedded]
 
-Pictures cut from the bundled photographs, one of them broken, lie in a tar shard. The driver (SIGKILL, its whole process
-group) and single workers are killed in turn at random moments; with --ray, Ray's actors too. Exit code 1 where a picture
-has no outcome or two, something half-written is left, or an answer is not made of the same bytes as undisturbed (of an
-archive: of the arrays in it, since its record says how long it took).
+Pictures cut from the bundled photographs, one of them broken, lie in a tar shard. The driver (SIGKILL, its whole
+process group) and single workers are killed in turn at random moments; with --ray, Ray's actors too. Exit code 1 where
+a picture has no outcome or two, something half-written is left, or an answer is not made of the same bytes as
+undisturbed (of an archive: of the arrays in it, since its record says how long it took).
 """
 
 from __future__ import annotations
@@ -126,9 +126,8 @@ def wrong(out: Path, calm: Path, pictures: int) -> list[str]:
     found += [] if failed == 1 else [f"{failed} failed, where one is broken"]
     mine, theirs = content(out), content(calm)
     unlike = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
-    print(
-        f"{len(counts)} outcomes, {failed} of them an error; {len(mine) - len(unlike)} of {len(theirs)} parts the same"
-    )
+    same = len(theirs) - len(unlike)
+    print(f"{len(counts)} outcomes, {failed} of them an error; {same} of {len(theirs)} parts the same")
     return found + [f"unlike undisturbed: {name}" for name in sorted(unlike)]
 
 

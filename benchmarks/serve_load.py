@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import httpx
+import httpx2 as httpx
 import numpy as np
 from PIL import Image
 

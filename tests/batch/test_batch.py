@@ -25,7 +25,7 @@ from plantain.batch.driver import Driver, Patience
 from plantain.batch.sources import Source, clean, sources
 from plantain.batch.worker import Order
 from plantain.cli import main
-from plantain.cli.batch import found, run
+from plantain.cli.batch import BatchArgs, found, run
 from plantain.errors import PhotoError, UsageError
 from plantain.pipeline.jobs import Job
 from plantain.pipeline.predictor import load
@@ -62,7 +62,7 @@ def order(folder: Path, paint=fakes.paint, **more) -> Order:
 
 def batch(folder: Path, places, *, workers=1, retries=1, again=False) -> int:
     chosen = list(found(map(str, places), None))
-    return run(order(folder), chosen, workers, Patience(retries, 60), again=again, quiet=True)
+    return run(order(folder), chosen, BatchArgs(workers, retries=retries, retry_failed=again), quiet=True)
 
 
 def rows(folder: Path) -> dict[str, dict]:
@@ -100,7 +100,7 @@ def test_every_picture_has_an_outcome_and_the_index_names_its_files(photos, tmp_
     assert batch(tmp_path / "run", [photos]) == 1  # nothing is asked again
     assert json.loads(capsys.readouterr().out) == told | {"done": 0, "already there": 31, "failed": 0}
     with pytest.raises(UsageError, match="another run"):
-        run(order(tmp_path / "run", formats=("mm",)), [], 1, Patience(1, 60), quiet=True)
+        run(order(tmp_path / "run", formats=("mm",)), [], BatchArgs(), quiet=True)
 
 
 def test_poison_is_passed_over_and_what_fails_is_tried_again(photos, tmp_path, monkeypatch) -> None:
@@ -120,10 +120,10 @@ def test_poison_is_passed_over_and_what_fails_is_tried_again(photos, tmp_path, m
 DRIVER = """
 import sys, fakes
 from pathlib import Path
-from test_batch import Patience, found, order, run
+from test_batch import BatchArgs, found, order, run
 if __name__ == "__main__":
     made = order(Path(sys.argv[2]), fakes.slow)
-    sys.exit(run(made, list(found([sys.argv[1]], None)), 2, Patience(1, 60), quiet=True))
+    sys.exit(run(made, list(found([sys.argv[1]], None)), BatchArgs(2), quiet=True))
 """
 
 
@@ -151,7 +151,7 @@ def test_killed_drivers_and_workers_lose_and_double_nothing(photos, tmp_path) ->
 
 
 def count(folder: Path) -> int:
-    return len(list((folder / "answers").rglob("*.npz")))
+    return sum(name.endswith(".npz") for _, _, names in os.walk(folder / "answers") for name in names)
 
 
 def children(pid: int) -> list[int]:

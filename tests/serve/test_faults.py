@@ -291,7 +291,7 @@ class Process:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        httpx = pytest.importorskip("httpx")
+        httpx = pytest.importorskip("httpx2")
         self.log = (folder / "log").open("ab")
         command = [sys.executable, "-c", SERVER, str(self.port), str(folder / "state"), str(seconds)]
         self.process = subprocess.Popen(command, stderr=self.log, env=os.environ | {"OMP_NUM_THREADS": "1"})

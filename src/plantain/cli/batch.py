@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from plantain.cli.options import PredictArgs, Whole
+from plantain.cli.options import Output, PredictArgs, Whole
 from plantain.cli.photos import find
 from plantain.cli.predict import read_task, split
 from plantain.cli.reporting import emit, exit_code, progress, summary
@@ -20,74 +20,61 @@ from plantain.errors import PlantainError, UsageError
 
 if TYPE_CHECKING:
     from plantain.batch.book import Book
-    from plantain.batch.driver import Patience
     from plantain.batch.sources import Source
     from plantain.batch.worker import Order
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class BatchArgs:
+    """How a batch is worked on."""
+
+    workers: Whole = 1
+    "Processes, each with the model."
+    ray: str | None = None
+    "local, or the address of a Ray cluster whose nodes see the pictures and the folder: --workers actors there."
+    retries: Whole = 1
+    "How often a picture is tried again that the model failed at."
+    patience: float = 600.0
+    "Seconds in which a worker must say something; one that does not is replaced."
+    column: str | None = None
+    "The column of a Parquet table that holds the pictures."
+    retry_failed: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    "Ask again about pictures that failed in an earlier run into this folder."
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.retries < 0 or self.patience <= 0:
+            raise UsageError("--workers must be at least 1, --retries at least 0, --patience more than 0")
+
+
 def batch(
     *words: Annotated[str, Parameter(name="INPUT... TASK")],
-    out: Annotated[Path, Parameter(name=["--out", "-o"])],
     asking: PredictArgs = PredictArgs(),
-    workers: Whole = 1,
-    ray: str | None = None,
-    retries: Whole = 1,
-    patience: float = 600.0,
-    column: str | None = None,
-    format: Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)] = (),
-    fov: float | None = None,
-    focal: float | None = None,
-    retry_failed: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)] = False,
+    how: BatchArgs = BatchArgs(),
+    output: Output = Output(),
 ) -> int:
     """Answers a question about a great many pictures, in worker processes; goes on where it was after any end.
 
-    OUT gets answers/, rows.jsonl (an outcome a picture) and index.parquet. A picture that ends its worker twice is
-    recorded as failed and passed over. Standard output gets one JSON line at the end.
+    The folder of answers gets answers/, rows.jsonl (an outcome a picture) and index.parquet. A picture that ends its
+    worker twice is recorded as failed and passed over. Standard output gets one JSON line at the end.
 
     Parameters
     ----------
     words
         Folders, patterns, tar shards, Parquet tables, addresses for fsspec (s3://bucket/photos), and then the question.
         A folder that holds shards is read as shards.
-    out
-        The folder of the run.
-    workers
-        Processes, each with the model.
-    ray
-        "local", or the address of a Ray cluster whose nodes see the pictures and the folder: --workers actors there.
-    retries
-        How often a picture is tried again that the model failed at.
-    patience
-        Seconds in which a worker must say something; one that does not is replaced.
-    column
-        The column of a Parquet table that holds the pictures.
-    format
-        More files: kitti, mm, ply, coco, panoptic; several with commas.
-    fov
-        Horizontal field of view in degrees, for ply.
-    focal
-        Focal length in pixels, for ply.
-    retry_failed
-        Ask again about pictures that failed in an earlier run into this folder.
     """
-    if workers < 1 or retries < 0 or patience <= 0:
-        raise UsageError("--workers must be at least 1, --retries at least 0, --patience more than 0")
-    if asking.examples or asking.plan or asking.batch or asking.dry_run:
-        raise UsageError("--examples, --plan, --batch and --dry-run go with `plantain predict`")
+    if asking.examples or asking.plan or asking.batch or asking.dry_run or output.redo:
+        raise UsageError("--examples, --plan, --batch, --dry-run and --redo go with `plantain predict`")
     places, question = split_input(words)
-    task, formats = read_task(question, asking.code, quiet=quiet), [n for text in format for n in text.split(",") if n]
-    camera = {"focal_px": focal, "fov_deg": fov}
-    from plantain.batch.driver import Patience
+    task, formats = read_task(question, asking.code, quiet=output.quiet), tuple(output.formats)
     from plantain.batch.worker import Order
     from plantain.output.save import check_formats
 
-    check_formats(formats, task.kind.kind, camera)
-    given = shared(asking.model, asking.given, workers)
-    order = Order(task, out, asking.model, given, asking.options(), tuple(formats), camera)
-    sources = list(found(places, column))
-    bounds = Patience(retries, patience)
-    return run(order, sources, workers, bounds, ray=ray, again=retry_failed, quiet=quiet)
+    check_formats(formats, task.kind.kind, output.camera)
+    given = shared(asking.model, asking.given, how.workers)
+    order = Order(task, output.out, asking.model, given, asking.options(), formats, output.camera)
+    return run(order, list(found(places, how.column)), how, quiet=output.quiet)
 
 
 def split_input(words: Sequence[str]) -> tuple[list[str], str]:
@@ -128,25 +115,15 @@ def shared(model: str, given: dict[str, object], workers: int) -> dict[str, obje
     return given | {"threads": max(1, cores() // workers)}
 
 
-def run(
-    order: Order,
-    sources: Sequence[Source],
-    workers: int,
-    patience: Patience,
-    *,
-    ray: str | None = None,
-    again: bool = False,
-    quiet: bool = False,
-) -> int:
+def run(order: Order, sources: Sequence[Source], how: BatchArgs, *, quiet: bool = False) -> int:
     """Does what is not done yet, and says how it went."""
     from plantain.batch.book import Book
 
     start = time.monotonic()
-    with Book(order, again=again) as book:
+    with Book(order, again=how.retry_failed) as book:
         there, failed, wanted = len(book.done), book.failed, [one for one in sources if one.id not in book.done]
         if wanted:
-            lines = on_ray if ray else here
-            with closing(lines(order, wanted, workers, patience, book, ray or "")) as told:
+            with closing((on_ray if how.ray else here)(order, wanted, how, book)) as told:
                 listen(told, book, len(wanted), quiet=quiet)
         index = book.index()
         new, bad = len(book.done) - there, book.failed - failed
@@ -160,11 +137,11 @@ def run(
 Lines = Generator[Mapping[str, Any], None, None]
 
 
-def here(order: Order, wanted: Sequence[Source], workers: int, patience: Patience, book: Book, _: str) -> Lines:
+def here(order: Order, wanted: Sequence[Source], how: BatchArgs, book: Book) -> Lines:
     """The lines of workers of this machine."""
-    from plantain.batch.driver import Driver
+    from plantain.batch.driver import Driver, Patience
 
-    driver = Driver(order, min(workers, len(wanted)), patience)
+    driver = Driver(order, min(how.workers, len(wanted)), Patience(how.retries, how.patience))
     try:
         book.claim(driver.model or {})
         yield from (told.line for told in driver.outcomes(wanted))
@@ -172,11 +149,14 @@ def here(order: Order, wanted: Sequence[Source], workers: int, patience: Patienc
         driver.close()
 
 
-def on_ray(order: Order, wanted: Sequence[Source], workers: int, patience: Patience, book: Book, address: str) -> Lines:
-    """The lines of actors."""
+def on_ray(order: Order, wanted: Sequence[Source], how: BatchArgs, book: Book) -> Lines:
+    """The lines of actors of a cluster."""
     from plantain.batch.cluster import outcomes
+    from plantain.batch.driver import Patience
 
-    for line, model in outcomes(replace(order, folder=order.folder.resolve()), wanted, workers, address, patience):
+    absolute = replace(order, folder=order.folder.resolve())
+    patience = Patience(how.retries, how.patience)
+    for line, model in outcomes(absolute, wanted, how.workers, how.ray or "", patience):
         book.claim(model)
         yield line
 
