@@ -26,7 +26,7 @@ def send(client, path="/v1/predict", level=100, headers=None, **fields):
 
 
 def test_predict_as_json_reads_points_and_includes_files(client) -> None:
-    told = send(client, task="metric depth", points="3,4;50.5,40", include="painting,arrays,overlay").json()
+    told = send(client, task="metric depth", points="3,4 50.5,40", include="painting,arrays,overlay").json()
     assert (told["kind"], told["task"], told["model"], told["size"]) == ("depth", "metric-depth", "fake", [64, 48])
     assert told["result"]["median"] == pytest.approx(metres(100), rel=0.01)
     assert [point["metres"] for point in told["points"]] == pytest.approx([metres(100)] * 2, rel=0.01)

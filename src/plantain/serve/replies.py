@@ -111,16 +111,14 @@ def summary(answer: Prediction) -> dict[str, Any]:
 def points_of(text: str) -> list[tuple[float, float]]:
     """Places in a picture. UsageError for what are none.
 
-    >>> points_of("10,20; 30.5,40")
+    >>> points_of("10,20 30.5,40")
     [(10.0, 20.0), (30.5, 40.0)]
     """
     try:
-        pairs = [tuple(map(float, pair.split(","))) for pair in text.split(";") if pair.strip()]
+        pairs = [tuple(map(float, pair.split(","))) for pair in text.replace(";", " ").split()]
         found = [(x, y) for x, y in pairs]
     except ValueError:
-        raise UsageError(
-            f"points are x,y in pixels, apart by semicolons, as in 10,20;30,40, not {text[:60]!r}"
-        ) from None
+        raise UsageError(f"points are x,y in pixels, apart by spaces, as in 10,20 30,40, not {text[:60]!r}") from None
     if len(found) > POINTS:
         raise UsageError(f"at most {POINTS} points at a time, not {len(found)}")
     return found

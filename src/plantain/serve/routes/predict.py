@@ -25,7 +25,7 @@ FORMS: dict[int | str, dict[str, Any]] = {
     200: {"content": {PNG: {}, NPZ: {}}, "description": "JSON; by Accept the painting (PNG) or the arrays (.npz)."},
     406: {"description": "None of the forms that are accepted."},
 }
-Points = Annotated[str, Form(description="Places to read off, as x,y;x,y in pixels.", max_length=8000)]
+Points = Annotated[str, Form(description="Places to read off, as x,y x,y in pixels.", max_length=8000)]
 Include = Annotated[str, Form(description="painting, overlay, arrays (with commas): as base64 in the JSON.")]
 Code = Annotated[str | None, Form(description="Color code; the model's favorite when not said.", max_length=60)]
 
