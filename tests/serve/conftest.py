@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from served import Painter
+
+from serve.served import Painter
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from served import Painter, metres, picture
+
+from serve.served import Painter, metres, picture
 
 mcp = pytest.importorskip("mcp", reason="the extra `mcp` is not installed")
 

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
-from served import code_of, metres, picture, until
 
 import plantain
 from plantain.predictions.types import Prediction
 from plantain.serve.settings import Limits, Settings
+from serve.served import code_of, metres, picture, until
 
 DEPTH = {"task": "metric depth"}
 

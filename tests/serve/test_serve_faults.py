@@ -16,12 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from served import code_of, metres, picture, until
 
 from plantain.errors import UsageError
 from plantain.serve.guard import OPEN
 from plantain.serve.keys import Rates, digest, parsed, read_keys
 from plantain.serve.settings import Limits, Settings
+from serve.served import code_of, metres, picture, until
 
 KEY = "k" * 24
 DEPTH = {"task": "metric depth"}

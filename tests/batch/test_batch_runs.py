@@ -120,7 +120,7 @@ def test_poison_is_passed_over_and_what_fails_is_tried_again(photos, tmp_path, m
 DRIVER = """
 import sys, fakes
 from pathlib import Path
-from test_batch import BatchArgs, found, order, run
+from test_batch_runs import BatchArgs, found, order, run
 if __name__ == "__main__":
     made = order(Path(sys.argv[2]), fakes.slow)
     sys.exit(run(made, list(found([sys.argv[1]], None)), BatchArgs(2), quiet=True))
