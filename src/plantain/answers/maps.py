@@ -11,6 +11,7 @@ from plantain.answers import measures
 from plantain.answers.seen import Seen, Thing, answer
 from plantain.answers.types import Answer
 from plantain.answers.words import number, the
+from plantain.predictions.disparity import disparity
 from plantain.predictions.types import (
     Alpha,
     Depth,
@@ -48,7 +49,7 @@ def about_disparity(question: Question, seen: Seen) -> list[Answer]:
     assert isinstance(depth, Depth)
     confidence = measures.mean_of(depth.confidence, depth.valid)
     said = "disparity: 1 where it is nearest, 0 where it is farthest"
-    return [answer(question, said, measures.disparity(depth), confidence, (), (depth,))]
+    return [answer(question, said, disparity(depth), confidence, (), (depth,))]
 
 
 def _depth(read: Depth, question: Question) -> Told:

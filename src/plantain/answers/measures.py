@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plantain._shapes import Bool, Float, UInt8
+from plantain._shapes import Bool, Float
 from plantain.predictions.boxes import box_around
 from plantain.predictions.types import Depth
 
@@ -104,29 +104,6 @@ def count(scores: Float[np.ndarray, "n"]) -> tuple[int, tuple[int, int], float]:
     low, high = (int(np.searchsorted(np.cumsum(chances), p / 100)) for p in (LOW, HIGH))
     exactly = float(np.where(real >= COUNTS, real, 1 - real).prod())
     return counts, (min(low, counts), max(high, counts)), exactly
-
-
-def disparity(depth: Depth) -> Float[np.ndarray, "h w"]:
-    """Nearness 0..1: 1 at the nearest known pixel, 0 at the farthest and where nothing is known.
-
-    Of metric depth it is one over it, scaled; of depth without scale and shift, which has no inverse, the depth turned
-    round."""
-    valid = depth.valid & np.isfinite(depth.values)
-    if depth.scale == "metric":
-        valid = valid & (depth.values > 0)
-        near = 1 / np.where(valid, depth.values, 1)
-    else:
-        near = -np.where(valid, depth.values, 0)
-    if not valid.any():
-        return np.zeros(near.shape, np.float32)
-    low, high = float(near[valid].min()), float(near[valid].max())
-    return np.where(valid, (near - low) / max(high - low, 1e-9), 0).astype(np.float32)
-
-
-def cutout(photo: UInt8[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 4"]:
-    """The photo with opacity (0..1) as its fourth channel, straight (not premultiplied)."""
-    opacity = np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint8)
-    return np.dstack([photo, opacity])
 
 
 def mean_of(confidence: Float[np.ndarray, "h w"], where: Bool[np.ndarray, "h w"]) -> float:

@@ -8,6 +8,7 @@ from plantain.answers import measures
 from plantain.answers.seen import THERE, Seen, answer
 from plantain.answers.types import Answer
 from plantain.answers.words import the, thirds
+from plantain.output.pictures import cutout
 from plantain.predictions.boxes import box_around
 from plantain.predictions.types import Instances
 from plantain.tasks.language.plan import Question
@@ -85,7 +86,7 @@ def about_cutout(question: Question, seen: Seen) -> list[Answer]:
         share = 100 * float(thing.alpha.mean())
         said = f"{the(thing.name)}: cut out, {share:.2g} % of the picture"
         confidence = measures.mean_of(thing.answer.confidence, thing.mask)
-        pixels = measures.cutout(seen.pixels, thing.alpha)
+        pixels = cutout(seen.pixels, thing.alpha)
         answers.append(answer(question, said, pixels, confidence, thing.name, (thing.answer,)))
     return answers
 
