@@ -65,7 +65,7 @@ def test_class_numbers_have_the_colors_of_the_overlay_and_names_beside_them(tmp_
     path = made().save(tmp_path, format="labels")["labels"]
     mode, seen = pixels(path)
     assert mode == "P"
-    assert np.array_equal(np.where(seen == 255, -1, seen), made().ids)
+    assert np.array_equal(np.where(seen == 255, -1, seen.astype(int)), made().ids)
     with Image.open(path) as image:
         shown = np.array(image.convert("RGB"))
     assert tuple(shown[0, 0]) == colors_of(made())[0]

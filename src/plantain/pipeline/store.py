@@ -36,7 +36,7 @@ from plantain.tasks import Task
 LONGEST = 255 - len(".panoptic.json")  # bytes of a file's name without its ending
 READABLE = 40  # bytes of a question in a file's name
 COMMENT = 65_535  # bytes of a zip archive's comment
-TAKEN = frozenset(("overlay", *FORMATS)) - {"normals"}  # words that name files of another answer
+TAKEN = frozenset(("overlay", "kitti", "mm", "ply", "coco", "panoptic"))  # words that name files of another answer
 END = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # the last bytes of every whole PNG
 
 
@@ -62,8 +62,8 @@ class AnswerKey:
 
 class Store:
     """A folder of answers. `formats`: what is written beside painting, overlay and arrays; `files`: all that is written
-    beside the arrays instead, by the name of the task. `camera`: focal_px or fov_deg, for formats that want it.
-    `target`: the one picture that is made goes to this file, whatever lies there."""
+    beside the arrays instead, by the name of the task; tasks that are left out are not written. `camera`: focal_px or
+    fov_deg, for formats that want it. `target`: the one picture that is made goes to this file, whatever lies there."""
 
     def __init__(
         self,
@@ -88,9 +88,16 @@ class Store:
         question, asked = self.model.question(job), self._asked(job)
         code = self.model.resolve_task(question).code if isinstance(question, Task) else None
         photo, place = photo_hash(job.photo)
-        wanted = sorted(self.formats if self.files is None else self.wanted(question))
-        whole = digest([photo, asked, code, self._model, wanted, self.camera])
+        written = [sorted(self.formats), self.camera] if self.files is None else []  # files are added one by one
+        whole = digest([photo, asked, code, self._model, *written])
         return AnswerKey(photo, place, asked, whole)
+
+    def keeps(self, job: Job) -> bool:
+        """Whether the answer to a job is written at all."""
+        if self.files is None:
+            return True
+        question = self.model.question(job)
+        return isinstance(question, Task) and question.name in self.files
 
     def wanted(self, question: Task | Edit | Generate) -> tuple[str, ...]:
         """What is written beside the arrays of an answer to a question."""
@@ -111,7 +118,15 @@ class Store:
         record = record_of(path)
         if record.get("whole") != key.whole or "line" not in record or not _complete(path, record):
             return None
+        if self.files is not None and not self._has_all(record, job):
+            return None
         return _kept(job, path, record)
+
+    def _has_all(self, record: Mapping[str, Any], job: Job) -> bool:
+        """Whether an answer has every file that is wanted now; an answer that was not painted has no painting."""
+        roles = {role.split(".")[0] for role in record.get("roles", {})} | {"painting"}
+        wanted = self.wanted(self.model.question(job))
+        return roles.issuperset(wanted) and ("ply" not in wanted or record.get("camera") == self.camera)
 
     def annotations(self, job: Job) -> Path | None:
         """Writes one COCO file of all answers to a job's question that lie in the folder, of whatever photos and runs:
@@ -146,10 +161,10 @@ class Store:
                 with _locked(path.parent):
                     if self._main(job, key) != path:
                         continue  # another process has taken the name meanwhile
+                    kept, others = all_of(stage, path.name), set(self._older(path, key).get("sizes", {}))
                     path.unlink(missing_ok=True)
                     self._annotations(job).unlink(missing_ok=True)  # they are of older answers
-                    kept = all_of(stage, path.name)
-                    for stale in _stale(path) - set(kept):
+                    for stale in _stale(path) - set(kept) - others:
                         (path.parent / stale).unlink(missing_ok=True)
                     publish(stage, path.parent, kept)
             return done
@@ -177,8 +192,16 @@ class Store:
         roles = write_files(named, stage, base, wanted, About(pixels, name, self.camera))
         done = replace(outcome, answer=named, files={role: path.parent / name for role, name in roles.items()})
         sizes = {name: (stage / name).stat().st_size for name in all_of(stage, path.name)[:-1]}
-        write_record(stage / path.name, known | {"roles": roles, "sizes": sizes, "line": done.to_json()})
+        older = self._older(path, key)
+        roles, sizes = older.get("roles", {}) | roles, older.get("sizes", {}) | sizes
+        about = {"roles": roles, "sizes": sizes, "line": done.to_json(), "camera": self.camera}
+        write_record(stage / path.name, known | about)
         return done
+
+    def _older(self, path: Path, key: AnswerKey) -> dict[str, Any]:
+        """The record of the same answer in other files, which stay; {} for none, and where files are not picked."""
+        record = {} if self.files is None else record_of(path)
+        return record if record.get("whole") == key.whole and _complete(path, record) else {}
 
     def _main(self, job: Job, key: AnswerKey) -> Path:
         """The last file of a job's answer, which has the record: the first name that is its own, or free."""
@@ -210,7 +233,8 @@ def base_of(job: Job, question: Task | Edit | Generate) -> str:
     elif isinstance(question, Edit):
         parts = ["edit", slug(question.text), "" if question.mask is None else "mask"]
     else:
-        parts = [question.name, slug(" ".join(_words(question)))]
+        words = slug(" ".join(_words(question)))
+        parts = [question.name, f"{words}-" if words in FORMATS and words not in TAKEN else words]
         parts += [question.code] if question.code not in (None, question.default_code) else []
     for one in fields(PredictOptions):
         value = getattr(job.options, one.name)

@@ -158,6 +158,7 @@ class _Stages:
         self.gone: PlantainError | None = None
         self.unwritable: PlantainError | None = None
         self.closed = False
+        self.last: tuple[Any, Any] | None = None  # the photo that was read last, and its pixels, for the next question
         self.painters = [self._thread(self._paint_all, "paint") for _ in range(able.concurrency)]
         self.others = [self._thread(self._read_all, "read")]
         self.others += [self._thread(self._write_all, "write") for _ in range(WRITERS)]
@@ -200,12 +201,15 @@ class _Stages:
         start = time.perf_counter()
         if callable(item.job.photo):
             item.job = replace(item.job, photo=item.job.photo())
-        if self.store is not None and (old := self._kept(item, self.store)) is not None:
+        stored = self.store is not None and self.store.keeps(item.job)
+        if stored and self.store is not None and (old := self._kept(item, self.store)) is not None:
             item.end(old)
             return []
         if self.gone is not None:
             raise PainterGone(f"not asked: {self.gone}")
-        item.prepared = self.model.prepare(item.job)
+        known = self.last[1] if self.last is not None and self.last[0] is item.job.photo else None
+        item.prepared = self.model.prepare(replace(item.job, pixels=known))
+        self.last = item.job.photo, item.prepared.pixels
         requests = item.prepared.requests
         item.painted, item.missing = [None] * len(requests), len(requests)
         item.seconds += time.perf_counter() - start

@@ -355,7 +355,8 @@ REFUSED = {
     "track the ball": "motion",
     "describe this image": "description",
     "why is the sky blue": "reason",
-    "how tall is the man": "size",
+    "how big is the image": "a measure that is not told",
+    "volume of the box": "a measure that is not told",
     "is the man happy?": "more than what is there",
     "add a hat to the man": "plantain edit",
     "make me a sandwich": "another picture",
@@ -372,7 +373,6 @@ REFUSED = {
     "42": "not understood",
     "the dog is cute": "not understood",
     "segment the dog and tell me its breed": "example",
-    "how far is the cup and how big is it?": "size",
     "photo.jpg": "not understood",
 }
 

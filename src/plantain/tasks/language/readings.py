@@ -50,6 +50,11 @@ ANYBODY = re.compile(r"\b(?:anyone|anybody|someone|somebody)\b", re.I)
 EVERYBODY = re.compile(r"\b(?:everyone|everybody)\b", re.I)
 COUNTED_UNIT = re.compile(rf"(?:{units.ANY})\b", re.I)
 CAMERA = re.compile(r"(?:the\s+)?(?:camera|viewer|lens|observer|photographer)|me|us|here|you", re.I)
+PICTURE = re.compile(
+    r"(?:(?:the|this|that|my|a|an)\s+)?(?:photo|photograph|picture|image|pic|img|scene|view|frame|shot|screenshot|file|"
+    r"text|font)s?",
+    re.I,
+)
 WORN = re.compile(r"(?:the\s+|an?\s+)?(?:face|gas|ski|surgical|oxygen|dust|sleep|diving|hockey|carnival|medical)", re.I)
 POINT_SETS = {"face": (FACE_6, "face"), "hand": (HAND_6, "hand")}
 
@@ -127,6 +132,27 @@ def between(held: Held, said: Said) -> Question | None:
 def compare(held: Held, said: Said) -> Question | None:
     names = (*names_in(held["THING"]), *(names_in(held["OTHER"]) if "OTHER" in held else ()))
     return _masked(names, "compare", MetricDepth(), said) if len({*_plain(names)}) > 1 else None
+
+
+def size(held: Held, said: Said, side: str | None = None) -> Question | None:
+    """Of things, not of the picture itself."""
+    names, said = names_in(held["THING"]), said.in_unit(held["UNIT"]) if "UNIT" in held else said
+    if any(map(PICTURE.fullmatch, names)):
+        return None
+    question = _masked(names, "size", MetricDepth(), said)
+    return question and question.of_side(side)
+
+
+def height(held: Held, said: Said) -> Question | None:
+    return size(held, said, "height")
+
+
+def width(held: Held, said: Said) -> Question | None:
+    return size(held, said, "width")
+
+
+def length(held: Held, said: Said) -> Question | None:
+    return size(held, said, "length")
 
 
 def _masked(names: Sequence[str], want: Want, depth: Task, said: Said) -> Question | None:
