@@ -16,6 +16,7 @@ from answers.worlds import PHOTO, World, at, box
 from plantain import cli
 from plantain.errors import PainterGone
 from plantain.models import MODELS
+from plantain.models.painters.function import Function
 
 CUP = {"cup": box(20, 40, 60, 80)}
 
@@ -24,11 +25,20 @@ def painter():
     return World(CUP, at({"cup": 1.42}, CUP)).model.painter
 
 
+def doubtful():
+    """Paints masks fainter than they are."""
+    one = World(CUP, at({"cup": 1.42}, CUP))
+
+    def paint(photo, prompt, seed):
+        rgb = one.paint(photo, prompt, seed)
+        return rgb if "depth" in prompt else (rgb * 0.62).astype(np.uint8)
+
+    return Function(paint)
+
+
 def gone():
     def paint(photo, prompt, seed):
         raise PainterGone("the painter has left")
-
-    from plantain.models.painters.function import Function
 
     return Function(paint)
 
@@ -221,11 +231,15 @@ def test_files_are_picked(say, type_):
         assert part in told[0]
 
 
-def test_gates(say):
-    code, (line,), _ = say("p/a.png", "is there a dog?", "--min-confidence", "1")
+def test_gates(say, monkeypatch):
+    monkeypatch.setitem(MODELS, "embedded", dataclasses.replace(MODELS["embedded"], factory="test_asking:doubtful"))
+    code, (line,), _ = say("p/a.png", "how far is the cup?")
+    assert (code, json.loads(line)["unit"], "gated" in json.loads(line)) == (0, "m", False)
+    code, (line,), _ = say("p/a.png", "segment the cup", "--min-presence", ".9")
+    assert (code, json.loads(line)["value"], json.loads(line)["gated"]) == (0, None, True)
+    assert "it would be: the cup: 7.4 % of the picture" in json.loads(line)["text"]
+    code, (line,), _ = say("p/a.png", "is there a dog?", "--min-presence", ".9", "--min-confidence", ".5")
     assert (code, json.loads(line)["value"]) == (0, False)
-    code, (line,), _ = say("p/a.png", "metric depth", "--min-confidence", "1")
-    assert (json.loads(line)["value"], json.loads(line)["gated"]) == (None, True)
     assert say("p/a.png", "depth", "--min-presence", "2")[0] == 2
 
 
