@@ -2,71 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 import plantain
 from answers.worlds import PHOTO, World, at, box
+from planner_faults import FAULTS, REFUSED, Server, plan_of, question
 from plantain.answers.planner import WORDS, Planner, read_or_plan, schema
 from plantain.errors import UsageError
 from plantain.tasks.language.reader import read_plan
 
 pytest.importorskip("openai", reason="needs the extra hosted")
-REFUSED = "what can I cut bread with?"
-
-
-class Server(ThreadingHTTPServer):
-    """Says what it is told to say, one after another and then the last again; keeps what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self, *says):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.says, self.asked, self.keys = list(says), [], []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        server = self.server
-        server.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        server.keys.append(self.headers["authorization"])
-        says = server.says.pop(0) if len(server.says) > 1 else server.says[0]
-        status, body, headers = says if isinstance(says, tuple) else (200, says, {})
-        if callable(body):
-            body = body()
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"content-type": "application/json", **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
-def said(content, **more):
-    """A completion as the service words it."""
-    text = content if isinstance(content, str) or content is None else json.dumps(content)
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, **more}}
-    return {"id": "1", "object": "chat.completion", "created": 1, "model": "planny-7b", "choices": [choice]}
-
-
-def question(want="where", **more):
-    return {"want": want, "task": None, "names": ["bread knife"], "unit": None, "between": False, **more}
-
-
-def plan_of(*questions, why=None):
-    return said({"questions": list(questions), "why": why})
+PAGE = Path(__file__).parents[2] / "docs" / "planner.md"
 
 
 @pytest.fixture
@@ -112,39 +60,31 @@ def test_several_questions_and_units(serve):
     assert [(one.want, one.unit) for one in plan.questions] == [("distance", "ft"), ("map", None)]
 
 
-@pytest.mark.parametrize(("says", "why"), [
-    (said("I would look for a knife."), "no JSON"),
-    (said(""), "no JSON"),
-    (said(None), "no JSON"),
-    (said(None, refusal="not that"), "it refused (not that)"),
-    (said("[1, 2]"), "no plan"),
-    (said({"answer": 42}), "no plan"),
-    (said({"questions": ["knife"]}), "no plan"),
-    (plan_of(why="nobody sees the price"), "finds no question in it (nobody sees the price)"),
-    (plan_of(question("map", task="ocr")), "no task 'ocr'"),
-    (plan_of(question("price")), "no 'price'"),
-    (plan_of(question(names=[])), "names too few things"),
-    (plan_of(question("compare")), "names too few things"),
-    (plan_of(question(names=[3])), "names are none"),
-    (plan_of(question("distance", unit="miles")), "no unit miles"),
-    (plan_of(question(names=["what breed is it?"])), "names are none"),
-    ({**said(""), "choices": []}, "empty"),
-    ({"detail": "odd"}, "empty"),
-    (b"<html>hello</html>", "no JSON"),
-    ((401, {"error": {"message": "no such key"}}, {}), "401"),
-    ((429, {"error": {"message": "slow down"}}, {}), "429"),
-    ((500, {"error": {"message": "broken"}}, {}), "500"),
-    ((200, lambda: time.sleep(1.0) or said(""), {}), "no answer within 0.2 s"),
-])  # fmt: skip
-def test_faults_leave_the_refusal_as_it_was(serve, says, why):
+WHY = {  # in the table's order
+    "chats": "no JSON", "says nothing": "no JSON", "has no content": "no JSON", "refuses": "it refused",
+    "gives a list": "no plan", "gives other JSON": "no plan", "gives words for questions": "no plan",
+    "finds no question": "nobody sees the price", "names a task that is none": "no task 'ocr'",
+    "names a want that is none": "nothing is told by 'price'", "names no thing": "names too few things",
+    "compares one thing": "names too few things", "gives numbers for names": "names are none",
+    "gives a question for a name": "names are none", "names a unit that is none": "no unit miles",
+    "gives no choices": "empty", "gives an object of another kind": "empty", "gives a web page": "no JSON",
+    "knows no such key": "401: ", "knows no such model": "404: ", "has enough of us": "429: ", "breaks": "500: ",
+    "is slow": "no answer within 0.2 s",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_leave_the_refusal_as_it_was(serve, fault):
     with pytest.raises(UsageError) as grammar:
         read_plan(REFUSED)
     with pytest.raises(UsageError) as told:
-        read_or_plan(REFUSED, planner(serve(says), timeout_s=0.2 if "0.2" in why else 5.0))
+        read_or_plan(REFUSED, planner(serve(FAULTS[fault]), timeout_s=0.2 if fault == "is slow" else 5.0))
     text = str(told.value)
     assert text.startswith(f"{grammar.value}; the planner did not help: ")
-    assert why in text.removeprefix(str(grammar.value))
+    why = text.removeprefix(f"{grammar.value}; the planner did not help: ")
+    assert WHY[fault] in why
     assert "\n" not in text
+    assert f"| {fault} | {why} |\n" in PAGE.read_text(), "run: python benchmarks/planner_faults.py -o docs/planner.md"
 
 
 def test_nobody_is_there():

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from plantain.errors import MissingExtra, UsageError
 from plantain.models.painters.hosted.faults import Fault, connection_fault, http_fault, wait_of
-from plantain.tasks import TASKS
 from plantain.tasks.language.english import is_name
 from plantain.tasks.language.plan import Plan, Want
 from plantain.tasks.language.reader import read_plan
@@ -114,7 +113,8 @@ class Planner:
                 model=self.model or "default", messages=asked, response_format=form, temperature=0
             )
         except openai.APIStatusError as error:
-            said = " ".join(str(error.message).split())[:LONGEST]
+            body = error.body if isinstance(error.body, dict) else {}
+            said = _short(body.get("message") or body.get("detail") or error.message)
             fault = http_fault(error.status_code, f"{error.status_code}: {said}", wait_of(error.response.headers))
             raise PlannerFailed.of(fault) from error
         except Exception as error:  # of the connection, or what came back was no JSON
@@ -212,8 +212,7 @@ def _questions(record: Mapping[str, Any]) -> Iterator[str]:
         want, task, names, unit = (one.get(key) for key in ("want", "task", "names", "unit"))
         which = str(task or "") if want == "map" else "between" if want == "distance" and one.get("between") else ""
         if (str(want), which) not in WORDS:
-            known = f"no task {which!r}" if want == "map" and which not in TASKS else f"no {want!r} of {which!r}"
-            raise PlannerFailed(f"there is {known}")
+            raise PlannerFailed(f"there is no task {which!r}" if want == "map" else f"nothing is told by {want!r}")
         if not isinstance(names, list) or not all(isinstance(name, str) and is_name(name.strip()) for name in names):
             raise PlannerFailed(f"its names are none ({_short(names)})")
         if unit is not None and unit not in UNITS:

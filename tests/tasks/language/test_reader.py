@@ -81,7 +81,8 @@ def said_by(draw: st.DrawFn, form: Form, pattern: Pattern) -> tuple[str, Questio
 def gist(question: Question) -> tuple:
     """All of a question but whether its tasks keep an article."""
     tasks = [type(task) for task in question.tasks]
-    return question.want, question.names, tasks, question.unit, question.points, question.between, question.range_m
+    more = question.unit, question.points, question.between, question.side, question.range_m
+    return question.want, question.names, tasks, *more
 
 
 @pytest.mark.parametrize(("form", "pattern"), ROWS, ids=lambda row: row.text if isinstance(row, Pattern) else "")
@@ -185,6 +186,10 @@ READ: dict[str, Question] = {
         (ReferringSegmentation("rock and roll poster"),), names=("rock and roll poster",)
     ),
     "edges": Question((EdgeDetection(),)),
+    "how tall is the dog?": Question((DOG, MetricDepth()), "size", ("dog",), side="height"),
+    "width of the dog in cm": Question((DOG, MetricDepth()), "size", ("dog",), "cm", side="width"),
+    "how big is the dog?": Question((DOG, MetricDepth()), "size", ("dog",)),
+    "how many ppl are there": Question((InstanceSegmentation("person"),), "count", ("people",)),
     "panoptic: sky; dogs": Question((PanopticSegmentation(("sky",), ("dog",)),), names=("sky", "dogs")),
 }
 
@@ -194,6 +199,17 @@ def test_what_people_type(text: str) -> None:
     (question,) = read_plan(text).questions
     assert (gist(question), question.tasks) == (gist(READ[text]), READ[text].tasks)
     assert (question.frame, question.colors) == (READ[text].frame, READ[text].colors)
+
+
+@pytest.mark.parametrize("text", ["person, dog, everything else", "person, dog and the rest", "person, dog, other"])
+def test_the_rest_is_no_class(text: str) -> None:
+    (question,) = read_plan(text).questions
+    assert question.tasks == (SemanticSegmentation.of(["person", "dog"]),)
+    assert "is no class: it is what is none of the names" in question.notes[0]
+    (mask,) = read_plan("segment the dog and everything else").questions
+    assert mask.tasks == (DOG,)
+    with pytest.raises(UsageError):
+        read_plan("everything else")
 
 
 SEVERAL: dict[str, list[tuple[str, list[str], tuple[str, ...]]]] = {

@@ -47,6 +47,7 @@ CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set
     (r"\b(?:teh|hte)\b", "the"),
     (r"\b(?:adn|nad)\b", "and"),
     (r"\bhwo\b", "how"),
+    (r"\bppl\b", "people"),
     (r"\band/or\b", "or"),
     (r"[({\[]", " , "),
     (r"[)}\]]", " "),
