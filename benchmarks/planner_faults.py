@@ -34,11 +34,11 @@ plantain kitchen.jpg "womit kann ich Brot schneiden?" --planner http://localhost
 ```
 
 The key is taken from `PLANTAIN_PLANNER_KEY`, else `OPENAI_API_KEY`. The text alone is sent, never the photo, with the
-JSON schema of a plan; nothing is sent that the grammar reads. What comes back is put into English and read by the grammar
-again, so a planner can ask for nothing that a person could not type. It is said on standard error (`planner: NAME reads
-this as: where is "bread knife"`) and kept in every JSON line: `"planner": {"model": ..., "read_as": [...]}`. In Python:
-`plantain.ask(photo, text, planner="http://localhost:8000/v1")`, or `Planner(url, model, timeout_s=..., tries=...)` of
-`plantain.answers.planner`.
+JSON schema of a plan; nothing is sent that the grammar reads. What comes back is put into English and read by the
+grammar again, so a planner can ask for nothing that a person could not type. It is said on standard error
+(`planner: NAME reads this as: where is "bread knife"`) and kept in every JSON line: `"planner": {"model": ...,
+"read_as": [...]}`. In Python: `plantain.ask(photo, text, planner="http://localhost:8000/v1")`, or `Planner(url, model,
+timeout_s=..., tries=...)` of `plantain.answers.planner`.
 
 ## Faults
 

@@ -13,12 +13,12 @@ from plantain._shapes import Float, UInt8
 from plantain.errors import UsageError
 from plantain.files import writing
 from plantain.output.drawing import EMPTY, colors_of, vivid
+from plantain.output.formats import LEVEL
 from plantain.predictions.disparity import disparity
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Labels, Normals, Prediction
 
 NONE = 255  # of a picture of class numbers, by custom: none of the classes
 MOST = 254  # classes, or things, that a byte tells apart from none
-LEVEL = 3  # of zlib: half a second for a mask of 12 megapixels, and a tenth larger than by 6
 SOFT = ("matte",)  # tasks whose alpha is an answer; of the others it is a probability, and a mask is what is likely
 
 
