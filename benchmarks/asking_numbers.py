@@ -31,8 +31,8 @@ from plantain.eval.metrics.presence import Existence
 from plantain.pipeline.predictor import Predictor, load
 from plantain.predictions.types import Depth
 
-THINGS = (  # of NYU's 40 classes those that have one place, as people call them
-    "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture", "counter", "desk", "dresser", "pillow",
+THINGS = (  # of NYU's 40 classes those that have one place; "the picture" would be the photo
+    "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "counter", "desk", "dresser", "pillow",
     "mirror", "refrigerator", "television", "whiteboard", "person", "toilet", "sink", "lamp", "bathtub", "bag", "box",
 )  # fmt: skip
 SPELLED = {"refrigerator": "refridgerator"}  # as NYU has it

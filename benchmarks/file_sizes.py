@@ -2,8 +2,9 @@
 
     python benchmarks/file_sizes.py [--photo PHOTO] [--size 4000 3000] [--model embedded]
 
-Without a photo one is made from a sample, enlarged. Seconds are those of drawing and writing, the answer being there.
-compared with the photo's. Prints a table in Markdown.
+Without a photo one is made from a sample, enlarged. Seconds are those of drawing and writing, once the answer is there.
+Every file is opened by Pillow, OpenCV, pycocotools, trimesh or NumPy, as far as they are installed. Prints a table in
+Markdown.
 """
 
 from __future__ import annotations

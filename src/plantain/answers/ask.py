@@ -45,6 +45,9 @@ ANSWERS: dict[Want, Callable[[Question, Seen], list[Answer]]] = {
 }
 
 
+CAMERA = "give --fov (degrees, horizontal; a phone's main camera held wide has about 70) or --focal (pixels)"
+
+
 @dataclass(frozen=True)
 class Terms:
     """What an answer is given by: the camera (`fov_deg`, horizontal, or `focal_px`), and how sure it must be: what is
@@ -132,7 +135,7 @@ def planned(plan: Plan, model: Predictor, terms: Terms) -> Plan:
         model.resolve_task(task)
     for question in plan.questions if not terms.has_camera else ():
         if what := needs_camera(question):
-            raise UsageError(f"{what} needs the camera: give --fov (degrees, horizontal) or --focal (pixels)")
+            raise UsageError(f"{what} needs the camera: {CAMERA}")
     if terms.has_camera:
         _ = Seen({}, None, (100, 100), terms.focal_px, terms.fov_deg).focal  # one that makes no sense is refused
     return plan

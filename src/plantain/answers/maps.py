@@ -42,7 +42,7 @@ def about_map(question: Question, seen: Seen) -> list[Answer]:
     each = [(name,) for name in question.names] if len(reads) == len(question.names) else [question.names] * len(reads)
     answers = []
     for read, names in zip(reads, each, strict=True):
-        said, confidence = TOLD[type(read)](read, question)
+        said, confidence = TOLD[type(read)](read, replace(question, names=names))
         opencv = isinstance(read, Normals) and question.frame == "opencv"
         value: Any = read.to_opencv() if opencv and isinstance(read, Normals) else read
         answers.append(answer(question, said, value, confidence, names, (read,)))
@@ -106,7 +106,8 @@ def _labels(read: Labels, question: Question) -> Told:
 def _instances(read: Instances, question: Question) -> Told:
     """How many things count; the mean of their scores, or the confidence that there is none."""
     many, _, _ = measures.count(read.scores)
-    return f"{read.classes[0]}: {many or 'none'}", headline(read)
+    name = question.names[0] if len(question.names) == 1 else read.classes[0]
+    return f"{name}: {many or 'none'}", headline(read)
 
 
 def _keypoints(read: Keypoints, question: Question) -> Told:

@@ -136,7 +136,8 @@ def line(one: Answered, *, alone: bool) -> str:
     """An answer for people, with the file to look at where there is one."""
     roles = [(role, path) for files in one.files.values() for role, path in files.items()]
     shown = [next((path for role, path in roles if role == name), None) for name in SHOWN]
-    place = next((f" -> {path}" for path in shown if path is not None), "")
+    found = one.answer is not None and any(part.value is not None for part in one.answer.parts or (one.answer,))
+    place = next((f" -> {path}" for path in shown if path is not None and found), "")
     return f"{'' if alone else f'{one.id}: '}{one.answer}{place}"
 
 

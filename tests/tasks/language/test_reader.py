@@ -466,3 +466,14 @@ def test_the_public_half_of_a_list_of_phrases() -> None:
 
 def test_our_own_list_of_phrases() -> None:
     assert score(HERE / "phrases.jsonl") >= 0.9
+
+
+@pytest.mark.parametrize("text", ["how far away is she", "where is he?", "cut her out", "how tall is he?"])
+def test_somebody_who_is_not_named_is_a_person(text: str) -> None:
+    (question,) = read_plan(text).questions
+    assert question.names == ("person",)
+    assert question.notes == ("who is meant is not named: a person is asked for",)
+    (cup, same) = read_plan("where is the woman and how far is she?").questions
+    assert (cup.names, same.names, same.notes) == (("woman",), ("woman",), ())
+    with pytest.raises(UsageError):
+        read_plan("is she smiling?")
