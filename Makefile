@@ -32,7 +32,8 @@ test: .venv/extras
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --doctest-modules --doctest-ignore-import-errors tests src/plantain
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal \
+		--doctest-modules --doctest-ignore-import-errors tests src/plantain
 
 extras: .venv/base
 	$(PIP) install --quiet --dry-run --constraint constraints.txt --requirement constraints.txt --editable '.[all,dev,mutants]'

@@ -9,7 +9,7 @@ import pytest
 
 from golden import golden
 from plantain.eval.metrics.calibration import Calibration, Sparsification
-from plantain.predictions.calibration import isotonic, temperature
+from plantain.predictions.calibration import isotonic, platt
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2", "max"])
@@ -43,20 +43,36 @@ def made(power: float) -> tuple[np.ndarray, np.ndarray]:
     return confidence, rng.random(20_000) < confidence**power
 
 
-@pytest.mark.parametrize("fit", [isotonic, temperature])
+@pytest.mark.parametrize("fit", [isotonic, platt])
 def test_a_fit_lowers_the_error_on_other_data(fit: Any) -> None:
-    if fit is temperature:  # it can undo what is too sure, not what leans to one side
-        rng = np.random.default_rng(2)
-        logit = rng.normal(0, 2, 20_000)
-        confidence, right = 1 / (1 + np.exp(-3 * logit)), rng.random(20_000) < 1 / (1 + np.exp(-logit))
-    else:
-        confidence, right = made(2.5)
-    learnt = fit(confidence[::2], right[::2])
+    confidence, right = made(2.5)
+    learned = fit(confidence[::2], right[::2])
     before, after = (
         Calibration().reduce([Calibration().measure(c, right[1::2])])["ece"]
-        for c in (confidence[1::2], learnt.apply(confidence[1::2]))
+        for c in (confidence[1::2], learned.apply(confidence[1::2]))
     )
     assert before > 0.05 and after < 0.025
+
+
+def test_platt_is_the_likeliest_curve() -> None:
+    """The same loss minimized by SciPy; few values never lead to certainty."""
+    optimize = pytest.importorskip("scipy.optimize")
+    confidence, right = (values[:60] for values in made(0.7))
+    target = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
+    logit = np.log(confidence / (1 - confidence))
+
+    def loss(curve: np.ndarray) -> float:
+        at = curve[0] * logit + curve[1]
+        return float(np.mean(np.logaddexp(0, at) - target * at))
+
+    slope, shift = optimize.minimize(loss, [1.0, 0.0]).x
+    at = np.array([0.1, 0.5, 0.9])
+    best = 1 / (1 + np.exp(-(slope * np.log(at / (1 - at)) + shift)))
+    assert platt(confidence, right).apply(at) == pytest.approx(best, abs=0.01)
+    assert max(platt(np.array([0.2, 0.8, 0.9]), np.array([False, True, True])).y) < 1
+    assert platt(np.array([0.2, 0.8, 0.9]), np.array([True, False, False])).y == pytest.approx(
+        [7 / 18] * 65
+    )  # a map never falls
 
 
 def test_isotonic_pools_what_falls() -> None:

@@ -7,21 +7,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from zlib import crc32
 
 import numpy as np
 
 from plantain.errors import UsageError
-from plantain.eval.adapters import PresenceAdapter
 from plantain.eval.row import CALIBRATION, CalibrationSamples
 from plantain.eval.run import Run
 from plantain.files import writing
 from plantain.pipeline.predictor import Predictor
-from plantain.predictions.calibration import PRESENCE, Fit, isotonic, temperature
+from plantain.predictions.calibration import Fit, isotonic, platt
 
-WAYS: Mapping[str, Callable[..., Fit]] = {"isotonic": isotonic, "temperature": temperature}
 MOST = 200_000  # values of a benchmark that are fitted
+FEW = 1_000  # up to so many values a curve of two numbers is fitted instead of an isotonic map
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,8 @@ class CalibrationReport:
 
 
 def fit(
-    runs: Sequence[Run], model: Predictor, way: Literal["isotonic", "temperature"] = "isotonic",
-    step: Callable[[], None] = lambda: None,
-) -> tuple[dict[str, Fit], list[CalibrationReport]]:  # fmt: skip
+    runs: Sequence[Run], model: Predictor, step: Callable[[], None] = lambda: None
+) -> tuple[dict[str, Fit], list[CalibrationReport]]:
     """Fits by task, each benchmark with the same weight, and what they are worth. `model`: without any calibration.
 
     UsageError for runs after examples, whose answers are of another confidence, and where there is nothing to fit."""
@@ -48,8 +45,8 @@ def fit(
                              "without --shots")  # fmt: skip
     halves: dict[str, list[tuple[Run, CalibrationSamples, CalibrationSamples, int]]] = {}
     for run in runs:
-        mine, others, n = split(run, model, step)
-        halves.setdefault(task_of(run), []).append((run, mine, others, n))
+        if task := task_of(run):
+            halves.setdefault(task, []).append((run, *split(run, model, step)))
     fits, reports = {}, []
     for task, parts in halves.items():
         fewest = min(MOST, max(len(mine.right) for _, mine, _, _ in parts))
@@ -57,7 +54,7 @@ def fit(
         if not chosen:
             raise UsageError(f"no answer to {task} was kept in the fitted half; run its benchmarks on more pictures")
         confidence, right = (np.concatenate([getattr(b, name) for b in chosen]) for name in ("confidence", "right"))
-        fits[task] = WAYS[way](confidence, right)
+        fits[task] = (platt if len(right) <= FEW else isotonic)(confidence, right)
         reports += [CalibrationReport(task, run.benchmark.id, n, ece(others), ece(others._replace(
             confidence=fits[task].apply(others.confidence)))) for run, _, others, n in parts]  # fmt: skip
     return fits, reports
@@ -86,12 +83,10 @@ def calibration_samples(
             yield sample.example.id, values
 
 
-def task_of(run: Run) -> str:
-    """What the run calibrates: its question's task, or presence."""
-    if isinstance(run.benchmark.adapter, PresenceAdapter):
-        return PRESENCE
+def task_of(run: Run) -> str | None:
+    """What the run calibrates: its question's task, presence, or nothing."""
     samples = map(run.sample, run.examples)
-    return next(sample.asked[0].name for sample in samples if sample.asked)
+    return run.benchmark.adapter.calibrates(next(sample.asked for sample in samples if sample.asked))
 
 
 def joined(parts: Sequence[CalibrationSamples]) -> CalibrationSamples:

@@ -54,14 +54,34 @@ def isotonic(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"]
     return Fit(tuple(place.tolist()), tuple(y[first].tolist()))
 
 
-def temperature(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"], knots: int = 65) -> Fit:
-    """Logits divided by the one number that makes the outcomes likeliest. Source: Guo et al. 2017, arXiv 1706.04599."""
-    logit = np.log(np.clip(confidence, 1e-4, 1 - 1e-4) / (1 - np.clip(confidence, 1e-4, 1 - 1e-4)))
-    grid = np.exp(np.linspace(np.log(0.05), np.log(20), 241))
-    likely = [np.mean(np.logaddexp(0, np.where(right, -1, 1) * logit / t)) for t in grid]
-    best = grid[int(np.argmin(likely))]
-    x = np.linspace(1e-4, 1 - 1e-4, knots)
-    return Fit(tuple(x.tolist()), tuple((1 / (1 + ((1 - x) / x) ** (1 / best))).tolist()))
+def platt(confidence: Shaped[np.ndarray, "n"], right: Shaped[np.ndarray, "n"], knots: int = 65) -> Fit:
+    """A logistic curve of the logit: for a few hundred values, of which an isotonic map would follow single ones and
+    say 0 or 1 at its ends.
+
+    Source: Platt 1999, with his targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2); found by Newton's method."""
+    hits, misses = int(np.sum(right)), int(np.sum(~np.asarray(right, bool)))
+    target = np.where(right, (hits + 1) / (hits + 2), 1 / (misses + 2))
+    design = np.stack([_logit(np.asarray(confidence, float)), np.ones(len(target))], 1)
+    curve = np.array([1.0, 0.0])
+    for _ in range(50):
+        said = _logistic(design @ curve)
+        bend = (design * (said * (1 - said))[:, None]).T @ design + 1e-6 * np.eye(2)
+        curve -= np.clip(np.linalg.solve(bend, design.T @ (said - target)), -1, 1)
+    slope, shift = curve if curve[0] > 0 else (0.0, _logit(target.mean()))  # a map never falls
+    x = _logistic(np.linspace(-NEVER, NEVER, knots))
+    return Fit(tuple(x.tolist()), tuple(_logistic(slope * _logit(x) + shift).tolist()))
+
+
+NEVER = 9.0  # logits beyond are as good as certain
+
+
+def _logit(share: Any) -> Any:
+    share = np.clip(share, 1e-12, 1 - 1e-12)
+    return np.clip(np.log(share / (1 - share)), -NEVER, NEVER)
+
+
+def _logistic(value: Any) -> Any:
+    return 1 / (1 + np.exp(-value))
 
 
 # ---- beside the weights
