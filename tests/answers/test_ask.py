@@ -7,18 +7,22 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import plantain
 from answers.worlds import HEIGHT, PHOTO, WIDTH, World, at, box
-from plantain.answers.ask import ANSWERS
+from plantain.answers.ask import ANSWERS, Terms, each, planned
 from plantain.errors import PhotoError, UsageError
 from plantain.models.specialists.base import Specialist
 from plantain.models.specialists.outputs import DepthOutput, InstanceOutput
+from plantain.pipeline import jobs
+from plantain.pipeline.jobs import PredictOptions
 from plantain.pipeline.predictor import wrap
 from plantain.predictions.types import Alpha, Depth, Keypoints, Normals
 from plantain.tasks.keypoints import KeypointDetection
 from plantain.tasks.language.parsing import parse
 from plantain.tasks.language.plan import Want
+from plantain.tasks.language.reader import read_plan
 
 CUP, PLATE, LAMP = box(20, 40, 60, 80), box(100, 30, 160, 90), box(70, 5, 90, 25)
 THINGS = {"cup": CUP, "plate": PLATE, "lamp": LAMP}
@@ -462,3 +466,36 @@ def test_one_skeleton_over_two_people_is_doubted():
     answer = plantain.ask(PHOTO, "keypoints: nose, left wrist, right wrist", two)
     assert answer.confidence == pytest.approx(2 / 3, abs=0.1)
     assert "of which 67 % lie on one person" in str(answer)
+
+
+def test_the_camera_that_a_photo_names(tmp_path):
+    """A lens of 26 mm on film: 26 / 43.267 of the diagonal of 180 x 120 pixels; 40 pixels at 2 m are .615 m.
+    A photo without a camera is an error of its own, and the others go on."""
+    exif = Image.Exif()
+    exif[0x8769] = {0xA405: 26}
+    Image.fromarray(PHOTO).save(tmp_path / "phone.png", exif=exif)
+    Image.fromarray(PHOTO).save(tmp_path / "sent.png")
+    one = world(cup=2.0)
+    answer = plantain.ask(tmp_path / "phone.png", "how tall is the cup?", one.model)
+    assert answer.value == pytest.approx(2.0 * 40 / (26 / 43.2666 * 216.333), rel=2 * ERROR)
+    said = plantain.ask(tmp_path / "phone.png", "how tall is the cup?", one.model, focal_px=100.0)
+    assert said.value == pytest.approx(0.8, rel=2 * ERROR)
+    plan = planned(read_plan("how tall is the cup?"), one.model, Terms())
+    photos = [(name, tmp_path / f"{name}.png") for name in ("sent", "phone", "sent", "sent", "phone", "sent")]
+    told = list(each(photos, plan, one.model, PredictOptions()))
+    assert [one.id for one in told] == [name for name, _ in photos]
+    assert [one.error is None for one in told] == [name == "phone" for name, _ in photos]
+    assert "the photo says none itself" in str(told[0].error)
+
+
+def test_a_photo_is_read_once_for_several_questions(tmp_path, monkeypatch):
+    Image.fromarray(PHOTO).save(tmp_path / "a.png")
+    read, reads = jobs.read_photo, []
+    monkeypatch.setattr(jobs, "read_photo", lambda photo: reads.append(photo) or read(photo))
+    one = world()
+    plan = planned(read_plan("segment the cup, how far is it, and normals"), one.model, Terms())
+    assert len(plan.tasks) == 3
+    monkeypatch.setattr(one.model.painter, "call", lambda photo, prompt, seed: np.zeros_like(photo))
+    photos = [(str(i), tmp_path / "a.png") for i in range(3)]
+    assert len(list(each(photos, plan, one.model, PredictOptions()))) == 3
+    assert len(reads) == 3

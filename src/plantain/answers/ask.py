@@ -3,6 +3,7 @@ answered from these paintings by the row of the table for what it wants."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -18,6 +19,7 @@ from plantain.answers.things import about_count, about_cutout, about_place, abou
 from plantain.answers.types import Answer, together
 from plantain.answers.words import the
 from plantain.errors import PainterGone, PlantainError, UsageError
+from plantain.imaging.camera import focal_of_exif
 from plantain.pipeline.jobs import Job, Outcome, PredictOptions
 from plantain.pipeline.predictor import Predictor, kept
 from plantain.pipeline.prepare import stem_of
@@ -104,7 +106,8 @@ def ask(
 
     `photo`: a path, array (h w 3; uint8, uint16, float 0..1), PIL image or bytes. `model`: a name (kept for the next
     call), or what `plantain.load` gave. `fov_deg` (horizontal, degrees) or `focal_px` (pixels): the camera, which
-    point clouds, sizes and distances between things need. `min_confidence`, `min_presence` (0..1): below them the
+    point clouds, sizes and distances between things need; the last two take that of the photo's EXIF block where none
+    is said. `min_confidence`, `min_presence` (0..1): below them the
     answer is `gated`: it has no value, and says what it would have said. `planner`: a language model (its address, or
     a `Planner`) that reads what the grammar refuses. `options`: those of `predict`. Raises UsageError for a text that
     is refused or a model that cannot answer, PhotoError, PainterError.
@@ -133,12 +136,17 @@ def planned(plan: Plan, model: Predictor, terms: Terms) -> Plan:
     plan = replace(plan, questions=tuple(_answerable(question, model) for question in plan.questions))
     for task in plan.tasks:
         model.resolve_task(task)
-    for question in plan.questions if not terms.has_camera else ():
-        if what := needs_camera(question):
-            raise UsageError(f"{what} needs the camera: {CAMERA}")
+    if not terms.has_camera and any(question.want == "point-cloud" for question in plan.questions):
+        raise UsageError(lacks_camera(plan))
     if terms.has_camera:
         _ = Seen({}, None, (100, 100), terms.focal_px, terms.fov_deg).focal  # one that makes no sense is refused
     return plan
+
+
+def lacks_camera(plan: Plan) -> str:
+    """What of a plan cannot be told without the camera, as an error says it; "" where nothing."""
+    told = next((what for question in plan.questions if (what := needs_camera(question))), "")
+    return told and f"{told} needs the camera: {CAMERA}"
 
 
 def needs_camera(question: Question) -> str:
@@ -179,13 +187,43 @@ def each(
 
     `store`: where the files go, and what lies there is not painted again. A photo that fails is one error, and the
     others go on; after PainterGone, or a wrong question, there is no more."""
-    jobs = (Job(name, photo, task, options) for name, photo in photos for task in plan.tasks)
-    outcomes = stream(jobs, model, store=store)
-    while group := list(islice(outcomes, len(plan.tasks))):
-        answered = _answered(group, plan, terms)
+    waiting: deque[_Waiting] = deque()
+    outcomes = stream(_jobs(photos, plan, options, terms, waiting), model, store=store)
+    while True:
+        group = list(islice(outcomes, len(plan.tasks)))
+        while waiting and waiting[0].error is not None:
+            one = waiting.popleft()
+            yield Answered(one.id, one.photo, error=one.error)
+        if not group:
+            return
+        answered = _answered(group, plan, replace(terms, **waiting.popleft().camera))
         yield answered
         if isinstance(answered.error, PainterGone | UsageError):
             return
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """A photo on its way, with the camera that it names, or why it is not asked about."""
+
+    id: str
+    photo: Any
+    camera: Mapping[str, float] = field(default_factory=dict)
+    error: PlantainError | None = None
+
+
+def _jobs(
+    photos: Iterable[tuple[str, Any]], plan: Plan, options: PredictOptions, terms: Terms, waiting: deque[_Waiting]
+) -> Iterator[Job]:
+    """The jobs of all photos, each of which is put into the queue; of a photo that lacks the camera there are none."""
+    lacks = "" if terms.has_camera else lacks_camera(plan)
+    for name, photo in photos:
+        focal_px = focal_of_exif(photo) if lacks else None
+        if lacks and focal_px is None:
+            waiting.append(_Waiting(name, photo, error=UsageError(f"{lacks}; the photo says none itself")))
+            continue
+        waiting.append(_Waiting(name, photo, {} if focal_px is None else {"focal_px": focal_px}))
+        yield from (Job(name, photo, task, options) for task in plan.tasks)
 
 
 def _answered(outcomes: Sequence[Outcome], plan: Plan, terms: Terms) -> Answered:
