@@ -7,7 +7,8 @@ published networks (DATA/weights). Prints tables in Markdown.
 
 - Distance: "how far is the bed?" of every thing that is labeled on at least 2 % of a photo, against the median of the
   true depth inside its labeled mask without its rim. KITTI has no labels: its cars are those that YOLOv8n-seg finds,
-  and are true by LiDAR. Beside it stand the error of the map on the same pixels and on the whole photo.
+  and are true by LiDAR. Beside the answer's error stand that of the map on the thing's pixels and on the whole photo,
+  and the calibration error of its confidence, right being within 25 %.
 - Counts: "count the cars" of every class of COCO that is annotated in a photo, and of one that is not.
 - Presence: "is there a cup?" of one class that is in the photo and one that is not, as in coco-excerpt/presence.
 """
@@ -72,7 +73,7 @@ def cars(data: Path, weights: Path, limit: int | None) -> Iterator[tuple[Example
 
 def distances(things: Iterable[tuple[Example, str, np.ndarray]], model: Predictor, set_: str) -> str:
     """A row: how many things, how many were found, and errors of answers and maps (medians, relative)."""
-    asked, errors, within, on_thing, inside = 0, [], [], [], []
+    asked, errors, sure, on_thing, inside = 0, [], [], [], []
     whole: dict[str, float] = {}
     for example, name, mask in things:
         truth: Any = example.truth("depth")
@@ -90,9 +91,18 @@ def distances(things: Iterable[tuple[Example, str, np.ndarray]], model: Predicto
             errors.append(abs(answer.value - true) / true)
             low, high = answer.interval or (0.0, 0.0)
             inside.append(low <= true <= high)
-            within.append(errors[-1] < 0.25)
-    figures = [np.median(errors), np.mean(within), np.mean(inside), np.median(on_thing), np.median([*whole.values()])]
+            sure.append(answer.confidence)
+    right = np.array(errors) < 0.25
+    figures = [np.median(errors), right.mean(), off(np.array(sure), right), np.mean(inside), np.median(on_thing)]
+    figures.append(np.median([*whole.values()]))
     return f"| {set_} | {len(whole)} | {asked} | {len(errors)} | " + " | ".join(f"{one:.3f}" for one in figures) + " |"
+
+
+def off(confidence: np.ndarray, right: np.ndarray) -> float:
+    """The expected calibration error, over 15 bins of equal width."""
+    bins = np.minimum((confidence * 15).astype(int), 14)
+    each = ((bins == one) for one in np.unique(bins))
+    return float(sum(abs(confidence[on].mean() - right[on].mean()) * on.mean() for on in each))
 
 
 def relative(depth: Depth, truth: Depth, where: np.ndarray) -> float:
@@ -100,8 +110,8 @@ def relative(depth: Depth, truth: Depth, where: np.ndarray) -> float:
     return float((np.abs(depth.metres - truth.values)[where] / truth.values[where]).mean())
 
 
-DISTANCE = """| set | photos | things | found | answer, abs rel | within 25 % | in interval | map, on the thing | map |
-|-|-:|-:|-:|-:|-:|-:|-:|-:|"""
+DISTANCE = """| set | photos | things | found | abs rel | within 25 % | ECE | in interval | map, thing | map |
+|-|-:|-:|-:|-:|-:|-:|-:|-:|-:|"""
 
 
 # ---- counts
@@ -166,8 +176,7 @@ def presence(data: Path, limit: int | None, model: Predictor, how: str) -> str:
     at = {t: Existence(t).reduce([Existence(t).measure(probability, true)]) for t in np.linspace(0, 1, 51)[1:-1]}
     half = Existence().reduce([Existence().measure(probability, true)])
     best = max(at, key=lambda t: at[t]["mcc"])
-    bins = np.minimum((probability * 15).astype(int), 14)
-    ece = sum(abs(probability[bins == b].mean() - true[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins))
+    ece = off(probability, true)
     return (f"| {model.name}, {how} | {len(true)} | {half['mcc']:.3f} | {at[best]['mcc']:.3f} ({best:.2f}) | "
             f"{half['auc']:.3f} | {ece:.3f} |")  # fmt: skip
 
