@@ -122,7 +122,7 @@ def _masks(read: Alpha, question: Question) -> Told:
     """The share of each thing; the confidence of their pixels, or that none of them is there."""
     things = [Thing(name, read, i) for i, name in enumerate(read.names)]
     there = [thing for thing in things if thing.is_there()]
-    shares = [_percent(float(t.alpha.mean())) + " of the picture" if t in there else "not found" for t in things]
+    shares = [_percent(float(t.mask.mean())) + " of the picture" if t in there else "not found" for t in things]
     said = "; ".join(f"{the(thing.name)}: {share}" for thing, share in zip(things, shares, strict=True))
     if not there:
         return said, 1 - max(thing.presence for thing in things)

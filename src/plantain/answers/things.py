@@ -84,7 +84,7 @@ def about_cutout(question: Question, seen: Seen) -> list[Answer]:
         if not thing.is_there():
             answers.append(thing.absent(question, ", so nothing to cut out"))
             continue
-        share = 100 * float(thing.alpha.mean())
+        share = 100 * float(thing.mask.mean())
         said = f"{the(thing.name)}: cut out, {share:.2g} % of the picture"
         confidence = thing.confidence
         pixels = cutout(seen.pixels, thing.alpha)
