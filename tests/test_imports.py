@@ -22,7 +22,7 @@ MAY: dict[str, set[str]] = {
     "tasks": {"codecs", "predictions"},
     "models": {"predictions", "imaging"},
     "pipeline": {"tasks", "models", "predictions", "imaging", "output"},
-    "answers": {"pipeline", "tasks", "predictions", "imaging", "output"},
+    "answers": {"pipeline", "tasks", "models", "predictions", "imaging", "output", "codecs"},
     "data": {"predictions", "tasks", "codecs", "imaging"},
     "train": {"data", "models", "predictions", "imaging"},
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},

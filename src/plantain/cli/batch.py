@@ -64,8 +64,8 @@ def batch(
         Folders, patterns, tar shards, Parquet tables, addresses for fsspec (s3://bucket/photos), and then the question.
         A folder that holds shards is read as shards.
     """
-    if asking.examples or asking.plan or asking.batch or asking.dry_run or output.redo:
-        raise UsageError("--examples, --plan, --batch, --dry-run and --redo go with `plantain predict`")
+    if asking.examples or asking.plan or asking.batch or asking.dry_run or output.redo or output.files:
+        raise UsageError("--examples, --plan, --batch, --dry-run, --redo and --files go with `plantain predict`")
     places, question = split_input(words)
     task, formats = read_task(question, asking.code, quiet=output.quiet), tuple(output.formats)
     from plantain.batch.worker import Order
@@ -73,7 +73,7 @@ def batch(
 
     check_formats(formats, task.kind.kind, output.camera)
     given = shared(asking.model, asking.given, how.workers)
-    order = Order(task, output.out, asking.model, given, asking.options(), formats, output.camera)
+    order = Order(task, output.folder, asking.model, given, asking.options(), formats, output.camera)
     return run(order, list(found(places, how.column)), how, quiet=output.quiet)
 
 

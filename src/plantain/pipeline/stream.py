@@ -187,6 +187,7 @@ class Stages:
         self.to_write: SimpleQueue[Item | None] = SimpleQueue()
         self.gone: PlantainError | None = None
         self.closed = False
+        self.last: tuple[Any, Any] | None = None  # the photo that was read last, and its pixels, for the next question
         self.painters = [self._thread(self._paint_all, "paint") for _ in range(able.concurrency)]
         self.others = [self._thread(self._read_all, "read")]
         self.others += [self._thread(self._write_all, "write") for _ in range(WRITERS)]
@@ -235,12 +236,15 @@ class Stages:
         start = time.perf_counter()
         if callable(item.job.photo):
             item.job = replace(item.job, photo=item.job.photo())
-        if item.output is not None and (old := self._kept(item, item.output.store)) is not None:
+        kept_in = item.output.store if item.output is not None and item.output.store.keeps(item.job) else None
+        if kept_in is not None and (old := self._kept(item, kept_in)) is not None:
             item.end(old)
             return []
         if self.gone is not None:
             raise PainterGone(f"not asked: {self.gone}")
-        item.prepared = self.model.prepare(item.job)
+        known = self.last[1] if self.last is not None and self.last[0] is item.job.photo else None
+        item.prepared = self.model.prepare(replace(item.job, pixels=known))
+        self.last = item.job.photo, item.prepared.pixels
         requests = item.prepared.requests
         item.painted, item.missing = [None] * len(requests), len(requests)
         item.seconds += time.perf_counter() - start

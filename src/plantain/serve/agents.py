@@ -23,6 +23,7 @@ from pydantic import Field
 from starlette.types import ASGIApp
 
 from plantain import __version__
+from plantain.answers.ask import Terms
 from plantain.errors import PlantainError, UsageError
 from plantain.imaging.photo import read_photo
 from plantain.pipeline.jobs import Edit, Job, PredictOptions
@@ -114,8 +115,8 @@ class Agent:
     ) -> list[Any]:
         """Answers a question about a photo in a line, with value, unit, interval and confidence."""
         content = await self._read(image)
-        camera = {"fov_deg": fov_deg, "focal_px": focal_px}
-        answer, _ = await questions.ask(self.engine, self.limits, content, text, PredictOptions(), **camera)
+        terms = Terms(fov_deg, focal_px)
+        answer, _ = await questions.ask(self.engine, self.limits, content, text, PredictOptions(), terms)
         return [said(answer.to_json())]
 
     async def explain(self, text: Text) -> list[Any]:

@@ -9,34 +9,41 @@ from dataclasses import replace
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.answers.ask import answered, planned
+from plantain.answers.ask import Terms, answered, planned, with_camera
 from plantain.answers.types import Answer
 from plantain.errors import UsageError
 from plantain.imaging.photo import read_photo
 from plantain.models.painting import Painting
 from plantain.pipeline.jobs import Job, Outcome, PredictOptions
-from plantain.serve.queue import Engine, Queued
+from plantain.serve.queue import Engine
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import check_work, size_of, text_of
 from plantain.tasks import Task
 from plantain.tasks.language.parsing import interpret
+from plantain.tasks.language.plan import Plan
+from plantain.tasks.language.reader import read_plan
 
 
 async def ask(
-    engine: Engine, limits: Limits, photo: bytes, text: str, options: PredictOptions, **camera: float | None
+    engine: Engine, limits: Limits, photo: bytes, text: str, options: PredictOptions, terms: Terms
 ) -> tuple[Answer, float]:
     """The answer to what people ask, and the seconds it took; all its paintings are asked for at once.
 
-    `camera`: fov_deg or focal_px. UsageError, ApiError, PhotoError, PainterError."""
-    known = any(value is not None for value in camera.values())
-    plan = await asyncio.to_thread(planned, text_of(text, limits, "text"), engine.model, camera=known)
+    UsageError, ApiError, PhotoError, PainterError."""
+    plan = await asyncio.to_thread(_planned, text_of(text, limits, "text"), engine, terms)
+    own = await asyncio.to_thread(with_camera, photo, plan, terms)
     pixels = await asyncio.to_thread(read_photo, photo)
     for task in plan.tasks:
         check_work(task, options, _size(pixels), limits)
     outcomes = await asyncio.gather(*(engine.outcome(Job("photo", pixels, task, options)) for task in plan.tasks))
-    ahead = Queued(engine, dict(zip(plan.tasks, outcomes, strict=True)))
-    answer = await asyncio.to_thread(answered, pixels, plan, ahead, options, **camera)
-    return answer, sum(one.seconds for one in outcomes)
+    found = await asyncio.to_thread(answered, outcomes, plan, own)
+    if found.answer is None:
+        raise found.error or UsageError("there is no answer")
+    return found.answer, found.seconds
+
+
+def _planned(text: str, engine: Engine, terms: Terms) -> Plan:
+    return planned(read_plan(text), engine.model, terms)
 
 
 async def predict(engine: Engine, limits: Limits, photo: bytes, task: Task, options: PredictOptions) -> Outcome:

@@ -8,7 +8,6 @@ of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
@@ -18,7 +17,6 @@ from plantain.pipeline.jobs import Job, Outcome
 from plantain.pipeline.predictor import Predictor
 from plantain.pipeline.stream import Item, Output, Stages
 from plantain.serve.watch import Metrics
-from plantain.tasks import Task
 
 
 class Engine:
@@ -69,26 +67,3 @@ def _settle(future: Future[Outcome], item: Item) -> None:
         except BaseException as error:  # SystemExit of a painter must not end the server
             gone = PainterGone(f"the model ended: {type(error).__name__}")
             future.set_result(Outcome(item.job, None, gone))
-
-
-class Queued(Predictor):
-    """An engine as whoever wants a Predictor sees it: what was asked ahead is there, anything else is asked and waited
-    for (not in the event loop)."""
-
-    def __init__(self, engine: Engine, ahead: Mapping[Any, Outcome]) -> None:
-        self.engine, self.ahead = engine, ahead
-        self.paints, self.calibration = engine.model.paints, engine.model.calibration
-
-    @property
-    def model(self) -> Any:
-        return self.engine.model.model
-
-    def supports(self, task: str) -> bool:
-        return self.engine.model.supports(task)
-
-    def resolve_task(self, task: Task | str) -> Task:
-        return self.engine.model.resolve_task(task)
-
-    def answer(self, job: Job) -> Any:
-        known = self.ahead.get(job.question)
-        return (self.engine.begin(job).result() if known is None else known).unwrap()

@@ -73,8 +73,9 @@ def left_out(plan: Plan) -> tuple[str, ...]:
     ('the depth of everything is painted; the distance is not read off it', 'the numbers are meters, not ft')
     """
     question, lines = plan.questions[0], list(plan.notes)
-    if question.want in ("distance", "compare"):
-        lines.append("the depth of everything is painted; the distance is not read off it")
+    if question.want in ("distance", "size", "compare"):
+        what = "size" if question.want == "size" else "distance"
+        lines.append(f"the depth of everything is painted; the {what} is not read off it")
     if question.unit not in (None, "m"):
         lines.append(f"the numbers are meters, not {question.unit}")
     if question.frame == "opencv":
