@@ -94,7 +94,7 @@ def whole_folder(folder: Path) -> Path:
     """The exported files beside the shipped encoder, words and probe, as the painter wants them."""
     from plantain.models.painters.embedded import FOLDER
 
-    for name in ("reader.onnx", "words.npz", "probe.npz"):
+    for name in ("reader.onnx", "words.npz", "probe.npz", "things.npz"):
         (folder / name).symlink_to(FOLDER / name)
     return folder
 

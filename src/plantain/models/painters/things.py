@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plantain._shapes import Float, UInt8
+from plantain._shapes import Float, Int, UInt8
 from plantain.codecs import heat
 from plantain.errors import PainterError
 from plantain.predictions.boxes import nms
@@ -132,22 +132,46 @@ def paint_boxes(found: Things, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 
 
 def paint_masks(found: Things, alpha: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """Code centers/1: where `alpha` (0..1) says that one of the things is, the color of the center of the thing whose
-    box it lies in most; as bright as it is sure."""
-    height, width = alpha.shape
-    y, x = np.meshgrid((np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")
-    best, rgb = np.full((height, width), INSIDE), np.zeros((height, width, 3))
-    for (left, top, right, bottom), score in zip(found.boxes, found.scores, strict=True):
-        if score < LIKELY:
-            continue
-        cx, cy = (left + right) / 2, (top + bottom) / 2
-        off = np.maximum(np.abs(x - cx) / max(right - left, 1e-3), np.abs(y - cy) / max(bottom - top, 1e-3)) * 2
-        off = off + RIVAL * (1 - score)
-        wins = off < best
-        best[wins] = off[wins]
-        rgb[wins] = np.array([cx, cy, 1.0]) * np.sqrt(score)
-    return np.round(255 * rgb * alpha[..., None]).astype(np.uint8)
+    box it lies in most; as bright as it is sure. A thing that others leave little of its box is not painted."""
+    sure = found.scores >= LIKELY
+    kept = Things(found.boxes[sure], found.scores[sure])
+    away = np.array([_away(box, alpha.shape) for box in kept.boxes]).reshape(-1, *alpha.shape)
+    masks = [_clear(alpha, off) for off in away]
+    owner = _owners(away, kept.scores)
+    left = [(mask * (owner == i)).sum() / max(float(mask.sum()), 1.0) for i, mask in enumerate(masks)]
+    away[np.array(left, float) < LEAST] = np.inf
+    owner, rgb = _owners(away, kept.scores), np.zeros((*alpha.shape, 3))
+    for i, (box, score) in enumerate(zip(kept.boxes, kept.scores, strict=True)):
+        color = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 1.0]) * np.sqrt(score)
+        rgb += (masks[i] * (owner == i))[..., None] * color
+    return np.round(255 * rgb).astype(np.uint8)
 
 
-INSIDE = 1.2  # of half a box's side: so far from its center pixels may be a thing's
-LIKELY = 0.15  # score of a thing that is given pixels
-RIVAL = 0.2  # how much farther a thing that is not sure seems
+def _away(box: Float[np.ndarray, "4"], shape: tuple[int, ...]) -> Float[np.ndarray, "h w"]:
+    """How far each pixel is from the center of a box, 1 at its sides."""
+    left, top, right, bottom = box.tolist()
+    across = np.abs((np.arange(shape[1]) + 0.5) / shape[1] - (left + right) / 2) / max(right - left, 1e-3)
+    down = np.abs((np.arange(shape[0]) + 0.5) / shape[0] - (top + bottom) / 2) / max(bottom - top, 1e-3)
+    return np.asarray(2 * np.maximum(across[None], down[:, None]), np.float32)
+
+
+def _clear(alpha: Float[np.ndarray, "h w"], away: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """A thing's mask with steep borders, raised where it is painted faintly: that something is there, its box knows."""
+    inside = alpha[away < 1]
+    level = np.clip(np.quantile(inside, 0.9), FAINTEST, 1) if inside.size else 1.0
+    return np.asarray((CLEARER * (alpha / level - 0.5) + 0.5).clip(0, 1) * (away < INSIDE))
+
+
+def _owners(away: Float[np.ndarray, "n h w"], scores: Float[np.ndarray, " n"]) -> Int[np.ndarray, "h w"]:
+    """The thing that each pixel may belong to, -1 for none: near its center, and the surer the farther."""
+    if len(away) == 0:
+        return np.full(away.shape[1:], -1)
+    off = np.where(away < INSIDE, away + 1 - scores[:, None, None], np.inf)
+    return np.where(np.isfinite(off.min(0)), off.argmin(0), -1)
+
+
+INSIDE = 1.1  # of half a box's side: so far from its center pixels may be a thing's
+LIKELY = 0.3  # score of a thing that is given pixels
+FAINTEST = 0.1  # of a mask: where a thing is seen, its mask is raised from so faint a painting
+LEAST = 0.4  # of a thing's own mask that must be left to it
+CLEARER = 4  # how much steeper the borders of masks become
