@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from plantain._shapes import Bool, Shaped
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
-from plantain.tasks.asked import as_masks, number_of
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
+from plantain.tasks.asked import as_asked, number_of
 from plantain.tasks.base import Task
 
 Summary = dict[str, Any]
@@ -19,12 +19,12 @@ TURN = 0.05  # of a mean normal's components
 COUNT = 0.25  # of a number of things: tiny ones and those that touch may be lost in a painting
 
 
-def summary(task: Task, answer: Prediction, known: Shaped[np.ndarray, "h w"]) -> Summary:
-    """The answer to `task` in numbers, from the pixels that are known (`known` above a half). Its keys by kind:
+def summary(task: Task, truth: Any, known: Shaped[np.ndarray, "h w"]) -> Summary:
+    """An answer to `task` in numbers, from the pixels that are known (`known` above a half). Its keys by kind:
 
     quantiles of depth and the share that has one; the mean normal; shares of classes and masks by name; how many things
     and what share they cover; places of points as shares of the sides."""
-    on = np.asarray(known) > 0.5
+    on, answer = np.asarray(known) > 0.5, as_asked(task, truth)
     match answer:
         case Depth():
             seen = answer.values[on & answer.valid]
@@ -42,15 +42,15 @@ def summary(task: Task, answer: Prediction, known: Shaped[np.ndarray, "h w"]) ->
                 told["count"] = _segments(task, answer, on)
             return told
         case Instances():
-            covered = answer.masks.any(0) if answer.masks is not None and task.with_masks else _boxed(answer)
+            drawn = answer.masks if task.with_masks else None
+            covered = _boxed(answer) if drawn is None else np.asarray(drawn.any(0))
             return {"count": len(answer), "covered": _mean(covered, on)}
         case Keypoints():
             places = zip(answer.names, answer.xy / answer.size, answer.visible, strict=True)
             return {"points": {n: [round(float(v), 4) for v in at] for n, at, there in places if there}}
         case Alpha():
-            planes = as_masks(answer, task.queries or (task.name,)).alpha
-            names = task.queries or (task.name,)
-            return {"shares": {name: _mean(plane, on) for name, plane in zip(names, planes, strict=True)}}
+            pairs = zip(answer.names, answer.alpha, strict=True)
+            return {"shares": {name: _mean(plane, on) for name, plane in pairs}}
     raise TypeError(f"no summary of {type(answer).__name__}")
 
 
