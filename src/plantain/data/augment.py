@@ -52,13 +52,16 @@ def relit(photo: UInt8[np.ndarray, "h w 3"], rng: Rng) -> UInt8[np.ndarray, "h w
     return rows[rng.choice(len(rows), p=[share for share, _ in PHOTOMETRIC])](photo, rng)
 
 
-def random_view(size: tuple[int, int], canvas: tuple[int, int], rng: Rng, mirror: float = 0.5) -> View:
-    """A crop of a photo of `size` (width, height) in the aspect of the canvas, mirrored with probability `mirror`.
+def random_view(
+    size: tuple[int, int], canvas: tuple[int, int], rng: Rng, mirror: float = 0.5, whole: float = WHOLE
+) -> View:
+    """A crop of a photo of `size` (width, height) in the aspect of the canvas, mirrored with probability `mirror`, and
+    as large as that aspect allows with probability `whole`.
 
     Metric depth is multiplied by how much smaller things look than on a canvas of this area that shows all of the
     photo: an enlarged crop brings them nearer, as if the same camera stood closer."""
     (width, height), (across, down) = size, canvas
-    share = 1.0 if rng.random() < WHOLE else rng.uniform(LEAST, 1.0)
+    share = 1.0 if rng.random() < whole else rng.uniform(LEAST, 1.0)
     wide, high = min(1.0, across / down * height / width) * share, min(1.0, down / across * width / height) * share
     x, y = rng.uniform(0, 1 - wide), rng.uniform(0, 1 - high)
     zoom = wide * width / across * np.sqrt(across * down / (width * height))

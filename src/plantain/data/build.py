@@ -39,9 +39,8 @@ from plantain.data.tars import (
 from plantain.errors import OutputError, PhotoError, PlantainError, TruthError, UsageError
 from plantain.files import publish, read_text, staging, sweep
 
-PER_SHARD = 256  # samples
+PER_SHARD, SMALLEST = 256, 16  # samples
 PHOTOS_TRIED = 24  # for one sample: some photos are damaged, some have nothing to say in a view
-MEANWHILE = 0.5  # seconds between looks at what workers do
 PLAN = "plan.json"
 Sample = tuple[str, Mapping[str, Any], list[Member]]
 
@@ -101,6 +100,9 @@ def plan_build(
     if wanted < 1:
         raise UsageError(f"samples must be at least 1, not {wanted}")
     every = (*sources, *([] if replay is None else [replay]))
+    more = {
+        "per_shard": min(PER_SHARD, max(SMALLEST, -(-wanted // 16)))
+    } | more  # so that workers have something to share
     return Plan(every, tuple(shares), tuple(counts), settings, wanted, **more)
 
 

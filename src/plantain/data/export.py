@@ -83,7 +83,7 @@ LAYOUTS: dict[str, Layout] = {
 def export(
     folders: Sequence[Path], target: Path, name: str, *, whole: bool = False, done: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
-    """Writes the samples of shard folders in a trainer's layout; `whole` leaves out those that are not known everywhere,
+    """Writes the samples of shard folders as a trainer reads them; `whole` leaves out what is not known everywhere,
     since these trainers have no weights. The folder appears when all of it is written.
 
     Gives numbers: samples written, with holes, left out. Raises UnknownName for a layout, UsageError for a folder that

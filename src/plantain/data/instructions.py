@@ -7,7 +7,7 @@ the same. Which questions a photo can be asked follows from the names of its tru
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from PIL import Image
 from plantain._shapes import Float, UInt8
 from plantain.codecs.palette import pick
 from plantain.data import mixture
-from plantain.data.augment import nearest_canvas, random_view, relit
+from plantain.data.augment import WHOLE, nearest_canvas, random_view, relit
 from plantain.data.base import Example
 from plantain.data.collect import difference_hash
 from plantain.data.edits import EDITS
@@ -34,6 +34,7 @@ from plantain.tasks.asked import as_asked, names_of, painted, same
 
 TRIES = 6  # questions put to a photo before it counts as one that has nothing to say
 LEAST_KNOWN = 0.01  # share of a painting that must be known for it to be worth a sample (LiDAR knows little)
+FROM_WORDS = 0.5  # share of replayed pictures that are painted from their captions; the others are repaired
 PARTNERS = 12  # photos that are looked at for an example pair
 Canvases = tuple[tuple[int, int], ...]
 
@@ -259,23 +260,20 @@ def answers(task: Task, truth: Any) -> bool:
 
 
 def replay(example: Example, settings: Settings, rng: Rng) -> Instruction:
-    """A captioned picture as text to image, or as the repair of what was spoilt. Never mirrored: letters stay so."""
-    photo = look(example)
+    """A captioned picture as text to image, or as the repair of what was spoilt. Never mirrored, so that letters stay
+    legible; and whole where its caption is the prompt, which may name what stands at the border."""
+    photo, texts = look(example), example.facts.get("captions", ())
+    from_words = bool(texts) and rng.random() < FROM_WORDS
     canvas = nearest_canvas(photo.size, settings.canvases)
-    view = random_view(photo.size, canvas, rng, mirror=0.0)
+    view = random_view(photo.size, canvas, rng, mirror=0.0, whole=1.0 if from_words else WHOLE)
     clean = photo.seen(view)
-    texts = example.facts.get("captions", ())
     known = np.ones(clean.shape[:2], np.float32)
-    if texts and rng.random() < 0.5:
+    if from_words:
         made = mixture.caption(clean, texts, rng)
         about = {"task": made.task, "style": "caption", "photo": photo.about}
         return Instruction(made.prompt, (), clean, known, about | where(view))
     name = str(rng.choice(list(EDITS)))
     made = mixture.edit(clean, name, rng)
     shown = Reference(EDITS[name].degrade(clean, rng), "photo", photo.about)
-    return Instruction(
-        made.prompt, (shown,), clean, known, {"task": made.task, "edit": name, "style": "edit"} | where(view)
-    )
-
-
-Make = Callable[[Example, Sequence[Example], Settings, Rng], Instruction | None]
+    about = {"task": made.task, "style": "edit", "edit": name}
+    return Instruction(made.prompt, (shown,), clean, known, about | where(view))

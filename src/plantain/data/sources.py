@@ -20,7 +20,7 @@ from plantain.errors import PhotoError, UsageError
 from plantain.files import read_text
 
 EXCERPTS = "excerpts:"
-REPLAY = "captioned"
+REPLAY, CAPTIONS = "captioned", "captions"  # captioned pictures, and the excerpt set of them
 UNKNOWN = "unknown"
 LICENSE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "license.txt")
 RESEARCH = "research"
@@ -47,13 +47,18 @@ class Source:
 
     @property
     def name(self) -> str:
-        return self.kind.removeprefix(EXCERPTS) if self.kind not in ("folder", REPLAY) else self.root.resolve().name
+        """The set's name, or the folder's."""
+        if self.kind == REPLAY and (self.root / CAPTIONS / "index.json").is_file():
+            return CAPTIONS
+        own = self.kind in ("folder", REPLAY)
+        return self.root.resolve().name if own else self.kind.removeprefix(EXCERPTS)
 
     @property
     def terms(self) -> str:
         """The license or terms of its photographs; "unknown" where nobody says."""
-        if self.license or self.kind not in ("folder", REPLAY):
-            return self.license or TERMS.get(self.name, UNKNOWN)
+        known = None if self.kind == "folder" else TERMS.get(self.name)
+        if self.license or known:
+            return self.license or str(known)
         found = next((self.root / name for name in LICENSE_FILES if (self.root / name).is_file()), None)
         lines = [] if found is None else [line.strip() for line in read_text(found).splitlines() if line.strip()]
         return lines[0] if lines else UNKNOWN

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -39,12 +39,6 @@ class Stored:
     target: UInt8[np.ndarray, "h w 3"]
     weight: Float[np.ndarray, "h w"] | None
     record: Mapping[str, Any]
-
-
-class Part(Protocol):
-    """What a mixture is made of: numbered samples without an end, each round of them in another order."""
-
-    def __getitem__(self, n: int) -> Stored: ...
 
 
 class Shards:
@@ -176,8 +170,8 @@ def step_numbers(step: int, batch: int, rank: int = 0, world: int = 1) -> list[i
     return list(range(step * batch + rank, (step + 1) * batch, world))
 
 
-def stream(part: Part, batch: int, step: int = 0, rank: int = 0, world: int = 1) -> Iterator[list[Stored]]:
+def stream(mixture: Mixture, batch: int, step: int = 0, rank: int = 0, world: int = 1) -> Iterator[list[Stored]]:
     """Batches without an end, from a step on: the same ones as if the run had never stopped."""
     while True:
-        yield [part[n] for n in step_numbers(step, batch, rank, world)]
+        yield [mixture[n] for n in step_numbers(step, batch, rank, world)]
         step += 1

@@ -47,7 +47,8 @@ def summary(task: Task, truth: Any, known: Shaped[np.ndarray, "h w"]) -> Summary
             return {"count": len(answer), "covered": _mean(covered, on)}
         case Keypoints():
             places = zip(answer.names, answer.xy / answer.size, answer.visible, strict=True)
-            return {"points": {n: [round(float(v), 4) for v in at] for n, at, there in places if there}}
+            asked = {n: at for n, at, there in places if there and n in task.queries}
+            return {"points": {name: [round(float(v), 4) for v in at] for name, at in asked.items()}}
         case Alpha():
             pairs = zip(answer.names, answer.alpha, strict=True)
             return {"shares": {name: _mean(plane, on) for name, plane in pairs}}
