@@ -59,6 +59,12 @@ def test_the_order_has_no_period_of_a_batch() -> None:
     assert order[:100].tolist() != order[100:200].tolist()
 
 
+def test_inside_a_window_too_no_part_is_far_behind() -> None:
+    order = np.array(parts(Schedule((0.8, 0.2), seed=5), 1000))
+    behind = np.cumsum(order == 1) - 0.2 * np.arange(1, 1001)
+    assert np.abs(behind).max() < 2
+
+
 def test_a_round_is_every_sample_once_in_an_order_of_its_own() -> None:
     rounds = [[in_rounds(r * 50 + i, 50, seed=7) for i in range(50)] for r in range(3)]
     assert all(sorted(one) == list(range(50)) for one in rounds)

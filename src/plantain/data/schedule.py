@@ -1,7 +1,8 @@
 """Which part of a mixture sample n comes from: exact proportions over any stretch, and any n without those before it.
 
 Up to the end of each window of samples, every part has had its share to within one sample, for any real shares; inside
-a window the order is drawn by seed, so that no period can fall together with a batch or a number of processes.
+a window samples of a part are spread out, at places drawn by seed, so that no period can fall together with a batch or
+a number of processes.
 """
 
 from __future__ import annotations
@@ -50,22 +51,23 @@ class Schedule:
     def locate(self, n: int) -> tuple[int, int]:
         """The part that sample n comes from, and how many of that part came before it."""
         window, place = divmod(n, self.window)
-        order, before = self._order(window)
-        part = int(order[place])
-        return part, int(before[part] + (order[:place] == part).sum())
-
-    def _order(self, window: int) -> tuple[Int[np.ndarray, "w"], Int[np.ndarray, "k"]]:
-        return _drawn(self, window)
+        return _drawn(self, window)[place]
 
 
 @lru_cache(maxsize=64)
-def _drawn(schedule: Schedule, window: int) -> tuple[Int[np.ndarray, "w"], Int[np.ndarray, "k"]]:
-    """The parts of a window in their order, and the counts before it."""
+def _drawn(schedule: Schedule, window: int) -> tuple[tuple[int, int], ...]:
+    """The samples of a window: the part of each, and its number there."""
     start = window * schedule.window
     before = schedule.counts(start)
     each = schedule.counts(start + schedule.window) - before
-    order = np.repeat(np.arange(len(each)), each)
-    return np.random.default_rng((schedule.seed, window)).permutation(order), before
+    rng = np.random.default_rng((schedule.seed, window))
+    places = [
+        (np.arange(count) + rng.random(count)) / count for count in each
+    ]  # spread out, each in a stretch of its own
+    order = np.argsort(np.concatenate(places), kind="stable")
+    parts = np.repeat(np.arange(len(each)), each)
+    numbers = np.concatenate([first + np.arange(count) for first, count in zip(before, each, strict=True)])
+    return tuple(zip(parts[order].tolist(), numbers[order].tolist(), strict=True))
 
 
 @lru_cache(maxsize=64)
