@@ -9,7 +9,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from plantain.cli.options import Quiet, Whole
+from plantain.cli.options import ModelArgs, Quiet, Whole
+from plantain.cli.replay import SELF, own_pictures
 from plantain.cli.reporting import emit, progress
 from plantain.cli.terminal import print_error
 from plantain.errors import PhotoError, UnknownName, UsageError
@@ -29,6 +30,8 @@ def build(
     style: Names = (),
     replay: Path | None = None,
     replay_share: float = 0.2,
+    prompts: Path | None = None,
+    asking: ModelArgs = ModelArgs(),
     paired: float = 0.2,
     generator: str | None = None,
     license: str = "",
@@ -60,9 +63,12 @@ def build(
     style
         Wordings of the prompts: imperative, caption, json, terse; all when not said.
     replay
-        A folder of captioned pictures, so that the generator stays one: text to image, and repairs.
+        A folder of captioned pictures, so that the generator stays one: text to image, and repairs. Or self: pictures
+        that the model paints itself from --prompts, into OUT/replay.
     replay_share
         Share of such samples.
+    prompts
+        Of --replay self: a file with a prompt a line.
     paired
         Share of questions that are asked with one or two example pairs.
     generator
@@ -83,6 +89,10 @@ def build(
         raise UsageError(f"say where the photos are: {WORD}")
     _check_share("--paired", paired)
     found = parse_sources(sources, _listed(kind), split, license)
+    if replay is not None and str(replay) == SELF and not replay.is_dir():
+        replay = own_pictures(prompts, out / "replay", asking, seed, quiet=quiet)
+        if replay is None:
+            return 0
     kept = None if replay is None else Source(REPLAY, _folder(replay, "captioned pictures"), split, license)
     settings = Settings(_canvases(size, generator), _styles(style), paired)
     plan = plan_build(found, settings, samples, kept, replay_share, seed=seed, lossless=lossless)

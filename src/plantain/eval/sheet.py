@@ -14,7 +14,7 @@ from plantain.data.inspection import GENERATED, read_back, task_of
 from plantain.data.stream import Shards, Stored
 from plantain.data.summary import differences
 from plantain.errors import PlantainError
-from plantain.eval.html_report import STYLE, table, thumb
+from plantain.eval.page import STYLE, table, thumb
 from plantain.files import writing
 from plantain.output.show import overlay
 
