@@ -62,6 +62,9 @@ def test_validation_says_what_is_wrong_and_exits_with_2(say, rooms) -> None:
     code, lines, err = say("data", "validate", "shards", "--against", "held", "-q")
     assert code == 2 and lines[-1]["faults"] == len(err) > 0
     assert "rooms/2 is a held-out picture" in err[0] and lines[0]["check"] == "held out"
+    code, _, err = say("data", "build", rooms, "-o", "clean", "--samples", 8, "--against", "held", *SMALL)
+    assert code == 0 and "left out: the photo rooms/2 is a held-out picture" in err[0]
+    assert say("data", "validate", "clean", "--against", "held", "-q")[0] == 0
 
 
 def test_the_base_keeps_its_own_pictures(say, rooms, monkeypatch) -> None:

@@ -17,6 +17,7 @@ from plantain.errors import PhotoError, UnknownName, UsageError
 
 Names = Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
+HELD_OUT = "held-out pictures"
 WORD = "plantain data build photos/ -o shards/"
 
 
@@ -33,6 +34,7 @@ def build(
     prompts: Path | None = None,
     asking: ModelArgs = ModelArgs(),
     paired: float = 0.2,
+    against: Path | None = None,
     generator: str | None = None,
     license: str = "",
     lossless: Annotated[bool, Parameter(negative="", show_default=False)] = False,
@@ -71,6 +73,8 @@ def build(
         Of --replay self: a file with a prompt a line.
     paired
         Share of questions that are asked with one or two example pairs.
+    against
+        A folder of held-out pictures: near copies of them are left out.
     generator
         The open generator that is to be tuned: sides by its own rule.
     license
@@ -82,6 +86,7 @@ def build(
     """
     from plantain.data.build import build as run
     from plantain.data.build import plan_build
+    from plantain.data.inspection import hashes_of
     from plantain.data.instructions import Settings
     from plantain.data.sources import REPLAY, Source, parse_sources
 
@@ -94,7 +99,8 @@ def build(
         if replay is None:
             return 0
     kept = None if replay is None else Source(REPLAY, _folder(replay, "captioned pictures"), split, license)
-    settings = Settings(_canvases(size, generator), _styles(style), paired)
+    held_out = () if against is None else tuple(row.tobytes() for row in hashes_of(_folder(against, HELD_OUT)))
+    settings = Settings(_canvases(size, generator), _styles(style), paired, held_out=held_out)
     plan = plan_build(found, settings, samples, kept, replay_share, seed=seed, lossless=lossless)
     with progress(plan.shards, "shards", quiet=quiet) as bar:
         told = run(plan, out, os.cpu_count() or 1 if workers is None else workers, bar.step)
@@ -184,7 +190,7 @@ def validate(*shards: Path, against: Path | None = None, quiet: Quiet = False) -
     from plantain.data.stream import Shards
 
     parts = [Shards(folder) for folder in _given(shards)]
-    held_out = None if against is None else hashes_of(_folder(against, "held-out pictures"))
+    held_out = None if against is None else hashes_of(_folder(against, HELD_OUT))
     wrong, total = 0, sum(map(len, parts))
     with progress(total, "samples", quiet=quiet) as bar:
         for fault in (fault for part in parts for fault in check(part, held_out, bar.step)):

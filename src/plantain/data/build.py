@@ -79,6 +79,7 @@ class Plan:
             "format": FORMAT, "version": __version__, "samples": self.samples, "per_shard": self.per_shard,
             "seed": self.seed, "lossless": self.lossless, "sources": sources, "photos": ids, "canvases": canvases,
             "styles": list(self.settings.styles), "paired": self.settings.paired, "pairs": self.settings.pairs,
+            "held_out": hashlib.sha256(b"".join(self.settings.held_out)).hexdigest(),
         }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from plantain.codecs.palette import pick
 from plantain.data import mixture
 from plantain.data.augment import WHOLE, nearest_canvas, random_view, relit
 from plantain.data.base import Example
-from plantain.data.collect import difference_hash
+from plantain.data.collect import NEAR, bits_apart, difference_hash
 from plantain.data.edits import EDITS
 from plantain.data.mixture import Asked, Recipe, Rng, Sample
 from plantain.data.sayings import with_article
@@ -77,16 +77,25 @@ class Photo:
 @dataclass(frozen=True)
 class Settings:
     """How samples are made: legal canvases (width, height), styles of the prompt, the share of questions with example
-    pairs, and how many pairs at most."""
+    pairs, and how many pairs at most. `held_out`: difference hashes of pictures that must not be shown."""
 
     canvases: Canvases
     styles: tuple[str, ...]
     paired: float = 0.2
     pairs: int = 2
+    held_out: tuple[bytes, ...] = ()
+
+    def require_free(self, photo: Photo) -> None:
+        """PhotoError for a held-out picture, or nearly one."""
+        own = np.frombuffer(bytes.fromhex(photo.about["difference_hash"]), np.uint8)
+        others = np.frombuffer(b"".join(self.held_out), np.uint8).reshape(-1, len(own))
+        if bits_apart(own, others) <= NEAR:
+            name = f"{photo.about['source']}/{photo.about['id']}"
+            raise PhotoError(f"the photo {name} is a held-out picture or nearly one")
 
 
-def look(example: Example) -> Photo:
-    """Reads a photo. PhotoError names its file."""
+def look(example: Example, settings: Settings) -> Photo:
+    """Reads a photo. PhotoError names its file, also where it is held out."""
     try:
         content = example.photo.read_bytes()
         pixels = read_photo(content)
@@ -96,7 +105,9 @@ def look(example: Example) -> Photo:
         raise PhotoError(f"{example.photo}: {error}") from error
     near = difference_hash(Image.fromarray(pixels)).tobytes().hex()
     sha = hashlib.sha256(content).hexdigest()
-    return Photo(pixels, {"source": example.source, "id": example.id, "sha256": sha, "difference_hash": near})
+    photo = Photo(pixels, {"source": example.source, "id": example.id, "sha256": sha, "difference_hash": near})
+    settings.require_free(photo)
+    return photo
 
 
 # ---- what a photo can be asked
@@ -182,7 +193,7 @@ def instruct(example: Example, others: Sequence[Example], settings: Settings, rn
     """A sample about one photo; None where it has nothing to say. `others`: where example pairs are drawn from.
 
     Raises PhotoError and TruthError for files that cannot be read."""
-    photo = look(example)
+    photo = look(example, settings)
     canvas = nearest_canvas(photo.size, settings.canvases)
     view = random_view(photo.size, canvas, rng)
     drawn = question(example, view, rng)
@@ -191,7 +202,7 @@ def instruct(example: Example, others: Sequence[Example], settings: Settings, rn
     name, asked = drawn
     prompt, style = worded(asked, settings.styles, rng)
     count = int(rng.integers(1, settings.pairs + 1)) if settings.pairs and rng.random() < settings.paired else 0
-    pairs = [shown for _ in range(count) for shown in pair(asked.task, name, example, others, canvas, rng)]
+    pairs = [shown for _ in range(count) for shown in pair(asked.task, name, example, others, canvas, settings, rng)]
     shown = Reference(relit(photo.seen(view), rng), "photo", photo.about)
     about = {"style": style, "truth": name} | told(asked) | where(view)
     return Instruction(prompt, (shown, *pairs), asked.task.encode(asked.truth), asked.known, about)
@@ -224,8 +235,9 @@ def where(view: View) -> dict[str, Any]:
 
 
 def pair(
-    task: Task, truth: str, example: Example, others: Sequence[Example], canvas: tuple[int, int], rng: Rng
-) -> list[Reference]:
+    task: Task, truth: str, example: Example, others: Sequence[Example], canvas: tuple[int, int], settings: Settings,
+    rng: Rng,
+) -> list[Reference]:  # fmt: skip
     """Another photo with its painted answer to the same question; [] where none of a few has one.
 
     The words stay as they are, so that only questions whose names the other truths know can be shown."""
@@ -234,13 +246,13 @@ def pair(
         if other.id == example.id or truth not in other.truths:
             continue
         try:
-            photo = look(other)
+            photo = look(other, settings)
             view = random_view(photo.size, canvas, rng)
             seen: Any = view.truth(other.truth(truth))
             if not answers(task, seen):
                 continue
             painting = painted(task, as_asked(task, seen))
-        except PlantainError:  # a damaged file, or a truth of another kind: there are others
+        except PlantainError:  # a damaged or held-out file, or a truth of another kind: there are others
             continue
         return [Reference(photo.seen(view), "example", photo.about), Reference(painting, "painting")]
     return []
@@ -262,7 +274,7 @@ def answers(task: Task, truth: Any) -> bool:
 def replay(example: Example, settings: Settings, rng: Rng) -> Instruction:
     """A captioned picture as text to image, or as the repair of what was spoilt. Never mirrored, so that letters stay
     legible; and whole where its caption is the prompt, which may name what stands at the border."""
-    photo, texts = look(example), example.facts.get("captions", ())
+    photo, texts = look(example, settings), example.facts.get("captions", ())
     from_words = bool(texts) and rng.random() < FROM_WORDS
     canvas = nearest_canvas(photo.size, settings.canvases)
     view = random_view(photo.size, canvas, rng, mirror=0.0, whole=1.0 if from_words else WHOLE)
