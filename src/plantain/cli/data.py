@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -15,29 +16,63 @@ from plantain.cli.reporting import emit, progress
 from plantain.cli.terminal import print_error
 from plantain.errors import PhotoError, UnknownName, UsageError
 
+if TYPE_CHECKING:
+    from plantain.data.instructions import Settings
+
 Names = Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
-HELD_OUT = "held-out pictures"
+HELD_OUT, CAPTIONED = "held-out pictures", "captioned pictures"
 WORD = "plantain data build photos/ -o shards/"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SampleArgs:
+    """How samples are made."""
+
+    kind: Names = ()
+    "What the folders are: folder (one's own), excerpts, excerpts:NAME, a published set; one for all, or one each."
+    split: str = "train"
+    "Which part of the sets."
+    size: Whole = 512
+    "Pixels of a side, of a square of the same area."
+    style: Names = ()
+    "Wordings of the prompts: imperative, caption, json, terse; all when not said."
+    paired: float = 0.2
+    "Share of questions that are asked with one or two example pairs."
+    replay: Path | None = None
+    "A folder of captioned pictures, so that it stays a generator; or self: what the model paints from --prompts."
+    replay_share: float = 0.2
+    "Share of such samples."
+    prompts: Path | None = None
+    "Of --replay self: a file with a prompt a line."
+    against: Path | None = None
+    "A folder of held-out pictures: near copies of them are left out."
+    generator: str | None = None
+    "The open generator that is to be tuned: sides by its own rule."
+    license: str = ""
+    "Terms of the photos, where their folder has no LICENSE."
+    lossless: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    "Photos as PNG too; paintings always are."
+
+    def settings(self) -> Settings:
+        """UsageError for a number that makes no sense, UnknownName for a name that is none, PhotoError for a folder."""
+        from plantain.data.inspection import hashes_of
+        from plantain.data.instructions import Settings
+
+        if not 0 <= self.paired <= 1:
+            raise UsageError(f"--paired lies between 0 and 1, not {self.paired:g}")
+        held = () if self.against is None else hashes_of(_folder(self.against, HELD_OUT))
+        held_out = tuple(row.tobytes() for row in held)
+        return Settings(_canvases(self.size, self.generator), _styles(self.style), self.paired, held_out=held_out)
 
 
 def build(
     *sources: Path,
     out: Out = Path("shards"),
-    kind: Names = (),
     samples: Whole | None = None,
-    size: Whole = 512,
-    split: str = "train",
-    style: Names = (),
-    replay: Path | None = None,
-    replay_share: float = 0.2,
-    prompts: Path | None = None,
+    making: SampleArgs = SampleArgs(),
     asking: ModelArgs = ModelArgs(),
-    paired: float = 0.2,
-    against: Path | None = None,
-    generator: str | None = None,
-    license: str = "",
-    lossless: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     workers: Whole | None = None,
     seed: Whole = 0,
     quiet: Quiet = False,
@@ -53,55 +88,26 @@ def build(
         Folders of photos with answers beside them (images/ with depth/, masks/, labels/, annotations.json, answers/).
     out
         The folder of shards.
-    kind
-        What the folders are: folder (people's own), excerpts:NAME, excerpts (all of them), or a published set by name;
-        one for all folders, or one for each in turn.
     samples
         So many samples; as many as there are photos when not said.
-    size
-        Pixels of a side, of a square of the same area.
-    split
-        Which part of the sets.
-    style
-        Wordings of the prompts: imperative, caption, json, terse; all when not said.
-    replay
-        A folder of captioned pictures, so that the generator stays one: text to image, and repairs. Or self: pictures
-        that the model paints itself from --prompts, into OUT/replay.
-    replay_share
-        Share of such samples.
-    prompts
-        Of --replay self: a file with a prompt a line.
-    paired
-        Share of questions that are asked with one or two example pairs.
-    against
-        A folder of held-out pictures: near copies of them are left out.
-    generator
-        The open generator that is to be tuned: sides by its own rule.
-    license
-        Terms of the photos, where their folder has no LICENSE.
-    lossless
-        Photos as PNG too; paintings always are.
     workers
         Processes; one for each core when not said.
     """
     from plantain.data.build import build as run
     from plantain.data.build import plan_build
-    from plantain.data.inspection import hashes_of
-    from plantain.data.instructions import Settings
     from plantain.data.sources import REPLAY, Source, parse_sources
 
     if not sources:
         raise UsageError(f"say where the photos are: {WORD}")
-    _check_share("--paired", paired)
-    found = parse_sources(sources, _listed(kind), split, license)
+    settings = making.settings()
+    found = parse_sources(sources, _listed(making.kind), making.split, making.license)
+    replay = making.replay
     if replay is not None and str(replay) == SELF and not replay.is_dir():
-        replay = own_pictures(prompts, out / "replay", asking, seed, quiet=quiet)
+        replay = own_pictures(making.prompts, out / "replay", asking, seed, quiet=quiet)
         if replay is None:
             return 0
-    kept = None if replay is None else Source(REPLAY, _folder(replay, "captioned pictures"), split, license)
-    held_out = () if against is None else tuple(row.tobytes() for row in hashes_of(_folder(against, HELD_OUT)))
-    settings = Settings(_canvases(size, generator), _styles(style), paired, held_out=held_out)
-    plan = plan_build(found, settings, samples, kept, replay_share, seed=seed, lossless=lossless)
+    kept = None if replay is None else Source(REPLAY, _folder(replay, CAPTIONED), making.split, making.license)
+    plan = plan_build(found, settings, samples, kept, making.replay_share, seed=seed, lossless=making.lossless)
     with progress(plan.shards, "shards", quiet=quiet) as bar:
         told = run(plan, out, os.cpu_count() or 1 if workers is None else workers, bar.step)
     for line in told.pop("unreadable"):
@@ -134,11 +140,6 @@ def _canvases(size: int, generator: str | None) -> tuple[tuple[int, int], ...]:
         raise UsageError(f"--size lies between 64 and 4096 pixels, not {size}")
     rule = Size(multiple=32) if generator is None else GENERATORS[generator].size
     return rule.buckets(size)
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise UsageError(f"{name} lies between 0 and 1, not {value:g}")
 
 
 def _folder(path: Path, what: str) -> Path:
