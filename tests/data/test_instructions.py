@@ -93,7 +93,7 @@ def test_gray_depth_is_the_depth_of_the_crop(samples) -> None:
     assert len(asked) >= 2
     for sample in asked:
         place, zoom = column_in_photo(sample), sample.record["view"]["zoom"]
-        x0, y0, x1, y1 = sample.record["view"]["box"]
+        x0, _, x1, _ = sample.record["view"]["box"]
         scale_whole = np.sqrt(128 * 96 / (WIDTH * HIGH))
         assert zoom == pytest.approx(scale_whole * (x1 - x0) * WIDTH / sample.target.shape[1], rel=1e-3)
         metres = np.where(place < 0.5, LEFT_M, RIGHT_M) * zoom
@@ -195,7 +195,7 @@ def test_captions_in_other_forms(tmp_path) -> None:
     home.mkdir()
     for name in ("a", "b"):
         Image.new("RGB", (20, 20)).save(home / f"{name}.png")
-    with pytest.raises(PhotoError, match="none of the 2 pictures .* has a caption"):
+    with pytest.raises(PhotoError, match=r"none of the 2 pictures .* has a caption"):
         read_captioned(home)
     (home / "captions.json").write_text(json.dumps({"a.png": "one", "b.png": ["two", " "]}))
     assert [e.facts["captions"] for e in read_captioned(home)] == [("one",), ("two",)]
