@@ -25,9 +25,9 @@ plantain explain - < questions.txt
 ```
 
 It prints a JSON line a text: `text`, `tasks` (what is painted), `names`, `want` (`map`, `count`, `distance`, `where`,
-`presence`, `compare`, `cutout`, `disparity`, `point-cloud`), where they were said `unit`, `near_m`, `far_m`, `frame`,
-`points`, `colours`, then `prompts` and `notes`. A text that is refused has `"want": "refuse"` and `error`. The exit
-code is 2 where a single text was refused, else 0.
+`presence`, `compare`, `size`, `cutout`, `disparity`, `point-cloud`), where they were said `unit`, `near_m`, `far_m`,
+`frame`, `points`, `colours`, `between`, `side`, then `prompts` and `notes`. A text that is refused has
+`"want": "refuse"` and `error`. The exit code is 2 where a single text was refused, else 0.
 
 In Python, `plantain.tasks.language.reader.read_plan(text)` gives a `Plan` of questions, and
 `plantain.tasks.language.parsing.interpret(text)` the one task of a text that takes one painting.
@@ -40,7 +40,9 @@ In Python, `plantain.tasks.language.reader.read_plan(text)` gives a `Plan` of qu
    "every window" is instances, and a name with a question mark asks whether it is there ("a dog?").
 4. Several questions may stand in one text, joined by commas, "and", "then" or full stops; "it" and "them" are what
    the question before was about.
-5. Anything else is refused, with examples. What can be a name is told by its form alone: no dictionary is asked.
+5. "everything else", "others" and "the rest" are no class and no mask: they are what is none of the names.
+6. Anything else is refused, with examples. What can be a name is told by its form alone: no dictionary is asked. A
+   [planner](planner.md), a language model of your choice, may read what is refused.
 
 "and" parts names, but after an article only before another article or a plural: "the cup and saucer" is one thing,
 "the cup and the saucer" are two, "rock and roll poster" is two. Put a name in quotes to keep it whole: `segment "rock

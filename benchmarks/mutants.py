@@ -28,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+METRICS = ("detection", "labels", "concepts", "mattes", "normals", "calibration", "edges", "depth", "generation_kept")
 PARTS = {  # what is changed, and the tests that should notice
     "src/plantain/codecs": ("tests/codecs",),
     "src/plantain/predictions": ("tests/predictions",),
-    "src/plantain/eval/metrics": ("tests/eval",),
+    "src/plantain/eval/metrics": tuple(f"tests/eval/test_{name}.py" for name in METRICS),
 }
-NOT_METRICS = "not excerpts and not corruptions and not run and not published and not kept and not robustness"
 LEFT_OUT = re.compile(  # no change, or one that fails whatever the tests: bits of floats, identity of arrays
     r"core/(NoOp|RemoveDecorator|ReplaceComparisonOperator_\w+_Is(Not)?"
     r"|ReplaceBinaryOperator_(Add|Sub|Mul|Div|FloorDiv|Mod|Pow)_(Bit\w+|[LR]Shift))"
@@ -106,9 +106,9 @@ def annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]
 def tests(mutant: Mutant) -> str:
     """The command that tries a mutant: the tests that are named after its file first, then those of its part."""
     places = PARTS[mutant.part]
-    named = [str(p) for place in places for p in sorted(Path(place).glob(f"test_*{Path(mutant.path).stem}*.py"))]
-    chosen = ["-k", NOT_METRICS] if mutant.part.endswith("metrics") else []
-    return shlex.join([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen, *named, *places])
+    files = [p for place in map(Path, places) for p in (sorted(place.glob("test_*.py")) if place.is_dir() else [place])]
+    files.sort(key=lambda p: Path(mutant.path).stem not in p.stem)
+    return shlex.join([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *map(str, files)])
 
 
 def copy_of(root: Path, target: Path) -> Path:

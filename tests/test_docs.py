@@ -53,7 +53,7 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), commands())
 def test_commands_name_verbs_and_options_that_exist(page: str, line: str, capsys) -> None:
     words = shlex.split(line)[1:]
-    verb = words[:1] if words[0] in VERBS else ["predict"]
+    verb = words[:1] if words[0] in VERBS else ["ask"]
     verb += words[1:2] if verb[0] in GROUPS else []
     assert main([*verb, "--help"]) == 0
     told = capsys.readouterr().out

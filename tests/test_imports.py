@@ -22,13 +22,15 @@ MAY: dict[str, set[str]] = {
     "tasks": {"codecs", "predictions"},
     "models": {"predictions", "imaging"},
     "pipeline": {"tasks", "models", "predictions", "imaging", "output"},
-    "answers": {"pipeline", "tasks", "predictions", "imaging", "output"},
+    "answers": {"pipeline", "tasks", "models", "predictions", "imaging", "output", "codecs"},
     "data": {"predictions", "tasks", "codecs", "imaging"},
     "train": {"data", "models", "predictions", "imaging"},
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},
+    "batch": {"pipeline", "tasks", "models"},
+    "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}
-    | {"data", "answers"},
+    | {"data", "answers", "serve", "batch"},
     "__main__": {"cli"},
 }
 FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method: the one edge against the arrows

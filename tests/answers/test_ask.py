@@ -7,16 +7,22 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import plantain
 from answers.worlds import HEIGHT, PHOTO, WIDTH, World, at, box
-from plantain.answers.ask import ANSWERS
+from plantain.answers.ask import ANSWERS, Terms, each, planned
 from plantain.errors import PhotoError, UsageError
 from plantain.models.specialists.base import Specialist
 from plantain.models.specialists.outputs import DepthOutput, InstanceOutput
+from plantain.pipeline import jobs
+from plantain.pipeline.jobs import PredictOptions
 from plantain.pipeline.predictor import wrap
-from plantain.predictions.types import Alpha, Depth, Normals
+from plantain.predictions.types import Alpha, Depth, Keypoints, Normals
+from plantain.tasks.keypoints import KeypointDetection
+from plantain.tasks.language.parsing import parse
 from plantain.tasks.language.plan import Want
+from plantain.tasks.language.reader import read_plan
 
 CUP, PLATE, LAMP = box(20, 40, 60, 80), box(100, 30, 160, 90), box(70, 5, 90, 25)
 THINGS = {"cup": CUP, "plate": PLATE, "lamp": LAMP}
@@ -352,3 +358,144 @@ def test_bad_photos_cameras_and_options():
 
 def test_every_want_has_a_row():
     assert set(ANSWERS) == set(get_args(Want))
+
+
+# ---- sizes
+
+
+@pytest.mark.parametrize(("text", "value", "unit"), [
+    ("how tall is the cup?", 0.8, "m"),
+    ("width of the plate in cm", 120, "cm"),
+    ("how long is the plate?", 1.2, "m"),
+    ("how big is the cup in mm?", (800, 800), "mm"),
+])  # fmt: skip
+def test_the_size_of_a_thing_is_its_extent_at_its_depth(text, value, unit):
+    """40 x 40 and 60 x 60 pixels at 2 m before a lens of 100 pixels."""
+    answer = ask(text, world(cup=2.0, plate=2.0), focal_px=100.0)
+    assert answer.value == pytest.approx(value, rel=2 * ERROR)
+    assert (answer.unit, answer.want) == (unit, "size")
+    assert all(part.interval[0] <= part.value <= part.interval[1] for part in answer.parts or (answer,))
+
+
+def test_sizes_want_a_camera_and_a_thing():
+    one = world()
+    with pytest.raises(UsageError, match=r"the height of the cup needs the camera: give --fov .* or --focal"):
+        ask("how tall is the cup?", one)
+    assert not one.painted
+    assert ask("how tall is the dog?", focal_px=100.0).value is None
+    assert ask("how tall is the lamp?", world(lamp=np.inf), focal_px=100.0).value is None
+    cut = World({"cup": box(0, 40, 60, 80)}, at({"cup": 2.0}, {"cup": box(0, 40, 60, 80)}))
+    assert "beyond the picture" in str(ask("how wide is the cup?", cut, focal_px=100.0))
+
+
+# ---- gates
+
+
+def test_a_gate_on_confidence():
+    text = "which is nearer, the cup or the plate?"
+    even = world(cup=2.0, plate=2.0)  # a coin
+    answer = ask(text, even, min_confidence=0.8)
+    assert (answer.value, answer.gated) == (None, True)
+    assert str(answer).startswith("not sure enough (confidence 0.5")
+    assert "it would be: the cup is nearer than the plate" in str(answer)
+    told = answer.to_json()
+    assert (told["value"], told["gated"]) == (None, True)
+    assert "gated" not in ask(text, even, min_confidence=0.4).to_json()
+    assert ask("how far are the cup and the plate?", even, min_confidence=0.4).value[0] is not None
+
+
+def test_a_gate_on_presence():
+    """Half of a cup's weight is painted: it is there with about one half."""
+    one = world()
+    paint = one.paint
+
+    def faint(photo, prompt, seed):
+        rgb = paint(photo, prompt, seed)
+        return rgb if "depth" in prompt else (rgb * 0.62).astype(np.uint8)
+
+    model = plantain.load("function", paint=faint)
+    free = plantain.ask(PHOTO, "how far is the cup?", model)
+    assert free.value is not None
+    assert 0.2 < free.presence < 0.9
+    gated = plantain.ask(PHOTO, "how far is the cup?", model, min_presence=0.9)
+    assert (gated.value, gated.gated) == (None, True)
+    assert "90 % are wanted" in str(gated)
+    assert not plantain.ask(PHOTO, "is there a cup?", model, min_presence=0.9).gated
+    for wrong in (-0.1, 1.5):
+        with pytest.raises(UsageError, match="from 0 to 1"):
+            ask("is there a cup?", min_presence=wrong)
+
+
+# ---- points
+
+
+POINTS = {"nose": (40.0, 50.0), "left wrist": (30.0, 70.0), "right wrist": (50.0, 70.0)}
+
+
+def posed(things, points=None):
+    """A world with the named points of a person."""
+    one = World(things)
+    paint = one.paint
+
+    def with_points(photo, prompt, seed):
+        task = parse(prompt)
+        if not isinstance(task, KeypointDetection):
+            return paint(photo, prompt, seed)
+        known = POINTS | (points or {})
+        xy = np.array([known.get(name, (np.nan, np.nan)) for name in task.points], np.float32)
+        seen = np.isfinite(xy).all(axis=1)
+        sure = np.ones((HEIGHT, WIDTH), np.float32)
+        truth = Keypoints(xy=xy, visible=seen, names=task.points, scores=seen.astype(np.float32), confidence=sure)
+        return task.encode(truth)
+
+    return plantain.load("function", paint=with_points)
+
+
+def test_points_of_what_is_no_person_are_refused():
+    answer = plantain.ask(PHOTO, "keypoints: nose, left wrist, right wrist", posed({"cup": CUP}))
+    assert answer.value is None
+    assert "the person: not found, so no points" in str(answer)
+    whole = plantain.ask(PHOTO, "keypoints: nose, left wrist, right wrist", posed({"person": CUP}))
+    assert isinstance(whole.value, Keypoints)
+    assert whole.confidence > 0.8
+    assert str(whole).startswith("3 of 3 points seen")
+
+
+def test_one_skeleton_over_two_people_is_doubted():
+    two = posed({"person": [CUP, PLATE]}, {"right wrist": (130.0, 70.0)})
+    answer = plantain.ask(PHOTO, "keypoints: nose, left wrist, right wrist", two)
+    assert answer.confidence == pytest.approx(2 / 3, abs=0.1)
+    assert "of which 67 % lie on one person" in str(answer)
+
+
+def test_the_camera_that_a_photo_names(tmp_path):
+    """A lens of 26 mm on film: 26 / 43.267 of the diagonal of 180 x 120 pixels; 40 pixels at 2 m are .615 m.
+    A photo without a camera is an error of its own, and the others go on."""
+    exif = Image.Exif()
+    exif[0x8769] = {0xA405: 26}
+    Image.fromarray(PHOTO).save(tmp_path / "phone.png", exif=exif)
+    Image.fromarray(PHOTO).save(tmp_path / "sent.png")
+    one = world(cup=2.0)
+    answer = plantain.ask(tmp_path / "phone.png", "how tall is the cup?", one.model)
+    assert answer.value == pytest.approx(2.0 * 40 / (26 / 43.2666 * 216.333), rel=2 * ERROR)
+    said = plantain.ask(tmp_path / "phone.png", "how tall is the cup?", one.model, focal_px=100.0)
+    assert said.value == pytest.approx(0.8, rel=2 * ERROR)
+    plan = planned(read_plan("how tall is the cup?"), one.model, Terms())
+    photos = [(name, tmp_path / f"{name}.png") for name in ("sent", "phone", "sent", "sent", "phone", "sent")]
+    told = list(each(photos, plan, one.model, PredictOptions()))
+    assert [one.id for one in told] == [name for name, _ in photos]
+    assert [one.error is None for one in told] == [name == "phone" for name, _ in photos]
+    assert "the photo says none itself" in str(told[0].error)
+
+
+def test_a_photo_is_read_once_for_several_questions(tmp_path, monkeypatch):
+    Image.fromarray(PHOTO).save(tmp_path / "a.png")
+    read, reads = jobs.read_photo, []
+    monkeypatch.setattr(jobs, "read_photo", lambda photo: reads.append(photo) or read(photo))
+    one = world()
+    plan = planned(read_plan("segment the cup, how far is it, and normals"), one.model, Terms())
+    assert len(plan.tasks) == 3
+    monkeypatch.setattr(one.model.painter, "call", lambda photo, prompt, seed: np.zeros_like(photo))
+    photos = [(str(i), tmp_path / "a.png") for i in range(3)]
+    assert len(list(each(photos, plan, one.model, PredictOptions()))) == 3
+    assert len(reads) == 3

@@ -13,6 +13,7 @@ from scipy import ndimage, stats
 
 from plantain.answers import measures
 from plantain.answers.words import thirds
+from plantain.predictions.disparity import disparity
 from scenes import depth
 
 few = st.lists(st.floats(0, 1, width=32), max_size=6)
@@ -69,11 +70,11 @@ def test_gap_by_hand():
 
 
 def test_disparity_by_hand():
-    metric = measures.disparity(depth([[1, 2, 4, 9]], valid=np.array([[True, True, True, False]])))
+    metric = disparity(depth([[1, 2, 4, 9]], valid=np.array([[True, True, True, False]])))
     assert metric[0] == pytest.approx((1, 1 / 3, 0, 0))
-    relative = measures.disparity(depth([[0, 0.25, 1]], scale="affine"))
+    relative = disparity(depth([[0, 0.25, 1]], scale="affine"))
     assert relative[0] == pytest.approx((1, 0.75, 0))
-    assert not measures.disparity(depth([[1, 2]], valid=np.zeros((1, 2), bool))).any()
+    assert not disparity(depth([[1, 2]], valid=np.zeros((1, 2), bool))).any()
 
 
 @given(st.integers(1, 999), st.integers(1, 999), st.data())

@@ -394,7 +394,7 @@ def test_a_question_that_is_missing(say):
     refused(say(photo("a.png")), 'plantain a.png "metric depth"')
     refused(say(photo("a.png"), photo("b.png")), "the last word is the question")
     refused(say("a.png", ""), "empty")
-    refused(say("a.png", "depth and normals"), "2 questions", "ask one at a time")
+    refused(say("predict", "a.png", "depth and normals"), "2 questions", "ask one at a time")
 
 
 def test_a_question_without_quotes(say):

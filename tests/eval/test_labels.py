@@ -131,3 +131,10 @@ def test_referring() -> None:
     for row, value in zip(rows, official["per_image_iou"], strict=True):
         assert metric.reduce([row])["iou"] == pytest.approx(value, rel=2e-5)
     assert total(rows, "overlap") == official["sum_intersection"] and total(rows, "union") == official["sum_union"]
+
+
+def test_referring_judges_every_pixel_that_counts() -> None:
+    truth = np.array([[0, 1, 255], [1, 0, 1]], np.uint8)
+    counts, right, error = Referring().judge(np.array([[True, True, True], [False, False, True]]), truth)
+    assert counts.tolist() == [[True, True, False], [True, True, True]]
+    assert right.tolist() == [False, True, False, True, True] and error.tolist() == [1, 0, 1, 0, 0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from plantain.imaging.deep_png import read_deep, write_deep
+from plantain.imaging.deep_png import deep_png, read_deep
 from plantain.models.identity import Identity
 from plantain.models.painting import Painting
 
@@ -23,12 +23,12 @@ LEVELS = np.random.default_rng(0).integers(0, 65536, (5, 4, 3)).astype(np.uint16
 @given(levels=arrays(np.uint16, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))))
 def test_every_level_comes_back(levels, tmp_path_factory) -> None:
     path = tmp_path_factory.getbasetemp() / "deep.png"
-    write_deep(path, levels, {})
-    assert np.array_equal(read_deep(path), levels)
+    path.write_bytes(deep_png(levels, {}))
+    assert np.array_equal(read_deep(path.read_bytes()), levels)
 
 
 def test_pillow_reads_the_upper_bytes_and_the_text(tmp_path) -> None:
-    write_deep(tmp_path / "x.png", LEVELS, {"plantain": "straße"})
+    (tmp_path / "x.png").write_bytes(deep_png(LEVELS, {"plantain": "straße"}))
     with Image.open(tmp_path / "x.png") as image:
         assert image.text["plantain"] == "straße"
         assert np.array_equal(np.asarray(image.convert("RGB")), (LEVELS >> 8).astype(np.uint8))
@@ -53,15 +53,15 @@ def test_rows_filtered_by_none_left_and_above(tmp_path) -> None:
     (tmp_path / "x.png").write_bytes(png([(0, plain), (1, left), (2, above), (2, bytes([1] + [0] * 11))], 2))
     want = np.array([[[1, 2, 3], [258, 5, 6]]] * 4, np.uint16)
     want[3, 0, 0] += 256
-    assert np.array_equal(read_deep(tmp_path / "x.png"), want)
+    assert np.array_equal(read_deep((tmp_path / "x.png").read_bytes()), want)
 
 
 def test_what_is_read_at_eight_bits(tmp_path) -> None:
     (tmp_path / "paeth.png").write_bytes(png([(4, bytes(12))], 2))
-    assert read_deep(tmp_path / "paeth.png") is None
+    assert read_deep((tmp_path / "paeth.png").read_bytes()) is None
     assert Painting.load(tmp_path / "paeth.png").pixels.dtype == np.uint8
     Image.fromarray((LEVELS >> 8).astype(np.uint8)).save(tmp_path / "eight.png")
-    assert read_deep(tmp_path / "eight.png") is None
+    assert read_deep((tmp_path / "eight.png").read_bytes()) is None
 
 
 def test_a_float_painting_is_kept_to_half_a_level_of_sixteen_bits(tmp_path) -> None:

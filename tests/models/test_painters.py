@@ -288,3 +288,42 @@ def test_a_cached_painter_is_calibrated_as_it_was_and_not_where_that_is_not_want
     assert confidence(PainterPredictor(painter)) == pytest.approx(plain / 2)
     assert confidence(PainterPredictor(painter), calibrated=False) == pytest.approx(plain)
     assert confidence(PainterPredictor(painter, {})) == pytest.approx(plain)
+
+
+# ---- a callable from the command line
+
+MINE = """
+import numpy as np
+from plantain.models import Identity, Painter
+from plantain.models.painting import Painting
+nothing = 3
+
+def white(photo, prompt, seed):
+    return np.full_like(photo, 255)
+
+class Black(Painter):
+    identity = Identity("black")
+    def canvas(self, width, height):
+        return width, height
+    def paint(self, requests):
+        return [Painting(np.zeros((r.size[1], r.size[0], 3), np.uint8)) for r in requests]
+"""
+
+
+def test_a_callable_by_its_place_is_a_painter(tmp_path, monkeypatch):
+    (tmp_path / "my_generator.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    white, black = (plantain.load(f"my_generator:{name}") for name in ("white", "Black"))
+    assert white.name == "white"
+    assert white.predict(PHOTO, "segment the cup").masks.all()
+    assert not black.predict(PHOTO, "segment the cup").masks.any()
+    assert plantain.load("my_generator:white", multiple=8).model.canvas(30, 23) == (32, 24)
+    for place, part in (
+        ("my_generator:whit", "did you mean 'white'"), ("my_generator:nothing", "is no function"),
+        ("no_such_module:paint", "No module named 'no_such_module'"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=part):
+            plantain.load(place)
+    with pytest.raises(UsageError, match="multple"):
+        plantain.load("my_generator:white", multple=8)

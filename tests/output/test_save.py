@@ -165,8 +165,8 @@ def test_a_picture_that_is_named_is_that_picture(ending, tmp_path):
 def test_arrays_that_are_named_are_those_arrays(tmp_path):
     assert depth().save(tmp_path / "x.npz") == {"arrays": tmp_path / "x.npz"}
     assert Depth.from_npz(tmp_path / "x.npz").task == "metric-depth"
-    with pytest.raises(UsageError, match="one file, and kitti wants others"):
-        save.save(depth(), tmp_path / "y.png", formats=["kitti"])
+    with pytest.raises(UsageError, match="one file, and kitti, mm are several"):
+        save.save(depth(), tmp_path / "y.png", format=["kitti", "mm"])
     (tmp_path / "old.png").mkdir()
     assert depth().save(tmp_path / "old.png")["arrays"].parent == tmp_path / "old.png", "a folder stays a folder"
     assert depth().save(tmp_path / "v1.2")["arrays"].parent == tmp_path / "v1.2"
@@ -300,7 +300,7 @@ def test_a_point_cloud_needs_one_sensible_camera(camera, tmp_path):
     with pytest.raises(UsageError):
         export.write_ply(depth(), tmp_path / "a.ply", **camera)
     with pytest.raises(UsageError):
-        depth().save(tmp_path) and save.save(depth(), tmp_path / "out", formats=["ply"], **camera)
+        depth().save(tmp_path) and save.save(depth(), tmp_path / "out", format=["ply"], **camera)
     assert not (tmp_path / "out").exists()
 
 
@@ -381,7 +381,7 @@ def test_many_outcomes_are_one_file(tmp_path):
     np.testing.assert_array_equal(decode_rle(content["annotations"][0]["segmentation"]), MASKS[0])
     twice = export.coco_annotations([every[0], every[0]])
     assert [i["file_name"] for i in twice["images"]] == ["a/1.jpg", "photos/a/1.jpg"]
-    written = save.save(things(classes=("plate", "cup")), tmp_path / "coco", formats=["coco"])  # in another order
+    written = save.save(things(classes=("plate", "cup")), tmp_path / "coco", format=["coco"])  # in another order
     more = export.coco_annotations([*every, outcome("e.jpg", files={"coco": written["coco"]})])
     assert [a["category_id"] for a in more["annotations"][-2:]] == [3, 2]
     assert (more["images"][-1]["id"], more["annotations"][-1]["image_id"]) == (4, 4)
@@ -391,7 +391,7 @@ def test_many_outcomes_are_one_file(tmp_path):
 def test_numbers_of_classes_are_the_same_in_every_format(tmp_path):
     """Only the third of four classes is there."""
     answer = labels(ids=np.full((6, 8), 2, np.int16))
-    files = save.save(answer, tmp_path, formats=["coco", "panoptic"])
+    files = save.save(answer, tmp_path, format=["coco", "panoptic"])
     coco = json.loads(files["coco"].read_text())
     panoptic_rows = json.loads(files["panoptic"].with_suffix(".json").read_text())
     assert [(c["id"], c["name"]) for c in coco["categories"]] == list(enumerate(answer.classes, 1))
@@ -403,7 +403,7 @@ def test_numbers_of_classes_are_the_same_in_every_format(tmp_path):
 def test_our_own_reader_reads_our_own_coco(tmp_path):
     (tmp_path / "images").mkdir()
     Image.fromarray(PHOTO).save(tmp_path / "images" / "table.png")
-    named = save.save(things(), tmp_path / "out", tmp_path / "images" / "table.png", formats=["coco"])
+    named = save.save(things(), tmp_path / "out", tmp_path / "images" / "table.png", format=["coco"])
     (tmp_path / "annotations.json").write_text(named["coco"].read_text())
     (example,) = read_folder(tmp_path)
     found = example.truth("instances")
@@ -415,7 +415,7 @@ def test_our_own_reader_reads_our_own_coco(tmp_path):
 def test_our_own_reader_reads_our_own_keypoints(tmp_path):
     (tmp_path / "images").mkdir()
     Image.fromarray(PHOTO).save(tmp_path / "images" / "photo.png")
-    named = save.save(body(), tmp_path / "out", tmp_path / "images" / "photo.png", formats=["coco"])
+    named = save.save(body(), tmp_path / "out", tmp_path / "images" / "photo.png", format=["coco"])
     (tmp_path / "annotations.json").write_text(named["coco"].read_text())
     (example,) = read_folder(tmp_path)
     back = example.truth("keypoints")
@@ -548,23 +548,23 @@ def test_without_supervision_the_error_says_the_pip_command(monkeypatch):
 
 
 def test_formats_are_written_with_the_rest(tmp_path):
-    paths = save.save(depth(), tmp_path, PHOTO, formats=["kitti", "mm", "ply"], fov_deg=60)
+    paths = save.save(depth(), tmp_path, PHOTO, format=["kitti", "mm", "ply"], fov_deg=60)
     names = {"kitti": ".kitti.png", "mm": ".mm.png", "ply": ".ply"}
     for role, ending in names.items():
         assert paths[role].name == f"room.metric-depth{ending}"
         assert paths[role].exists()
-    paths = save.save(things(), tmp_path, formats=["coco", "panoptic"])
+    paths = save.save(things(), tmp_path, format=["coco", "panoptic"])
     assert json.loads(paths["coco"].read_text())["annotations"][0]["score"] == pytest.approx(0.9)
     assert (tmp_path / "table.instances.panoptic.json").exists()
 
 
 def test_formats_that_do_not_suit_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UnknownName, match="did you mean 'kitti'"):
-        save.save(depth(), tmp_path, formats=["kiti"])
+        save.save(depth(), tmp_path, format=["kiti"])
     with pytest.raises(UsageError, match="holds metric depth, not instances"):
-        save.save(things(), tmp_path, formats=["mm"])
+        save.save(things(), tmp_path, format=["mm"])
     with pytest.raises(UsageError, match="relative"):
-        save.save(depth(scale="affine"), tmp_path, formats=["mm"])
+        save.save(depth(scale="affine"), tmp_path, format=["mm"])
     assert not list(tmp_path.iterdir())
 
 
@@ -575,6 +575,6 @@ def test_an_empty_answer_is_exported_too(tmp_path):
         scores=np.zeros(0, np.float32),
         masks=np.zeros((0, 6, 8), bool),
     )
-    paths = save.save(nothing, tmp_path, PHOTO, formats=["coco", "panoptic"])
+    paths = save.save(nothing, tmp_path, PHOTO, format=["coco", "panoptic"])
     assert json.loads(paths["coco"].read_text())["annotations"] == []
     assert not ids_in(Image.open(io.BytesIO(paths["panoptic"].read_bytes()))).any()

@@ -285,3 +285,18 @@ def test_a_notebook_shows_the_overlay():
     raw = answer._repr_png_()
     assert raw == png_bytes(answer.show())
     assert Image.open(io.BytesIO(raw)).format == "PNG"
+
+
+def test_things_of_one_class_have_shades_of_its_color():
+    """Two people side by side: each half has one color, the other half another, and stuff keeps the legend's."""
+    ids = np.zeros((60, 90), np.int16)
+    ids[:, :60] = 1
+    segments = np.zeros((60, 90), np.int32)
+    segments[:, :30], segments[:, 30:60] = 1, 2
+    seen = Panoptic(ids=ids, classes=("sky", "person"), colors=((0, 0, 255), (200, 100, 0)), segments=segments,
+                    segment_labels=np.array([1, 1]), segment_scores=np.ones(2, np.float32), things=("person",),
+                    confidence=np.ones((60, 90), np.float32), task="panoptic")  # fmt: skip
+    picture = np.asarray(overlay(seen))
+    first, second, sky = (tuple(picture[180, x].tolist()) for x in (90, 280, 470))
+    assert len({first, second, sky}) == 3
+    assert sky[2] > 2 * sky[0]

@@ -497,3 +497,37 @@ def test_a_cache_keeps_float_paintings_to_sixteen_bits(tmp_path) -> None:
     assert kept.pixels.dtype == np.float32
     assert np.abs(kept.pixels - fresh.pixels).max() <= 0.5 / 65535 + 1e-7
     assert kept.identity == painter.identity
+
+
+# ---- files that are picked ----
+
+
+def test_picked_files_are_added_to_what_is_there(world) -> None:
+    """The same answer in other files keeps the older ones; what is there already is not painted again."""
+    out = world.root / "out"
+
+    def ask(*files, **camera):
+        return world.ask(files={"metric-depth": files}, camera={"focal_px": None, "fov_deg": None, **camera})
+
+    def names():
+        return {path.name.removeprefix("a.metric-depth.") for path in out.iterdir()}
+
+    assert not ask("overlay").skipped
+    assert names() == {"overlay.png", "npz"}
+    assert not ask("mm").skipped
+    assert names() == {"overlay.png", "mm.png", "npz"}
+    again = ask("mm", "overlay")
+    assert again.skipped
+    assert set(again.files) == {"overlay", "mm", "arrays"}
+    assert not ask("ply", fov_deg=60.0).skipped
+    assert ask("ply", fov_deg=60.0).skipped
+    assert not ask("ply", fov_deg=50.0).skipped
+    (out / "a.metric-depth.mm.png").unlink()
+    assert not ask("overlay").skipped
+
+
+def test_questions_without_picked_files_are_not_written(world) -> None:
+    store = Store(world.root / "out", world.model(), files={"refer": ("mask",)})
+    outcomes = list(stream([Job("a", world.photo, q) for q in ("metric depth", "sky")], world.model(), store=store))
+    assert [sorted(one.files) for one in outcomes] == [[], ["arrays", "mask"]]
+    assert sorted(path.name for path in store.folder.iterdir()) == ["a.refer.sky.mask.png", "a.refer.sky.npz"]

@@ -14,9 +14,14 @@ from plantain.answers.seen import Seen, Thing, answer
 from plantain.answers.types import Answer
 from plantain.answers.words import number, the
 from plantain.output.formats import points
+from plantain.predictions.headline import mean_of
 from plantain.predictions.types import Depth
 from plantain.tasks.language.plan import Question, joined
 from plantain.tasks.language.units import UNITS
+
+SIDE_WORDS = {"height": "high", "width": "wide", "length": "long"}
+BOTH = ("height", "width")  # what is told of the size of a thing
+SIDES: dict[str | None, tuple[str, ...]] = {side: (side,) for side in SIDE_WORDS}
 
 
 def about_distance(question: Question, seen: Seen) -> list[Answer]:
@@ -36,14 +41,14 @@ def _distance(thing: Thing, question: Question, depth: Depth) -> Answer:
     unit, per = _unit(question)
     low, middle, high = (value / per for value in measures.spread(depth.metres[where]))
     said = f"{the(thing.name)}: {number(middle)} {unit} ({number(low)} to {number(high)})"
-    confidence = thing.presence * measures.mean_of(depth.confidence, where)
+    confidence = thing.presence * mean_of(depth.confidence, where)
     return answer(question, said, middle, confidence, thing.name, (thing.answer, depth), unit, (low, high))
 
 
 def _without_depth(thing: Thing, question: Question, depth: Depth) -> Answer:
     """A thing that is there, but too far or otherwise without a depth, as the sky is."""
     said = f"{the(thing.name)}: found, but its depth is not known"
-    confidence = thing.presence * measures.mean_of(depth.confidence, thing.mask)
+    confidence = thing.presence * mean_of(depth.confidence, thing.mask)
     return answer(question, said, None, confidence, thing.name, (thing.answer, depth))
 
 
@@ -59,11 +64,43 @@ def _between(question: Question, seen: Seen) -> Answer:
     unit, per = _unit(question)
     low, middle, high = (m / per for m in measures.gap(*(_points(depth, mask, seen.focal) for mask in masks)))
     sure = np.prod([thing.presence for thing in pair])
-    confidence = float(sure * min(measures.mean_of(depth.confidence, mask) for mask in masks))
+    confidence = float(sure * min(mean_of(depth.confidence, mask) for mask in masks))
     first, second = (the(thing.name) for thing in pair)
     said = f"from {first} to {second}: {number(middle)} {unit} ({number(low)} to {number(high)})"
     read = (pair[0].answer, depth)
     return answer(question, said, middle, confidence, question.names, read, unit, (low, high))
+
+
+def about_size(question: Question, seen: Seen) -> list[Answer]:
+    """The height and the width of each thing as it is seen: the extent of its mask at its median depth. What it
+    measures along the line of sight is not told."""
+    depth, answers = seen.depth(question), []
+    for thing in seen.things(question):
+        if not thing.is_there():
+            answers.append(thing.absent(question, ", so no size"))
+        elif not (where := measures.known(depth, thing.mask)).any():
+            answers.append(_without_depth(thing, question, depth))
+        else:
+            answers += [_side(side, thing, where, question, seen) for side in SIDES.get(question.side, BOTH)]
+    return answers
+
+
+def _side(side: str, thing: Thing, where: Bool[np.ndarray, "h w"], question: Question, seen: Seen) -> Answer:
+    """One side of a thing; its interval is that of the depth."""
+    depth, (unit, per) = seen.depth(question), _unit(question)
+    width, height = measures.extent(thing.mask)
+    pixels = {"height": height, "width": width, "length": max(width, height)}[side]
+    low, middle, high = (pixels / seen.focal * metres / per for metres in measures.spread(depth.metres[where]))
+    said = f"{the(thing.name)}: {number(middle)} {unit} {SIDE_WORDS[side]} ({number(low)} to {number(high)})"
+    if touches_border(thing.mask):
+        said += ", and it may go on beyond the picture"
+    confidence = thing.presence * min(thing.confidence, mean_of(depth.confidence, where))
+    return answer(question, said, middle, confidence, thing.name, (thing.answer, depth), unit, (low, high))
+
+
+def touches_border(mask: Bool[np.ndarray, "h w"]) -> bool:
+    """Whether a mask reaches the border of the picture."""
+    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
 
 
 def about_order(question: Question, seen: Seen) -> list[Answer]:
@@ -107,9 +144,10 @@ def _cloud(about: str, thing: Thing | None, present: float, question: Question, 
     depth, (unit, per) = seen.depth(question), _unit(question)
     mask = np.ones(depth.values.shape, bool) if thing is None else thing.mask
     cloud = _points(depth, mask, seen.focal) / np.float32(per)
-    confidence = present * measures.mean_of(depth.confidence, mask & depth.valid)
+    confidence = present * mean_of(depth.confidence, mask & depth.valid)
     names, read = ((), (depth,)) if thing is None else ((thing.name,), (thing.answer, depth))
-    return answer(question, f"{about}: {len(cloud)} points in {unit}", cloud, confidence, names, read, unit)
+    told = answer(question, f"{about}: {len(cloud)} points in {unit}", cloud, confidence, names, read, unit)
+    return replace(told, mask=None if thing is None else mask)
 
 
 def _points(depth: Depth, mask: Bool[np.ndarray, "h w"], focal_px: float) -> Float[np.ndarray, "n 3"]:

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plantain._shapes import Bool, Float, UInt8
+from plantain._shapes import Bool, Float
+from plantain.codecs.regions import regions
 from plantain.predictions.boxes import box_around
-from plantain.predictions.types import Depth
+from plantain.predictions.headline import COUNTS
+from plantain.predictions.types import Depth, Keypoints
 
 RIM = 0.05  # of a thing's size (the root of its area): as much of its rim is left out, where depth runs into others'
 LEFT = 0.25  # of a thing's pixels that must stay without its rim; of a thin thing less rim is taken
+SPECK = 0.005  # of a mask's pixels on each of its sides that its size does not hang on
+NEAR = 0.1  # of a body's size: as near its mask a point may lie and still be on it
+MOST = 20_000  # pixels of a mask that points are held against
+LARGE = 0.2  # of the largest piece of a mask: a piece as large may be another body
 LOW, MIDDLE, HIGH = 16.0, 50.0, 84.0  # percentiles: one sigma below and above the median of a normal distribution
-COUNTS = 0.5  # from this score on a thing is counted
 
 
 def eroded(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
@@ -106,32 +111,36 @@ def count(scores: Float[np.ndarray, "n"]) -> tuple[int, tuple[int, int], float]:
     return counts, (min(low, counts), max(high, counts)), exactly
 
 
-def disparity(depth: Depth) -> Float[np.ndarray, "h w"]:
-    """Nearness 0..1: 1 at the nearest known pixel, 0 at the farthest and where nothing is known.
+def extent(mask: Bool[np.ndarray, "h w"]) -> tuple[float, float]:
+    """Width and height of a mask in pixels, but for the outermost `SPECK` of its pixels on each side, which a speck
+    elsewhere in the picture would be.
 
-    Of metric depth it is one over it, scaled; of depth without scale and shift, which has no inverse, the depth turned
-    round."""
-    valid = depth.valid & np.isfinite(depth.values)
-    if depth.scale == "metric":
-        valid = valid & (depth.values > 0)
-        near = 1 / np.where(valid, depth.values, 1)
-    else:
-        near = -np.where(valid, depth.values, 0)
-    if not valid.any():
-        return np.zeros(near.shape, np.float32)
-    low, high = float(near[valid].min()), float(near[valid].max())
-    return np.where(valid, (near - low) / max(high - low, 1e-9), 0).astype(np.float32)
+    >>> [round(side, 2) for side in extent(np.ones((40, 200), bool))]
+    [200.0, 40.0]
+    """
+    rows, columns = np.nonzero(mask)
+    inner = 100 * SPECK, 100 - 100 * SPECK
+    sides = (np.diff(np.percentile(places, inner)).item() + 1 - 2 * SPECK for places in (columns, rows))
+    width, height = (side / (1 - 2 * SPECK) for side in sides)
+    return width, height
 
 
-def cutout(photo: UInt8[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 4"]:
-    """The photo with opacity (0..1) as its fourth channel, straight (not premultiplied)."""
-    opacity = np.round(np.clip(alpha, 0, 1) * 255).astype(np.uint8)
-    return np.dstack([photo, opacity])
-
-
-def mean_of(confidence: Float[np.ndarray, "h w"], where: Bool[np.ndarray, "h w"]) -> float:
-    """Mean confidence of some pixels; 0 where there are none."""
-    return float(confidence[where].mean()) if where.any() else 0.0
+def on_one(points: Keypoints, mask: Bool[np.ndarray, "h w"]) -> float:
+    """The share of the points seen that lie on a mask (within a tenth of the root of its area), those on other large
+    pieces of it than the one with the most points left out: they are another body's."""
+    seen = points.visible & np.isfinite(points.xy).all(axis=1)
+    rows, columns = np.nonzero(mask)
+    if not seen.any() or not len(rows):
+        return float(len(rows) > 0)
+    step = max(1, len(rows) // MOST)
+    rows, columns = rows[::step], columns[::step]
+    which = regions(mask.astype(np.int8))[0][rows, columns]
+    sizes = np.bincount(which)
+    large = np.flatnonzero(sizes >= LARGE * sizes.max())
+    away = np.hypot(*(points.xy[seen][:, None] - np.stack([columns, rows], axis=1) - 0.5).transpose(2, 0, 1))
+    on = which[away.argmin(axis=1)][away.min(axis=1) <= NEAR * float(mask.sum()) ** 0.5]
+    counts = [int((on == piece).sum()) for piece in large]
+    return (int((~np.isin(on, large)).sum()) + max(counts)) / int(seen.sum())
 
 
 def boxes_of(boxes: Float[np.ndarray, "n 4"]) -> tuple[tuple[float, ...], ...]:

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from plantain._shapes import Bool, Float, UInt8
 from plantain.answers.types import Answer
 from plantain.answers.words import the
+from plantain.imaging.photo import read_photo
 from plantain.output.formats import focal_of
+from plantain.predictions.headline import COUNTS, of_mask
 from plantain.predictions.types import Alpha, Depth, Prediction
 from plantain.tasks import Task
 from plantain.tasks.language.plan import Question
 
-THERE = 0.5  # from this presence on a thing is there, where that is the question
+THERE = COUNTS  # from this presence on a thing is there, where that is the question
 GRANTED = 0.25  # and where the question takes it for granted: who asks how far the cup is sees a cup
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A photo (h w 3), the answer to every task of its plan, and its camera: `focal_px` or the horizontal `fov_deg`."""
+    """The answer to every task of a plan about one photo of `size` (width, height), and its camera: `focal_px` or the
+    horizontal `fov_deg`."""
 
-    pixels: UInt8[np.ndarray, "h w 3"]
     painted: Mapping[Task, Prediction]
+    photo: Any
+    size: tuple[int, int]
     focal_px: float | None = None
     fov_deg: float | None = None
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
-        return self.pixels.shape[1], self.pixels.shape[0]
+    @cached_property
+    def pixels(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The photo, read where an answer is made of it."""
+        return read_photo(self.photo)
 
     @property
     def focal(self) -> float:
@@ -75,6 +81,11 @@ class Thing:
         """The probability that it is in the photo; its strongest pixel where the model says none."""
         said = (self.answer.presence or {}).get(self.answer.names[self.place])
         return float(self.alpha.max(initial=0.0)) if said is None else float(said)
+
+    @property
+    def confidence(self) -> float:
+        """Of its pixels and of its doubtful border."""
+        return of_mask(self.answer, self.place)
 
     def is_there(self, least: float = GRANTED) -> bool:
         """Whether it has a mask, and a presence of at least this."""

@@ -8,7 +8,9 @@ from plantain.answers import measures
 from plantain.answers.seen import THERE, Seen, answer
 from plantain.answers.types import Answer
 from plantain.answers.words import the, thirds
+from plantain.output.pictures import cutout
 from plantain.predictions.boxes import box_around
+from plantain.predictions.headline import COUNTS
 from plantain.predictions.types import Instances
 from plantain.tasks.language.plan import Question
 
@@ -16,7 +18,7 @@ SHOWN = 5  # things whose place is told in a line
 
 
 def about_count(question: Question, seen: Seen) -> list[Answer]:
-    """How many things of each name have a score that counts (`measures.COUNTS`)."""
+    """How many things of each name have a score that counts (`headline.COUNTS`)."""
     return [_count(name, question, found) for name, found in _found(question, seen)]
 
 
@@ -41,13 +43,13 @@ def about_place(question: Question, seen: Seen) -> list[Answer]:
             continue
         box = tuple(map(float, box_around(thing.mask)))
         said = f"{the(thing.name)}: {thirds(box, seen.size)} (box {_told(box)})"
-        confidence = measures.mean_of(thing.answer.confidence, thing.mask)
+        confidence = thing.confidence
         one.append(answer(question, said, box, confidence, thing.name, (thing.answer,)))
     return one + many
 
 
 def _places(name: str, question: Question, found: Instances, size: tuple[int, int]) -> Answer:
-    kept = found.scores >= measures.COUNTS
+    kept = found.scores >= COUNTS
     boxes = measures.boxes_of(found.boxes[kept])
     if not boxes:
         return replace(_count(name, question, found), value=None, interval=None)
@@ -82,10 +84,10 @@ def about_cutout(question: Question, seen: Seen) -> list[Answer]:
         if not thing.is_there():
             answers.append(thing.absent(question, ", so nothing to cut out"))
             continue
-        share = 100 * float(thing.alpha.mean())
+        share = 100 * float(thing.mask.mean())
         said = f"{the(thing.name)}: cut out, {share:.2g} % of the picture"
-        confidence = measures.mean_of(thing.answer.confidence, thing.mask)
-        pixels = measures.cutout(seen.pixels, thing.alpha)
+        confidence = thing.confidence
+        pixels = cutout(seen.pixels, thing.alpha)
         answers.append(answer(question, said, pixels, confidence, thing.name, (thing.answer,)))
     return answers
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from plantain._shapes import Bool
 from plantain.answers.words import sureness
 from plantain.predictions.types import Prediction
 from plantain.tasks.language.english import plain
-from plantain.tasks.language.plan import Want, once
+from plantain.tasks.language.plan import Plan, Want, once
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Answer:
 
     `said`: that line without how sure it is. `value`, by what is `want`ed, None where nothing was found:
 
-    - distance: a length in `unit`; `interval` holds the 16 to 84 % range
+    - distance, size: a length in `unit`; `interval` holds the 16 to 84 % range
     - compare: the names, nearest first
     - count: a whole number; `interval` holds the 16 to 84 % range
     - where: a box (left, top, right, bottom in pixels) of one thing, a tuple of boxes of things that may be many
@@ -31,7 +32,8 @@ class Answer:
     `confidence` is the probability (0..1) that the answer is right, as far as the model's calibration reaches. Several
     questions, or several names in one, are `parts`: then `value` holds those of the parts, and `confidence` is the
     lowest. `predictions` are what was read from the paintings, each once. `notes`: what was mended, dropped or taken
-    for granted in the text."""
+    for granted in the text. `gated`: not sure enough, so that there is no value. `planner`: what a language model made
+    of the text, where one was asked. `mask`: of the one thing that a point cloud is of."""
 
     said: str
     value: Any
@@ -43,13 +45,24 @@ class Answer:
     names: tuple[str, ...] = ()
     parts: tuple[Answer, ...] = ()
     notes: tuple[str, ...] = ()
+    gated: bool = False
+    planner: Mapping[str, Any] | None = None
+    mask: Bool[np.ndarray, "h w"] | None = None
+
+    @property
+    def presence(self) -> float | None:
+        """How probable it is that what the answer is about is in the photo: the least of its names; None where the
+        model does not say."""
+        known = {plain(name): chance for one in self.predictions for name, chance in (one.presence or {}).items()}
+        named = [known[name] for name in map(plain, self.names) if name in known]
+        return min(named or known.values(), default=None)
 
     @property
     def text(self) -> str:
         """The line for people, with how sure it is."""
         if self.parts:
             return "; ".join(part.text for part in self.parts)
-        return f"{self.said}, {sureness(self.confidence)}"
+        return self.said if self.gated else f"{self.said}, {sureness(self.confidence)}"
 
     def __str__(self) -> str:
         return self.text
@@ -70,7 +83,9 @@ class Answer:
             present[plain(name)] = max(float(f"{chance:.6g}"), present.get(plain(name), 0.0))
         more |= {"presence": present} if present else {}
         more |= {"parts": [part.to_json() for part in self.parts]} if self.parts else {}
+        more |= {"gated": True} if self.gated else {}
         more |= {"notes": list(self.notes)} if self.notes else {}
+        more |= {"planner": dict(self.planner)} if self.planner else {}
         return {
             "text": self.text,
             "value": _plain(self.value),
@@ -83,8 +98,8 @@ class Answer:
         }
 
 
-def together(parts: Sequence[Answer], notes: tuple[str, ...] = ()) -> Answer:
-    """Several answers as one; one answer by itself, with the notes."""
+def together(parts: Sequence[Answer], plan: Plan) -> Answer:
+    """The answers to the questions of a plan as one; one answer by itself, with what was said of the text."""
     wants, units = {part.want for part in parts}, {part.unit for part in parts}
     return Answer(
         said="; ".join(part.said for part in parts),
@@ -96,7 +111,10 @@ def together(parts: Sequence[Answer], notes: tuple[str, ...] = ()) -> Answer:
         want=wants.pop() if len(wants) == 1 else None,
         names=tuple(once(name for part in parts for name in part.names)),
         parts=tuple(parts) if len(parts) > 1 else (),
-        notes=notes,
+        notes=plan.notes,
+        gated=any(part.gated for part in parts),
+        planner=plan.planner,
+        mask=parts[0].mask if len(parts) == 1 else None,
     )
 
 

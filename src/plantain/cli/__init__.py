@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from cyclopts import App
 
 VERBS = {
-    "predict": ("predict:predict", "Answers a question about photos (the verb that may be left out)."),
-    "ask": ("ask:ask", "Answers in a line what people ask: how far, how many, where, which is nearer."),
+    "ask": ("ask:ask", "Answers a question about photos (the verb that may be left out)."),
+    "predict": ("predict:predict", "Paints one map of every photo: files, and a JSON line each."),
     "explain": ("explain:explain", "Says how a question is read, without a model."),
     "generate": ("generate:generate", "Paints a picture from words."),
     "edit": ("generate:edit", "Changes photos as told: colorize, denoise, deblur, and so on."),
@@ -32,6 +32,9 @@ VERBS = {
     "data": ("", "Instruction data for tuning: build, inspect, validate, stats, export."),
     "train": ("train:train", "Trains the embedded generator."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
+    "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
+    "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
+    "mcp": ("mcp:mcp", "Tools for agents (Model Context Protocol)."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }
 BENCH = {
@@ -53,6 +56,7 @@ DATA = {
 GROUPS = {"bench": BENCH, "data": DATA}
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
 
+plantain photo.jpg "how far is the cup?"
 plantain photo.jpg "metric depth" -o out/
 plantain photos/ "segment wall, floor, bed" -o out/
 plantain *.jpg "find the cups" --format coco -o out/"""
@@ -88,7 +92,7 @@ def overview() -> str:
 
 
 def run(tokens: Sequence[str]) -> int:
-    """Does one command; raises PlantainError. Without a verb, the words are a prediction's."""
+    """Does one command; raises PlantainError. Without a verb, the words are those of `ask`."""
     if not tokens or tokens[0] in ("--help", "-h"):
         print(overview())
         return 0
@@ -98,7 +102,7 @@ def run(tokens: Sequence[str]) -> int:
 
     words = [STDIN if token == "-" else token for token in tokens]
     if words[0] not in {*VERBS, "--version"}:
-        words.insert(0, "predict")
+        words.insert(0, "ask")
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:

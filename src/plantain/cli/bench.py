@@ -42,7 +42,7 @@ def run(
     Parameters
     ----------
     names
-        Benchmarks; `plantain bench list` lists them.
+        Benchmarks; `plantain bench list` lists them. `folder`: whatever the answers in a folder of your own allow.
     out
         Folders OUT/MODEL/BENCHMARK are made (BENCHMARK+fog-3 with --corrupt, BENCHMARK+shots-5 with --shots).
     limit
@@ -56,6 +56,7 @@ def run(
         Of generation/kept: the painter that the model was tuned from, or a folder of its weights; it is asked too, and
         the differences are given.
     """
+    from plantain.eval.own import OWN, names_in
     from plantain.eval.run import Run, RunConfig, find_benchmark
 
     folder = data_folder(names, data, "plantain bench run nyu-excerpt/metric-depth --data FOLDER")
@@ -66,7 +67,8 @@ def run(
             raise UsageError(f"{GENERATION} runs alone: plantain bench run {GENERATION} --model A --data FOLDER")
         return generation(ask, base, folder, out, limit, quiet)
     config = RunConfig(ask.model, ask.given, ask.options(), ask.code, limit, corrupt, shots)
-    runs = [Run(config.folder(out, name), find_benchmark(name), config, folder) for name in names]
+    rows = [row for name in names for row in (names_in(folder) if name == OWN else [name])]
+    runs = [Run(config.folder(out, name), find_benchmark(name, folder), config, folder) for name in rows]
     return max([scored(one, Run.run, quiet) for one in runs])
 
 

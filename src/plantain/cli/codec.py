@@ -93,10 +93,13 @@ def decode(
         return run(_fits(found))
     task = read_task(question, code) if question else None
     if task is not None:
-        check_formats(output.formats, task.kind.kind, output.camera)
-    prepare(output.out / one.below for one in found)
+        check_formats([*output.formats, *(output.picked or ())], task.kind.kind, output.camera)
+    prepare(output.folder / one.below for one in found)
     model = Decoder(photo, code)
-    store = Store(output.out, model, formats=output.formats, redo=output.redo, camera=output.camera)
+    from plantain.tasks import TASKS
+
+    files = None if output.picked is None else dict.fromkeys(TASKS, (*output.picked, *output.formats))
+    store = Store(output.folder, model, formats=output.formats, files=files, redo=output.redo, camera=output.camera)
     jobs = (Job(_id(one, task.name if task else ""), one.photo, task or "") for one in found)
     return run(stream(jobs, model, store=store))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -27,6 +27,8 @@ def explain(*texts: Annotated[str, Parameter(name="TEXT")]) -> int:
     """
     if not texts:
         raise UsageError('give a question in quotes, as in: plantain explain "how far is the cup?"')
+    from plantain.tasks.language.parsing import explained
+
     lines = [explained(text) for text in each(texts)]
     for line in lines:
         emit(line)
@@ -45,13 +47,3 @@ def each(texts: tuple[str, ...]) -> Iterator[str]:
             raise UsageError("standard input is closed; send a question a line")
         else:
             yield from sys.stdin.read().removesuffix("\n").split("\n")
-
-
-def explained(text: str) -> dict[str, Any]:
-    """The line of one text."""
-    from plantain.tasks.language.reader import read_plan
-
-    try:
-        return read_plan(text).to_json()
-    except UsageError as error:
-        return {"text": text, "tasks": [], "names": [], "want": "refuse", "error": str(error)}

@@ -122,28 +122,64 @@ class PredictArgs(PaintArgs):
 class Output:
     """Where answers go."""
 
-    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("out")
-    "Folder of the answers: NAME.TASK.png (painting), .overlay.png and .npz (arrays)."
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"], show_default=False)] = None
+    "Folder of the answers: NAME.TASK.png (painting), .overlay.png and .npz (arrays). [default: out]"
     format: Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)] = ()
-    "More files: kitti, mm (16-bit depth), ply (point cloud), coco, panoptic; several with commas."
+    "More files: mask, cutout, labels, normals, disparity, kitti, mm, ply, coco, panoptic; several with commas."
+    files: Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)] = ()
+    "These files alone beside the .npz: painting, overlay, or any format; several with commas."
     fov: float | None = None
-    "Horizontal field of view in degrees, for ply."
+    "The camera: its horizontal field of view in degrees, for point clouds, sizes and distances between things."
     focal: float | None = None
-    "Focal length in pixels, for ply."
+    "The camera: its focal length in pixels, for the same."
     redo: Annotated[bool, Parameter(negative="", show_default=False)] = False
     "Answer again what is already there."
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)] = False
     "No progress and no summary, only errors."
 
     @property
+    def folder(self) -> Path:
+        return Path("out") if self.out is None else self.out
+
+    @property
     def formats(self) -> list[str]:
         """Names without the default three files, which "npz" stands for, each once."""
-        names = [name.strip() for text in self.format for name in text.split(",")]
-        return list(dict.fromkeys(name for name in names if name and name != "npz"))
+        return _listed(self.format)
+
+    @property
+    def picked(self) -> list[str] | None:
+        """The files that are wanted alone; None where nothing is said."""
+        return _listed(self.files) if self.files else None
 
     @property
     def camera(self) -> dict[str, float | None]:
         return {"focal_px": self.focal, "fov_deg": self.fov}
+
+
+def _listed(texts: Sequence[str]) -> list[str]:
+    names = [name.strip() for text in texts for name in text.split(",")]
+    return list(dict.fromkeys(name for name in names if name and name != "npz"))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class AskArgs:
+    """How an answer is told."""
+
+    json: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    "JSON lines on a terminal too."
+    min_confidence: float = 0.0
+    "Answers less sure than this (0 to 1) are not given: they say what they would be."
+    min_presence: float = 0.0
+    "Nor are answers about a thing that is there with less than this probability."
+    planner: str | None = None
+    "Address (.../v1, as OpenAI's) of a language model for questions that are not understood; PLANTAIN_PLANNER_KEY."
+    planner_model: str | None = None
+    "Which of its models."
+
+    @property
+    def has_gate(self) -> bool:
+        return max(self.min_confidence, self.min_presence) > 0
 
 
 def data_folder(names: Sequence[str], data: Path | None, example: str) -> Path:

@@ -22,6 +22,7 @@ from plantain.errors import UsageError
 if TYPE_CHECKING:
     from plantain.pipeline.predictor import Predictor
     from plantain.tasks import Task
+    from plantain.tasks.language.plan import Plan
 
 
 def predict(
@@ -29,7 +30,7 @@ def predict(
     asking: PredictArgs = PredictArgs(),
     output: Output = Output(),
 ) -> int:
-    """Answers a question about photos; the verb itself may be left out.
+    """Paints one map of every photo: files, and a JSON line each.
 
     Parameters
     ----------
@@ -38,13 +39,20 @@ def predict(
         "metric depth", "segment wall, floor, bed", "find the cups"; `plantain explain` says how it is read.
     """
     photos, question = split(words)
-    options, task = asking.options(), read_task(question, asking.code, quiet=output.quiet)
+    from plantain.tasks.language.reader import read_plan
+
+    return run_map(photos, read_plan(question), asking, output)
+
+
+def run_map(photos: Sequence[str], plan: Plan, asking: PredictArgs, output: Output) -> int:
+    """Answers a plan that takes one painting, as files and JSON lines; gives the exit code."""
+    options, task = asking.options(), task_of(plan, asking.code, quiet=output.quiet)
     from plantain.output.save import check_formats
 
-    check_formats(output.formats, task.kind.kind, output.camera)
+    check_formats([*output.formats, *(output.picked or ())], task.kind.kind, output.camera)
     found = find(photos)
     if not asking.plan:
-        prepare(output.out / one.below for one in found)
+        prepare(output.folder / one.below for one in found)
     from plantain.pipeline.jobs import Context, Job
     from plantain.pipeline.store import Store
     from plantain.pipeline.stream import stream
@@ -56,11 +64,13 @@ def predict(
         context = Context()
         if asking.examples is not None:
             model, context = model.shown(task, read_examples(asking.examples, task))
-        store = Store(output.out, model, formats=output.formats, redo=output.redo, camera=output.camera)
+        files = None if output.picked is None else {task.name: (*output.picked, *output.formats)}
+        store = Store(output.folder, model, formats=output.formats, files=files, redo=output.redo, camera=output.camera)
         jobs = [Job(one.id, one.photo, task, options, context) for one in found]
         if ahead(jobs, model, store, asking, quiet=output.quiet):
             return 0
-        code = run_jobs(stream(jobs, model, store=store), len(found), "photos", quiet=output.quiet)
+        more = {} if plan.planner is None else {"planner": dict(plan.planner)}
+        code = run_jobs(stream(jobs, model, store=store), len(found), "photos", quiet=output.quiet, more=more)
         if "coco" in output.formats:
             store.annotations(Job("", None, task, options))
         return code
@@ -100,13 +110,18 @@ def is_loose(word: str) -> bool:
     return word != STDIN and not re.search(r"[./\\*?\[]", word) and bool(word.strip()) and not is_there(Path(word))
 
 
-def read_task(question: str, code: str | None, *, quiet: bool = False) -> Task:
+def task_of(plan: Plan, code: str | None, *, quiet: bool = False) -> Task:
     """What is asked, in the color code that is wanted; what is read otherwise than typed is said on stderr."""
     from plantain.tasks.language.parsing import left_out, one_task
-    from plantain.tasks.language.reader import read_plan
 
-    plan = read_plan(question)
     task = one_task(plan)
     for note in () if quiet else left_out(plan):
         print(f"note: {note}", file=sys.stderr, flush=True)
     return task if code is None else replace(task, code=code)
+
+
+def read_task(question: str, code: str | None, *, quiet: bool = False) -> Task:
+    """The task of a text. See `task_of`."""
+    from plantain.tasks.language.reader import read_plan
+
+    return task_of(read_plan(question), code, quiet=quiet)

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from plantain.cli.terminal import print_error
@@ -151,8 +152,9 @@ def run_jobs(
     *,
     quiet: bool,
     fatal: tuple[type[PlantainError], ...] = (OutputError, UsageError),
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> int:
-    """Says what becomes of every job, a JSON line each; gives the exit code.
+    """Says what becomes of every job, a JSON line each, with `more` at its end; gives the exit code.
 
     A failure is one line on stderr too and the others go on, but a `fatal` one ends the run: the next would meet it
     as well."""
@@ -160,7 +162,7 @@ def run_jobs(
     with progress(total, what, quiet=quiet) as bar, notes(quiet=quiet):
         for outcome in outcomes:
             with bar.aside():
-                emit(outcome.to_json())
+                emit({**outcome.to_json(), **more})
                 if outcome.error is not None:
                     if not (errors and isinstance(outcome.error, PainterGone) and isinstance(errors[-1], PainterGone)):
                         print_error(outcome.error, outcome.image)  # what ends a painter is said once

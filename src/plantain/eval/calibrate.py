@@ -12,12 +12,11 @@ from zlib import crc32
 import numpy as np
 
 from plantain.errors import UsageError
-from plantain.eval.adapters import PresenceAdapter
 from plantain.eval.row import CALIBRATION, CalibrationSamples
 from plantain.eval.run import Run
 from plantain.files import writing
 from plantain.pipeline.predictor import Predictor
-from plantain.predictions.calibration import PRESENCE, Fit, isotonic, platt
+from plantain.predictions.calibration import Fit, isotonic, platt
 
 MOST = 200_000  # values of a benchmark that are fitted
 FEW = 1_000  # up to so many values a curve of two numbers is fitted instead of an isotonic map
@@ -46,8 +45,8 @@ def fit(
                              "without --shots")  # fmt: skip
     halves: dict[str, list[tuple[Run, CalibrationSamples, CalibrationSamples, int]]] = {}
     for run in runs:
-        mine, others, n = split(run, model, step)
-        halves.setdefault(task_of(run), []).append((run, mine, others, n))
+        if task := task_of(run):
+            halves.setdefault(task, []).append((run, *split(run, model, step)))
     fits, reports = {}, []
     for task, parts in halves.items():
         fewest = min(MOST, max(len(mine.right) for _, mine, _, _ in parts))
@@ -84,12 +83,10 @@ def calibration_samples(
             yield sample.example.id, values
 
 
-def task_of(run: Run) -> str:
-    """What the run calibrates: its question's task, or presence."""
-    if isinstance(run.benchmark.adapter, PresenceAdapter):
-        return PRESENCE
+def task_of(run: Run) -> str | None:
+    """What the run calibrates: its question's task, presence, or nothing."""
     samples = map(run.sample, run.examples)
-    return next(sample.asked[0].name for sample in samples if sample.asked)
+    return run.benchmark.adapter.calibrates(next(sample.asked for sample in samples if sample.asked))
 
 
 def joined(parts: Sequence[CalibrationSamples]) -> CalibrationSamples:

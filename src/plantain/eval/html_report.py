@@ -7,6 +7,7 @@ what was painted, and the command that makes each run again.
 from __future__ import annotations
 
 import html
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,8 @@ def command(run: Run) -> str:
     extra = [f"--{name} {name.upper()}" for name in ("weights", "spec") if name in config.options]
     said = {name: value for name, value in config.to_json().items() if name not in ("model", "options", "sampling")}
     extra += [f"--{name} {value}" for name, value in said.items() if value != usual[name]]
-    return " ".join(["plantain bench run", run.benchmark.id, f"--model {config.model} --data DATA", *extra])
+    name = shlex.quote(run.benchmark.id)
+    return " ".join(["plantain bench run", name, f"--model {config.model} --data DATA", *extra])
 
 
 def ranked(run: Run, kept: Predictor, count: int) -> list[tuple[str, list[Case]]]:

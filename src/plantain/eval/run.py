@@ -26,6 +26,7 @@ from plantain.eval.answers import with_cache
 from plantain.eval.benchmarks import BENCHMARKS
 from plantain.eval.corruptions import CorruptedPainter, Corruption
 from plantain.eval.folder import RunFolder, read_record
+from plantain.eval.own import OWN, is_own, row_of
 from plantain.eval.row import Benchmark
 from plantain.eval.scores import COSTS, SampleResult, costs, score
 from plantain.eval.shots import Shots, Shown, draw, read_shots
@@ -164,7 +165,7 @@ class Run(RunFolder):
     def open(cls, folder: Path) -> Run:
         """The run that lies in a folder. UsageError where there is none, or its benchmark has another version now."""
         stored = read_record(folder)
-        benchmark = find_benchmark(stored["benchmark"])
+        benchmark = find_benchmark(stored["benchmark"], Path(stored["data"]))
         if stored["version"] != benchmark.version:
             raise UsageError(f"{folder} was run by version {stored['version']} of {benchmark.id}, which is at version "
                              f"{benchmark.version} now; run it again")  # fmt: skip
@@ -391,10 +392,12 @@ def lines_hash(lines: Sequence[SampleResult]) -> str:
     return digest([{key: value for key, value in line.items() if key not in COSTS} for line in lines])
 
 
-def find_benchmark(name: str) -> Benchmark:
-    """The row of a name; UnknownName."""
+def find_benchmark(name: str, data: Path | None = None) -> Benchmark:
+    """The row of a name; those of people's own folders are made from `data`. UnknownName."""
+    if data is not None and is_own(name):
+        return row_of(name, data)
     if name not in BENCHMARKS:
-        raise UnknownName("benchmark", name, BENCHMARKS)
+        raise UnknownName("benchmark", name, [OWN, *BENCHMARKS])
     return BENCHMARKS[name]
 
 

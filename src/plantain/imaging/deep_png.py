@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -20,8 +19,8 @@ SUB, UP = 1, 2  # filters: a byte minus the one of the pixel to the left, or min
 BYTES = 6  # a pixel
 
 
-def write_deep(path: Path, levels: Shaped[np.ndarray, "h w 3"], texts: Mapping[str, str]) -> None:
-    """Writes uint16 RGB, with texts by keyword (iTXt chunks, UTF-8)."""
+def deep_png(levels: Shaped[np.ndarray, "h w 3"], texts: Mapping[str, str]) -> bytes:
+    """The PNG of uint16 RGB, with texts by keyword (iTXt chunks, UTF-8)."""
     height, width, _ = levels.shape
     raw = np.ascontiguousarray(levels.astype(">u2")).view(np.uint8).reshape(height, width * BYTES)
     rows = np.empty((height, 1 + width * BYTES), np.uint8)
@@ -30,22 +29,21 @@ def write_deep(path: Path, levels: Shaped[np.ndarray, "h w 3"], texts: Mapping[s
     told = [_chunk(b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + text.encode()) for key, text in texts.items()]
     head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
     body = _chunk(b"IDAT", zlib.compress(rows.tobytes(), 3))
-    path.write_bytes(b"".join((SIGNATURE, head, *told, body, _chunk(b"IEND", b""))))
+    return b"".join((SIGNATURE, head, *told, body, _chunk(b"IEND", b"")))
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def read_deep(path: Path) -> Shaped[np.ndarray, "h w 3"] | None:
+def read_deep(content: bytes) -> Shaped[np.ndarray, "h w 3"] | None:
     """The uint16 RGB of a PNG of 16 bits; None for any other file, and for interlaced rows or rows whose filter is
     neither none, left nor above (Average and Paeth, which other programs may choose): those are read at 8 bits."""
-    with path.open("rb") as file:
-        head = file.read(33)
+    head = content[:33]
     if head[:8] != SIGNATURE or head[12:16] != b"IHDR" or head[24:26] != b"\x10\x02" or head[28]:
         return None
     width, height = struct.unpack(">II", head[16:24])
-    packed = b"".join(content for name, content in _chunks(path.read_bytes()) if name == b"IDAT")
+    packed = b"".join(content for name, content in _chunks(content) if name == b"IDAT")
     rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, 1 + width * BYTES)
     filters, raw = rows[:, 0], rows[:, 1:].reshape(height, width, BYTES).copy()
     if filters.max(initial=0) > UP:

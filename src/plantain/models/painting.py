@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from plantain._shapes import Bool, Float, UInt8
 from plantain.files import writing
-from plantain.imaging.deep_png import read_deep, write_deep
+from plantain.imaging.deep_png import deep_png, read_deep
 from plantain.imaging.photo import open_picture
 from plantain.models.identity import Identity
 
@@ -124,37 +124,38 @@ class Painting:
         self.image().save(out, format="PNG", compress_level=1)
         return out.getvalue()
 
-    def save(self, path: str | Path) -> Path:
-        """Writes a PNG (of 16 bits where the pixels are float) with the provenance inside, whole or not at all.
-
-        Raises OutputError."""
-        target = Path(path)
+    def png(self) -> bytes:
+        """A PNG (of 16 bits where the pixels are float) with the provenance inside."""
         # half letters (lone surrogates) stand as JSON's own \\u escapes
         record = json.dumps(self.provenance(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
-        with writing(target) as beside:
-            if self.pixels.dtype == np.uint8:
-                info = PngImagePlugin.PngInfo()
-                info.add_itxt("plantain", record)
-                Image.fromarray(self.pixels).save(beside, format="PNG", pnginfo=info)
-            else:
-                levels = np.round(np.nan_to_num(self.pixels).clip(0, 1) * np.float64(65535)).astype(np.uint16)
-                write_deep(beside, levels, {"plantain": record})
-        return target
+        if self.pixels.dtype != np.uint8:
+            levels = np.round(np.nan_to_num(self.pixels).clip(0, 1) * np.float64(65535)).astype(np.uint16)
+            return deep_png(levels, {"plantain": record})
+        info, out = PngImagePlugin.PngInfo(), BytesIO()
+        info.add_itxt("plantain", record)
+        Image.fromarray(self.pixels).save(out, format="PNG", pnginfo=info)
+        return out.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Writes `png`, whole or not at all. Raises OutputError."""
+        with writing(Path(path)) as beside:
+            beside.write_bytes(self.png())
+        return Path(path)
 
     @classmethod
-    def load(cls, path: str | Path) -> Painting:
+    def load(cls, source: str | Path | bytes) -> Painting:
         """Reads a painted picture from anywhere; a Plantain PNG gives its provenance back. Raises PhotoError."""
-        source = Path(path)
         with open_picture(source) as image:
-            lossy = image.format in LOSSY or (image.format == "WEBP" and not _lossless_webp(source))
+            content = source if isinstance(source, bytes) else Path(source).read_bytes()
+            lossy = image.format in LOSSY or (image.format == "WEBP" and not _lossless_webp(content))
             text = getattr(image, "text", {}).get("plantain", "")
             rgb = _rgb(image)
-            deep = read_deep(source) if source.suffix.lower() == ".png" else None
+            deep = read_deep(content) if image.format == "PNG" else None
         pixels = rgb if deep is None else (deep / np.float64(65535)).astype(np.float32)
         return cls(pixels, lossy=lossy, **_recorded(text))
 
 
-def read_record(path: str | Path) -> dict[str, Any]:
+def read_record(path: str | Path | bytes) -> dict[str, Any]:
     """The provenance in a PNG, its pixels not read; {} where there is none."""
     try:
         with open_picture(path) as image:
@@ -187,13 +188,13 @@ def _rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     return np.asarray(image.convert("RGB"))
 
 
-def _lossless_webp(path: Path) -> bool:
+def _lossless_webp(content: bytes) -> bool:
     """Whether a WebP's pixels are in a `VP8L` chunk. Source: RFC 9649: a chunk is a name, a size and padded bytes."""
-    with path.open("rb") as file:
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            if head[:4] in (b"VP8L", b"VP8 "):
-                return head[:4] == b"VP8L"
-            size = int.from_bytes(head[4:], "little")
-            file.seek(size + size % 2, 1)
+    file = BytesIO(content)
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        if head[:4] in (b"VP8L", b"VP8 "):
+            return head[:4] == b"VP8L"
+        size = int.from_bytes(head[4:], "little")
+        file.seek(size + size % 2, 1)
     return False

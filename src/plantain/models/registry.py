@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -168,10 +169,13 @@ def readiness(row: ModelSpec) -> str:
 
 def load(name: str, **options: Any) -> Painter | Specialist:
     """The painter or specialist of a row, made with `options`. UnknownName, MissingExtra, UsageError for options that
-    it does not take or lacks. A name that ends in .npz is a file of `plantain learn`."""
+    it does not take or lacks. A name that ends in .npz is a file of `plantain learn`; "package.module:function" is a
+    callable that takes photo, prompt and seed and gives a picture (see `painters.function`), or a class of Painter."""
     table = rows()
     if name.endswith(".npz"):
         table[name] = ModelSpec(name, "plantain.models.painters.learned:from_file", "", fixed={"path": name})
+    elif name not in table and re.fullmatch(r"[\w.]+:\w+", name):
+        table[name] = ModelSpec(name, "plantain.models.painters.function:from_place", "", fixed={"place": name})
     if name not in table:
         raise UnknownName("model", name, table)
     row = table[name]

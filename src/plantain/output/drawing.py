@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from plantain._shapes import Bool, Float, Shaped
+from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.output import panels
 from plantain.output.panels import Color, Entry
 from plantain.output.skeleton import bones
@@ -207,6 +207,10 @@ def _draw_labels(labels: Labels, sheet: Sheet) -> Drawn:
     colors = [sheet.colors.get(name, own) for name, own in zip(labels.classes, colors_of(labels), strict=True)]
     ids = sheet.grow(labels.ids)
     tint = np.array([*colors, (0, 0, 0)], np.float32)[ids]
+    if isinstance(labels, Panoptic) and len(labels.segment_labels):
+        segments = sheet.grow(labels.segments)
+        own = np.array([(0, 0, 0), *shades(labels.segment_labels, colors)], np.float32)
+        tint = np.where((segments > 0)[..., None], own[segments], tint)
     under = sheet.gray * 0.75 + sheet.pixels * 0.25
     pixels = np.where((ids >= 0)[..., None], 0.42 * under + 0.58 * tint, under * 0.5)
     borders = ids.astype(np.int64)
@@ -216,6 +220,26 @@ def _draw_labels(labels: Labels, sheet: Sheet) -> Drawn:
     pixels[_outlines(borders, max(1, sheet.line // 2))] += 185
     entries, absent = _class_entries(labels, colors)
     return _picture(pixels), [panels.legend(sheet.width, entries, sheet.text, absent)]
+
+
+SHADES = (0.0, 0.45, -0.4, 0.25, -0.2, 0.65, -0.55)  # towards white, or black: of things of one class in turn
+
+
+def shades(classes: Sequence[int] | Int[np.ndarray, "n"], colors: Sequence[Color]) -> list[Color]:
+    """A color for each thing, told apart from the others of its class: the class's own, lighter and darker in turn.
+
+    >>> shades([0, 0, 1], [(200, 100, 0), (0, 0, 100)])
+    [(200, 100, 0), (225, 170, 115), (0, 0, 100)]
+    """
+    counts: dict[int, int] = {}
+    made: list[Color] = []
+    for label in map(int, classes):
+        shade = SHADES[counts.get(label, 0) % len(SHADES)]
+        counts[label] = counts.get(label, 0) + 1
+        end = 255 if shade > 0 else 0
+        red, green, blue = (round(level + (end - level) * abs(shade)) for level in colors[label])
+        made.append((red, green, blue))
+    return made
 
 
 def _class_entries(labels: Labels, colors: Sequence[Color]) -> tuple[list[Entry], str]:

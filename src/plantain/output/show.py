@@ -10,10 +10,11 @@ from PIL import Image
 
 from plantain.output import panels
 from plantain.output.drawing import DRAWINGS, Sheet, colors_of
+from plantain.predictions.headline import headline
 from plantain.predictions.types import Alpha, Labels, Prediction
 
 LEAST_SIDE, MOST_SIDE = 560, 1600  # pixels of an overlay's longer side: legible, and quick to write
-LOW_CONFIDENCE = 0.5  # mean confidence below which the heading warns
+LOW_CONFIDENCE = 0.5  # confidence below which the heading warns
 
 
 def overlay(prediction: Prediction, photo: Any = None, like: Prediction | None = None) -> Image.Image:
@@ -55,7 +56,7 @@ def _sheet(prediction: Prediction, photo: Any, colors: Mapping[str, panels.Color
 
 
 def _heading(prediction: Prediction, sheet: Sheet) -> Image.Image:
-    confidence = float(prediction.confidence.mean()) if prediction.confidence.size else 0.0
+    confidence = headline(prediction)
     title = prediction.task.replace("-", " ") or prediction.kind
     made = prediction.painting.model if prediction.painting is not None else ""
     right = f"{'low ' if confidence < LOW_CONFIDENCE else ''}confidence {confidence:.2f}"

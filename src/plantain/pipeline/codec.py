@@ -108,7 +108,9 @@ class Decoder(_Codec):
         return interpret(task) if isinstance(task, str) else task
 
     def question(self, job: Job) -> Task | Edit | Generate:
-        return super().question(job) if job.question else own_task(Path(job.photo), self.code)
+        if job.question:
+            return super().question(job)
+        return own_task(job.photo if isinstance(job.photo, bytes) else Path(job.photo), self.code)
 
     def prepare(self, job: Job) -> Worked:
         painting, question = Painting.load(job.photo), self.question(job)
@@ -117,13 +119,15 @@ class Decoder(_Codec):
         return Worked(lambda: decode(painting, question, photo=self.pixels), self.pixels)
 
 
-def own_task(path: Path, code: str | None = None) -> Task:
+def own_task(source: Path | bytes, code: str | None = None) -> Task:
     """The question that a painting of Plantain carries. UsageError for one that carries none."""
-    record = read_record(path)
+    record = read_record(source)
     if not record.get("prompt"):
-        if not path.exists():
-            raise PhotoError(f"no such file: {path}")
-        raise UsageError(f'{path} does not say what it answers; say it: plantain decode {path} "metric depth"')
+        if isinstance(source, bytes):
+            raise UsageError('the painting does not say what it answers; say it, as in "metric depth"')
+        if not source.exists():
+            raise PhotoError(f"no such file: {source}")
+        raise UsageError(f'{source} does not say what it answers; say it: plantain decode {source} "metric depth"')
     asked = parse(str(dict(record.get("asked") or {}).get("prompt", record["prompt"])))
     codes = {identity: name for name, identity in asked.codes.items()}
     known = code or codes.get(str(record.get("code")))
@@ -131,14 +135,15 @@ def own_task(path: Path, code: str | None = None) -> Task:
 
 
 def decode(painting: Any, task: Task | str, *, photo: Any = None) -> Any:
-    """Reads a painting from anywhere: a path, a uint8 (0..255) or float (0..1) array, or a Painting.
+    """Reads a painting from anywhere: a path, the bytes of a file, a uint8 (0..255) or float (0..1) array, or a
+    Painting.
 
     A painting of Plantain's own says its color code and where the photo lies on it; CodeMismatch where the task asks
     for another code. A painting that went through JPEG is read with a warning and less confidence. `photo`, of the size
     that such a painting says, keeps jumps of depth at its edges."""
     question = interpret(task) if isinstance(task, str) else task
     made = painting if isinstance(painting, Painting) else None
-    if isinstance(painting, str | Path):
+    if isinstance(painting, str | Path | bytes):
         made = Painting.load(painting)
     question = _coded(question, made.code if made else "")
     answer = question.decode(made.pixels if made else painting)

@@ -13,7 +13,9 @@ import numpy as np
 from plantain import errors
 from plantain._shapes import Bool, UInt8
 from plantain.errors import PlantainError, UnknownName, UsageError
+from plantain.imaging.photo import read_photo
 from plantain.models.painting import Painting
+from plantain.predictions.headline import headline
 from plantain.predictions.types import Prediction
 from plantain.tasks import STYLES, Task
 
@@ -99,13 +101,18 @@ class Context:
 class Job:
     """One question about one photo. `id`: how it is told apart, and where its answer lies below a Store's folder
     ("street/17"). `photo`: anything `read_photo` takes; None for a picture from words. `question`: a task, what people
-    type, an edit, or a picture from words."""
+    type, an edit, or a picture from words. `pixels`: the photo, where it has been read already."""
 
     id: str
     photo: Any
     question: Task | str | Edit | Generate
     options: PredictOptions = field(default_factory=PredictOptions)
     context: Context = field(default_factory=Context)
+    pixels: UInt8[np.ndarray, "_h _w 3"] | None = None
+
+    def read(self) -> UInt8[np.ndarray, "_h _w 3"]:
+        """The photo's pixels. Raises PhotoError."""
+        return read_photo(self.photo) if self.pixels is None else self.pixels
 
     @property
     def stem(self) -> str:
@@ -147,7 +154,7 @@ class Outcome:
     def to_json(self) -> dict[str, Any]:
         """The JSON line: all keys of RECORD in order (None where there is nothing to say), then any others.
 
-        `confidence` is the mean over the picture; a failure has `error` and `error_type`."""
+        `confidence` is that of what was asked for (`predictions.headline`); a failure has `error` and `error_type`."""
         if self.record:
             return dict(self.record)
         known: dict[str, Any] = {"image": self.image, "seconds": self.seconds, **paths_of(self.files)}
@@ -192,8 +199,7 @@ def _revived(kind: Any, text: str) -> PlantainError:
 def _of_prediction(answer: Prediction) -> dict[str, Any]:
     painting = answer.painting
     made = {"prompt": painting.prompt, "model": painting.model} if painting else {}
-    confidence = float(answer.confidence.mean()) if answer.confidence.size else None
-    return {"task": answer.task, **made, "confidence": confidence, "presence": answer.presence}
+    return {"task": answer.task, **made, "confidence": headline(answer), "presence": answer.presence}
 
 
 def paths_of(files: Mapping[str, Path]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import numpy as np
 
 from plantain._shapes import Bool, UInt8
 from plantain.errors import PainterError, PainterGone, PlantainError, UsageError
-from plantain.imaging.photo import read_photo
 from plantain.models import Capabilities, Identity, Painter, Specialist, rows
 from plantain.models import load as load_model
 from plantain.models.base import Closable, accepted
@@ -275,7 +274,7 @@ class SpecialistPredictor(Predictor):
             raise UsageError(
                 f"{self.name} is a specialist and makes no pictures; take a painter (see `plantain models`)"
             )
-        return PreparedQuestion(read_photo(job.photo), self.resolve_task(job.question), job.stem, self)
+        return PreparedQuestion(job.read(), self.resolve_task(job.question), job.stem, self)
 
     def paint(self, requests: Sequence[PreparedQuestion]) -> list[Prediction | PlantainError]:
         return [self._run_specialist(request) for request in requests]

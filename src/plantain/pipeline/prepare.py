@@ -17,7 +17,6 @@ from PIL import Image
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.imaging.geometry import Placement, place, placement
-from plantain.imaging.photo import read_photo
 from plantain.imaging.tiles import Tile, tiles
 from plantain.models.base import Painter
 from plantain.models.painting import Painting, Request
@@ -67,7 +66,7 @@ class PreparedPhoto:
 
     def __init__(self, job: Job, task: Task, painter: Painter, calibration: Mapping[str, Fit]) -> None:
         self.task, self.painter, self.calibration, self.stem = task, painter, calibration, job.stem
-        pixels, options = read_photo(job.photo), job.options
+        pixels, options = job.read(), job.options
         self.pixels, self.views = pixels, [self._view(None, pixels)]
         if options.tile is not None and max(pixels.shape[:2]) > options.tile:
             cut = tiles((pixels.shape[1], pixels.shape[0]), options.tile)

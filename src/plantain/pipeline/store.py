@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from plantain.files import STAGE, publish, staging
 from plantain.models.identity import digest
 from plantain.models.painting import Painting, read_record
 from plantain.output.formats import coco_annotations, write_json
-from plantain.output.save import About, all_of, check_formats, every_name, write_files
+from plantain.output.save import FORMATS, NUMBERED, USUAL, About, all_of, check_formats, every_name, write_files
 from plantain.pipeline.jobs import Edit, Generate, Job, Outcome, PredictOptions, paths_of, result
 from plantain.pipeline.predictor import Predictor
 from plantain.tasks import Task
@@ -60,8 +61,9 @@ class AnswerKey:
 
 
 class Store:
-    """A folder of answers. `camera`: focal_px or fov_deg, for formats that want it.
-    `target`: the one picture that is made goes to this file, whatever lies there."""
+    """A folder of answers. `formats`: what is written beside painting, overlay and arrays; `files`: all that is written
+    beside the arrays instead, by the name of the task; tasks that are left out are not written. `camera`: focal_px or
+    fov_deg, for formats that want it. `target`: the one picture that is made goes to this file, whatever lies there."""
 
     def __init__(
         self,
@@ -69,12 +71,13 @@ class Store:
         model: Predictor,
         *,
         formats: Sequence[str] = (),
+        files: Mapping[str, Sequence[str]] | None = None,
         camera: Mapping[str, float | None] | None = None,
         redo: bool = False,
         target: Path | None = None,
     ) -> None:
         self.folder, self.model, self.formats, self.redo, self.target = Path(folder), model, formats, redo, target
-        self.camera = dict(camera or {"focal_px": None, "fov_deg": None})
+        self.files, self.camera = files, dict(camera or {"focal_px": None, "fov_deg": None})
 
     @cached_property
     def _model(self) -> str:
@@ -85,8 +88,22 @@ class Store:
         question, asked = self.model.question(job), self._asked(job)
         code = self.model.resolve_task(question).code if isinstance(question, Task) else None
         photo, place = photo_hash(job.photo)
-        whole = digest([photo, asked, code, self._model, sorted(self.formats), self.camera])
+        written = [sorted(self.formats), self.camera] if self.files is None else []  # files are added one by one
+        whole = digest([photo, asked, code, self._model, *written])
         return AnswerKey(photo, place, asked, whole)
+
+    def keeps(self, job: Job) -> bool:
+        """Whether the answer to a job is written at all."""
+        if self.files is None:
+            return True
+        question = self.model.question(job)
+        return isinstance(question, Task) and question.name in self.files
+
+    def wanted(self, question: Task | Edit | Generate) -> tuple[str, ...]:
+        """What is written beside the arrays of an answer to a question."""
+        if self.files is None or not isinstance(question, Task):
+            return (*USUAL, *self.formats)
+        return tuple(self.files.get(question.name, USUAL))
 
     def _asked(self, job: Job) -> str:
         """A hash of a job's question and options, the photo aside."""
@@ -101,7 +118,15 @@ class Store:
         record = record_of(path)
         if record.get("whole") != key.whole or "line" not in record or not _complete(path, record):
             return None
+        if self.files is not None and not self._has_all(record, job):
+            return None
         return _kept(job, path, record)
+
+    def _has_all(self, record: Mapping[str, Any], job: Job) -> bool:
+        """Whether an answer has every file that is wanted now; an answer that was not painted has no painting."""
+        roles = {role.split(".")[0] for role in record.get("roles", {})} | {"painting"}
+        wanted = self.wanted(self.model.question(job))
+        return roles.issuperset(wanted) and ("ply" not in wanted or record.get("camera") == self.camera)
 
     def annotations(self, job: Job) -> Path | None:
         """Writes one COCO file of all answers to a job's question that lie in the folder, of whatever photos and runs:
@@ -136,12 +161,11 @@ class Store:
                 with _locked(path.parent):
                     if self._main(job, key) != path:
                         continue  # another process has taken the name meanwhile
+                    kept, others = all_of(stage, path.name), set(self._older(path, key).get("sizes", {}))
                     path.unlink(missing_ok=True)
                     self._annotations(job).unlink(missing_ok=True)  # they are of older answers
-                    kept = all_of(stage, path.name)
-                    for stale in set(every_name(path.name[: -len(path.suffix)])) - set(kept):
-                        if path.suffix == ".npz":
-                            (path.parent / stale).unlink(missing_ok=True)
+                    for stale in _stale(path) - set(kept) - others:
+                        (path.parent / stale).unlink(missing_ok=True)
                     publish(stage, path.parent, kept)
             return done
 
@@ -157,18 +181,27 @@ class Store:
             line = {"roles": {"painting": path.name}, "line": done.to_json()}
             answer.with_provenance(asked=known | line).save(stage / path.name)
             return done
-        check_formats(self.formats, answer.kind, self.camera)
         question = self.model.question(job)
+        wanted = self.wanted(question)
+        check_formats(wanted, answer.kind, self.camera)
         prompt = {"prompt": question.prompt(job.options.style)} if isinstance(question, Task) else {}
         painting = answer.painting and answer.painting.with_provenance(asked=prompt | known)
         named = replace(answer, stem=job.stem, painting=painting)
         base = path.name.removesuffix(".npz")
         name = Path(job.photo).name if isinstance(job.photo, str | Path) else job.stem
-        roles = write_files(named, stage, base, self.formats, About(pixels, name, self.camera))
+        roles = write_files(named, stage, base, wanted, About(pixels, name, self.camera))
         done = replace(outcome, answer=named, files={role: path.parent / name for role, name in roles.items()})
         sizes = {name: (stage / name).stat().st_size for name in all_of(stage, path.name)[:-1]}
-        write_record(stage / path.name, known | {"roles": roles, "sizes": sizes, "line": done.to_json()})
+        older = self._older(path, key)
+        roles, sizes = older.get("roles", {}) | roles, older.get("sizes", {}) | sizes
+        about = {"roles": roles, "sizes": sizes, "line": done.to_json(), "camera": self.camera}
+        write_record(stage / path.name, known | about)
         return done
+
+    def _older(self, path: Path, key: AnswerKey) -> dict[str, Any]:
+        """The record of the same answer in other files, which stay; {} for none, and where files are not picked."""
+        record = {} if self.files is None else record_of(path)
+        return record if record.get("whole") == key.whole and _complete(path, record) else {}
 
     def _main(self, job: Job, key: AnswerKey) -> Path:
         """The last file of a job's answer, which has the record: the first name that is its own, or free."""
@@ -200,7 +233,8 @@ def base_of(job: Job, question: Task | Edit | Generate) -> str:
     elif isinstance(question, Edit):
         parts = ["edit", slug(question.text), "" if question.mask is None else "mask"]
     else:
-        parts = [question.name, slug(" ".join(_words(question)))]
+        words = slug(" ".join(_words(question)))
+        parts = [question.name, f"{words}-" if words in FORMATS and words not in TAKEN else words]
         parts += [question.code] if question.code not in (None, question.default_code) else []
     for one in fields(PredictOptions):
         value = getattr(job.options, one.name)
@@ -291,7 +325,8 @@ def is_answer(path: Path) -> bool:
     if read_record(path).get("task") not in (None, "", "generate"):
         return True
     endings = [name.removeprefix("x") for name in every_name("x") if name.endswith(".png")]
-    bases = (path.name.removesuffix(ending) for ending in endings if path.name.endswith(ending))
+    bases = [path.name.removesuffix(ending) for ending in endings if path.name.endswith(ending)]
+    bases += [NUMBERED.sub("", path.name)] if NUMBERED.search(path.name) else []
     return any(_is_arrays(path.with_name(f"{base}.npz")) for base in bases)
 
 
@@ -337,6 +372,15 @@ def _asked_in(path: Path) -> str | None:
         return str(json.loads(path.read_bytes())["info"]["asked"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _stale(path: Path) -> set[str]:
+    """The names of files that an older answer may have left beside its arrays; of a picture by itself none."""
+    if path.suffix != ".npz":
+        return set()
+    base = path.name.removesuffix(".npz")
+    numbers = {one.name for one in path.parent.glob(f"{escape(base)}.*.png") if NUMBERED.sub("", one.name) == base}
+    return {*every_name(base), *numbers}
 
 
 @contextmanager

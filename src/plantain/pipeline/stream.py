@@ -2,7 +2,8 @@
 
 Three stages that overlap, each in threads of its own: reading, asking the model, and decoding and writing. What is read
 waits in buckets of requests that may go to the model in one call. Outcomes come in the order of the jobs; a bad job is
-one outcome with an error, and the others go on.
+one outcome with an error, and the others go on. A server, whose jobs come one by one from many clients, keeps the
+stages themselves open (`Stages`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
@@ -35,13 +36,13 @@ def stream(
     `store`: answers that lie there already are not asked for again, new ones are written there. A job's photo may be a
     function without arguments, which is called when the job is read. Memory is bounded by a few batches. After
     PainterGone the remaining jobs fail at once; after OutputError nothing more is written."""
-    stages = _Stages(model, batch, store)
+    stages, output = Stages(model, batch), None if store is None else Output(store)
     source = iter(jobs)
-    waiting: deque[_Item] = deque()
+    waiting: deque[Item] = deque()
     try:
         while True:
             while len(waiting) < stages.window and (job := next(source, None)) is not None:
-                waiting.append(stages.put(job))
+                waiting.append(stages.put(job, output))
             if not waiting:
                 return
             yield waiting.popleft().wait()
@@ -49,11 +50,19 @@ def stream(
         stages.close()
 
 
-class _Item:
-    """A job on its way through the stages."""
+@dataclass(eq=False)
+class Output:
+    """Where the answers of some jobs go. `broken`: why nothing more can be written there."""
 
-    def __init__(self, job: Job) -> None:
-        self.job, self.seconds = job, 0.0
+    store: Store
+    broken: PlantainError | None = None
+
+
+class Item:
+    """A job on its way through the stages. `then` is called once, by the thread that ends it."""
+
+    def __init__(self, job: Job, output: Output | None = None, then: Callable[[Item], None] | None = None) -> None:
+        self.job, self.output, self.then, self.seconds = job, output, then, 0.0
         self.cost_usd: float | None = None
         self.prepared: Prepared | None = None
         self.key: AnswerKey | None = None
@@ -61,15 +70,24 @@ class _Item:
         self.missing = 0
         self._outcome: Outcome | None = None
         self._crash: BaseException | None = None
-        self._done = threading.Event()
+        self._done, self._once = threading.Event(), threading.Lock()
+
+    @property
+    def ended(self) -> bool:
+        return self._done.is_set()
 
     def end(self, outcome: Outcome | BaseException) -> None:
-        """An outcome, or what must be raised where somebody waits (Ctrl-C)."""
-        if isinstance(outcome, Outcome):
-            self._outcome = outcome
-        else:
-            self._crash = outcome
-        self._done.set()
+        """An outcome, or what must be raised where somebody waits (Ctrl-C). Only the first end counts."""
+        with self._once:
+            if self.ended:
+                return
+            if isinstance(outcome, Outcome):
+                self._outcome = outcome
+            else:
+                self._crash = outcome
+            self._done.set()
+        if self.then is not None:
+            self.then(self)
 
     def fail(self, error: BaseException) -> None:
         """An error of this job alone; anything that is no error of Plantain is told as one."""
@@ -95,7 +113,7 @@ class _Item:
 class _Asked:
     """A request on its way to the model: the place-th of its item."""
 
-    item: _Item
+    item: Item
     place: int
     request: Any
     bucket: Hashable
@@ -118,8 +136,13 @@ class _Buckets:
         """The requests of a job that was read; none for one that needs none."""
         with self.change:
             self.reading -= 1
-            self.entries += asked
+            self.entries += [entry for entry in asked if not entry.item.ended]
             self.change.notify_all()
+
+    def drop(self, item: Item) -> None:
+        """Takes out what waits of a job that nobody wants any more."""
+        with self.change:
+            self.entries = [entry for entry in self.entries if entry.item is not item]
 
     def take(self) -> list[_Asked]:
         """The requests of one call; [] when all is over."""
@@ -144,20 +167,27 @@ class _Buckets:
             self.change.notify_all()
 
 
-class _Stages:
-    """The threads, and what flows between them."""
+def _unheard(count: int, seconds: float) -> None:
+    """Nobody wants to know how many requests a call had."""
 
-    def __init__(self, model: Predictor, batch: int | None, store: Store | None) -> None:
+
+class Stages:
+    """The threads, and what flows between them, until `close`. Not bounded: who puts jobs in bounds them (`window`
+    keeps the model busy). `heard` is told of every call how many requests it had, and its seconds."""
+
+    def __init__(
+        self, model: Predictor, batch: int | None = None, *, heard: Callable[[int, float], None] = _unheard
+    ) -> None:
         able = model.capabilities
-        self.model, self.store, self.mixed = model, store, able.mixed_batch
+        self.model, self.mixed, self.heard = model, able.mixed_batch, heard
         full = max(1, able.batch if batch is None else min(batch, able.batch))
         self.window = (3 if full > 1 else 2) * full * able.concurrency + 2
         self.buckets = _Buckets(full)
-        self.to_read: SimpleQueue[_Item | None] = SimpleQueue()
-        self.to_write: SimpleQueue[_Item | None] = SimpleQueue()
+        self.to_read: SimpleQueue[Item | None] = SimpleQueue()
+        self.to_write: SimpleQueue[Item | None] = SimpleQueue()
         self.gone: PlantainError | None = None
-        self.unwritable: PlantainError | None = None
         self.closed = False
+        self.last: tuple[Any, Any] | None = None  # the photo that was read last, and its pixels, for the next question
         self.painters = [self._thread(self._paint_all, "paint") for _ in range(able.concurrency)]
         self.others = [self._thread(self._read_all, "read")]
         self.others += [self._thread(self._write_all, "write") for _ in range(WRITERS)]
@@ -167,11 +197,17 @@ class _Stages:
         thread.start()
         return thread
 
-    def put(self, job: Job) -> _Item:
-        item = _Item(job)
+    def put(self, job: Job, output: Output | None = None, then: Callable[[Item], None] | None = None) -> Item:
+        """Begins a job. Its outcome: `Item.wait`, or `then`, which must be quick."""
+        item = Item(job, output, then)
         self.buckets.expect()
         self.to_read.put(item)
         return item
+
+    def drop(self, item: Item, why: PlantainError) -> None:
+        """Ends a job that nobody wants any more; what has not gone to the model of it will not go there."""
+        item.fail(why)
+        self.buckets.drop(item)
 
     def close(self) -> None:
         """Ends all threads; what was not begun is left undone."""
@@ -190,22 +226,25 @@ class _Stages:
         while (item := self.to_read.get()) is not None:
             asked: list[_Asked] = []
             try:
-                if not self.closed:
+                if not self.closed and not item.ended:
                     asked = self._read(item)
             except BaseException as error:
                 item.fail(error)
             self.buckets.put(asked)
 
-    def _read(self, item: _Item) -> list[_Asked]:
+    def _read(self, item: Item) -> list[_Asked]:
         start = time.perf_counter()
         if callable(item.job.photo):
             item.job = replace(item.job, photo=item.job.photo())
-        if self.store is not None and (old := self._kept(item, self.store)) is not None:
+        kept_in = item.output.store if item.output is not None and item.output.store.keeps(item.job) else None
+        if kept_in is not None and (old := self._kept(item, kept_in)) is not None:
             item.end(old)
             return []
         if self.gone is not None:
             raise PainterGone(f"not asked: {self.gone}")
-        item.prepared = self.model.prepare(item.job)
+        known = self.last[1] if self.last is not None and self.last[0] is item.job.photo else None
+        item.prepared = self.model.prepare(replace(item.job, pixels=known))
+        self.last = item.job.photo, item.prepared.pixels
         requests = item.prepared.requests
         item.painted, item.missing = [None] * len(requests), len(requests)
         item.seconds += time.perf_counter() - start
@@ -213,7 +252,7 @@ class _Stages:
             self.to_write.put(item)
         return [_Asked(item, place, request, self._bucket(item, request)) for place, request in enumerate(requests)]
 
-    def _kept(self, item: _Item, store: Store) -> Outcome | None:
+    def _kept(self, item: Item, store: Store) -> Outcome | None:
         """The answer that is there already."""
         try:
             item.key = store.key(item.job)
@@ -221,7 +260,7 @@ class _Stages:
             return None
         return store.find(item.job, item.key)
 
-    def _bucket(self, item: _Item, request: Any) -> Hashable:
+    def _bucket(self, item: Item, request: Any) -> Hashable:
         return self.model.bucket(request), None if self.mixed else id(item)
 
     # ---- asking the model
@@ -231,6 +270,7 @@ class _Stages:
             start = time.perf_counter()
             made = self._paint([entry.request for entry in group])
             each = (time.perf_counter() - start) / len(group)
+            self.heard(len(group), each * len(group))
             for entry, one in zip(group, made, strict=True):
                 self._painted(entry, one, each)
 
@@ -260,26 +300,26 @@ class _Stages:
 
     def _write_all(self) -> None:
         while (item := self.to_write.get()) is not None:
-            if not self.closed:
+            if not self.closed and not item.ended:
                 try:
                     item.end(self._finish(item))
                 except BaseException as error:
                     item.fail(error)
 
-    def _finish(self, item: _Item) -> Outcome:
+    def _finish(self, item: Item) -> Outcome:
         start = time.perf_counter()
         assert item.prepared is not None
         answer = item.prepared.finish(item.painted)
         item.seconds += time.perf_counter() - start
         outcome = Outcome(item.job, answer, None, item.seconds, model=self.model.name, cost_usd=item.cost_usd)
-        if self.store is None or item.key is None:
+        if item.output is None or item.key is None:
             return outcome
-        if self.unwritable is not None:
-            raise self.unwritable
+        if item.output.broken is not None:
+            raise item.output.broken
         try:
-            return self.store.save(outcome, item.key, item.prepared.pixels)
+            return item.output.store.save(outcome, item.key, item.prepared.pixels)
         except OutputError as error:
-            self.unwritable = error
+            item.output.broken = error
             raise
 
 

@@ -52,8 +52,8 @@ def to_npz(answer: Prediction, path: str | Path, *, exact: bool = False) -> Path
     return Path(path)
 
 
-def write(answer: Prediction, path: Path, *, exact: bool = False) -> None:
-    """`to_npz` without the care for half-written files: for a place that nobody else sees."""
+def write(answer: Prediction, path: Path | BytesIO, *, exact: bool = False) -> None:
+    """`to_npz` without the care for half-written files: for a place that nobody else sees, or a stream of bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
         for name, array in (answer.arrays() | _record(answer)).items():
             stored = array if exact else _compact(name, array)

@@ -59,13 +59,23 @@ class Prediction:
         other: Any = resized(self, width, height)
         return cast(Self, other)
 
-    def save(self, folder: str | Path, photo: Any = None) -> dict[str, Path]:
+    def save(
+        self,
+        folder: str | Path,
+        photo: Any = None,
+        *,
+        format: str | Sequence[str] = (),
+        focal_px: float | None = None,
+        fov_deg: float | None = None,
+    ) -> dict[str, Path]:
         """Writes <stem>.<task>.png, .overlay.png and .npz into `folder`; returns their paths by role.
 
-        A name such as "x.png" or "x.npz" instead of a folder gets that one file: the overlay, or the arrays."""
+        `format`: one or several others beside them (mask, cutout, labels, normals, disparity, mm, kitti, ply, coco,
+        panoptic); ply takes the camera: `fov_deg` (horizontal, degrees) or `focal_px`. A name such as "x.png", "x.npz"
+        or "x.ply" instead of a folder gets that one file. See `output.save`."""
         from plantain.output.save import save
 
-        return save(self, Path(folder), photo=photo)
+        return save(self, Path(folder), photo=photo, format=format, focal_px=focal_px, fov_deg=fov_deg)
 
     def show(self, photo: Any = None) -> Any:
         """A picture (PIL image) of the answer over the photo, with its legend or color bar."""

@@ -81,7 +81,8 @@ def said_by(draw: st.DrawFn, form: Form, pattern: Pattern) -> tuple[str, Questio
 def gist(question: Question) -> tuple:
     """All of a question but whether its tasks keep an article."""
     tasks = [type(task) for task in question.tasks]
-    return question.want, question.names, tasks, question.unit, question.points, question.between, question.range_m
+    more = question.unit, question.points, question.between, question.side, question.range_m
+    return question.want, question.names, tasks, *more
 
 
 @pytest.mark.parametrize(("form", "pattern"), ROWS, ids=lambda row: row.text if isinstance(row, Pattern) else "")
@@ -185,6 +186,10 @@ READ: dict[str, Question] = {
         (ReferringSegmentation("rock and roll poster"),), names=("rock and roll poster",)
     ),
     "edges": Question((EdgeDetection(),)),
+    "how tall is the dog?": Question((DOG, MetricDepth()), "size", ("dog",), side="height"),
+    "width of the dog in cm": Question((DOG, MetricDepth()), "size", ("dog",), "cm", side="width"),
+    "how big is the dog?": Question((DOG, MetricDepth()), "size", ("dog",)),
+    "how many ppl are there": Question((InstanceSegmentation("person"),), "count", ("people",)),
     "panoptic: sky; dogs": Question((PanopticSegmentation(("sky",), ("dog",)),), names=("sky", "dogs")),
 }
 
@@ -194,6 +199,17 @@ def test_what_people_type(text: str) -> None:
     (question,) = read_plan(text).questions
     assert (gist(question), question.tasks) == (gist(READ[text]), READ[text].tasks)
     assert (question.frame, question.colors) == (READ[text].frame, READ[text].colors)
+
+
+@pytest.mark.parametrize("text", ["person, dog, everything else", "person, dog and the rest", "person, dog, other"])
+def test_the_rest_is_no_class(text: str) -> None:
+    (question,) = read_plan(text).questions
+    assert question.tasks == (SemanticSegmentation.of(["person", "dog"]),)
+    assert "is no class: it is what is none of the names" in question.notes[0]
+    (mask,) = read_plan("segment the dog and everything else").questions
+    assert mask.tasks == (DOG,)
+    with pytest.raises(UsageError):
+        read_plan("everything else")
 
 
 SEVERAL: dict[str, list[tuple[str, list[str], tuple[str, ...]]]] = {
@@ -355,7 +371,8 @@ REFUSED = {
     "track the ball": "motion",
     "describe this image": "description",
     "why is the sky blue": "reason",
-    "how tall is the man": "size",
+    "how big is the image": "a measure that is not told",
+    "volume of the box": "a measure that is not told",
     "is the man happy?": "more than what is there",
     "add a hat to the man": "plantain edit",
     "make me a sandwich": "another picture",
@@ -372,7 +389,6 @@ REFUSED = {
     "42": "not understood",
     "the dog is cute": "not understood",
     "segment the dog and tell me its breed": "example",
-    "how far is the cup and how big is it?": "size",
     "photo.jpg": "not understood",
 }
 
@@ -450,3 +466,14 @@ def test_the_public_half_of_a_list_of_phrases() -> None:
 
 def test_our_own_list_of_phrases() -> None:
     assert score(HERE / "phrases.jsonl") >= 0.9
+
+
+@pytest.mark.parametrize("text", ["how far away is she", "where is he?", "cut her out", "how tall is he?"])
+def test_somebody_who_is_not_named_is_a_person(text: str) -> None:
+    (question,) = read_plan(text).questions
+    assert question.names == ("person",)
+    assert question.notes == ("who is meant is not named: a person is asked for",)
+    (cup, same) = read_plan("where is the woman and how far is she?").questions
+    assert (cup.names, same.names, same.notes) == (("woman",), ("woman",), ())
+    with pytest.raises(UsageError):
+        read_plan("is she smiling?")

@@ -45,6 +45,10 @@ class EvalAdapter(ABC):
         """The confidence 0..1 of everything that the metric judges."""
         return np.asarray(answers[0].confidence)
 
+    def calibrates(self, asked: Sequence[Task]) -> str | None:
+        """The task whose confidence these answers calibrate; None where what is judged is not what it is about."""
+        return asked[0].name
+
     def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
         """The truth as a prediction, for an oracle to paint."""
         return example.truth(self.label)

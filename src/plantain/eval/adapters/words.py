@@ -12,7 +12,8 @@ from plantain import tasks
 from plantain.data.base import Example
 from plantain.eval.adapters.base import EvalAdapter, Rng
 from plantain.predictions.boxes import box_around
-from plantain.predictions.types import Alpha
+from plantain.predictions.calibration import PRESENCE
+from plantain.predictions.types import Alpha, Labels
 from plantain.tasks import Task
 
 
@@ -21,36 +22,42 @@ class PresenceAdapter(EvalAdapter):
     """Whether a thing is in the photo: one class that is, one that is not, drawn from `names` by the run's seed."""
 
     names: tuple[str, ...]
+    label: str = "instances"  # or "labels", of which every class with a pixel is there
     same_question = False
 
-    def _there(self, example: Example) -> set[str]:
-        every: Any = example.truth("instances")
-        there = {every.classes[i] for i in every.labels}
-        return there | set(example.facts.get("crowd_classes", ()))
+    def _masks(self, example: Example) -> dict[str, np.ndarray]:
+        """Where each class is, by name (h w); one of a group without masks of its own is nowhere, and there."""
+        every: Any = example.truth(self.label)
+        if isinstance(every, Labels):
+            return {every.classes[i]: every.ids == i for i in np.unique(every.ids[every.ids >= 0])}
+        masks = {name: np.zeros(every.confidence.shape, bool) for name in example.facts.get("crowd_classes", ())}
+        for i in np.unique(every.labels):
+            masks[every.classes[i]] = every.masks[every.labels == i].any(0)
+        return masks
 
     def ask(self, example: Example, rng: Rng) -> list[Task]:
-        there = self._there(example)
+        there = self._masks(example)
         groups = [[n for n in self.names if n in there], [n for n in self.names if n not in there]]
         return [tasks.ReferringSegmentation(group[int(rng.integers(len(group)))]) for group in groups if group]
 
     def truth(self, example: Example, asked: Sequence[Task]) -> np.ndarray:
-        there = self._there(example)
+        there = self._masks(example)
         return np.array([text(task) in there for task in asked])
 
     def oracle_target(self, example: Example, asked: Sequence[Task]) -> Any:
-        every: Any = example.truth("instances")
-        masks = []
-        for task in asked:
-            own = every.masks[[every.classes[i] == text(task) for i in every.labels]]
-            masks.append(own.any(0) if len(own) else np.zeros(every.confidence.shape, bool))
+        shape, there = example.truth(self.label).confidence.shape, self._masks(example)
+        masks = [there.get(text(task), np.zeros(shape, bool)) for task in asked]
         return Alpha(
-            alpha=np.array(masks, np.float32), names=tuple(map(text, asked)), confidence=np.ones_like(every.confidence)
+            alpha=np.array(masks, np.float32), names=tuple(map(text, asked)), confidence=np.ones(shape, np.float32)
         )
 
     def answer(self, answers: Sequence[Any], asked: Sequence[Task]) -> np.ndarray:
         return np.array([presence_of(a, text(t)) for a, t in zip(answers, asked, strict=True)])
 
     confidence = answer
+
+    def calibrates(self, asked: Sequence[Task]) -> str:
+        return PRESENCE
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,9 @@ class GroundingAdapter(EvalAdapter):
         """How far presence is from one half."""
         presence = np.array([presence_of(a, text(t)) for a, t in zip(answers, asked, strict=True)])
         return np.abs(2 * presence - 1)
+
+    def calibrates(self, asked: Sequence[Task]) -> None:
+        """Whether a phrase's box is the right one is not what the confidence of its pixels says."""
 
 
 def text(task: Any) -> str:

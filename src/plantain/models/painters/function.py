@@ -8,18 +8,22 @@ False
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from plantain.errors import PainterError, PlantainError
+from plantain.errors import PainterError, PlantainError, UnknownName, UsageError
 from plantain.imaging.photo import read_photo
 from plantain.models.base import Capabilities, Painter
 from plantain.models.identity import Identity, digest
 from plantain.models.painting import Painting, Request, Usage
+from plantain.models.specialists.base import Specialist
 
 PLAIN = str | bytes | int | float | np.ndarray | None  # values that a hash tells apart
 
@@ -71,6 +75,28 @@ class Function(Painter):
 
     def _failed(self, error: Exception) -> PainterError:
         return PainterError(f"the painter {self.identity.name!r} failed: {type(error).__name__}: {error}")
+
+
+def from_place(place: str, **options: Any) -> Any:
+    """The painter of a callable by its place, "package.module:function", looked for in the current folder too; of a
+    class of painters or specialists one made with the options. UsageError where there is none."""
+    module, name = place.split(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        loaded = import_module(module)
+    except Exception as error:  # it is somebody's code: anything may come
+        raise UsageError(f"the model {place!r} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not hasattr(loaded, name):
+        raise UnknownName(f"function of {module}", name, [one for one, it in vars(loaded).items() if callable(it)])
+    made = getattr(loaded, name)
+    if not callable(made):
+        raise UsageError(f"{place!r} is no function; wanted one that takes photo, prompt and seed and gives a picture")
+    whole = isinstance(made, type) and issubclass(made, Painter | Specialist)
+    try:
+        return made(**options) if whole else Function(made, **{"name": name, **options})
+    except TypeError as error:
+        raise UsageError(f"the model {place!r} cannot be made with these options: {error}") from error
 
 
 def _is_float_rgb(made: Any) -> bool:

@@ -39,6 +39,9 @@ ADJECTIVES = re.compile(rf"\b({COLORS})(\s+(?:and|or|&)\s+)(?=(?:(?:dark|light|p
 HEAD = re.compile(
     r"\s+(?:in|on|at|of|with|without|near|by|under|behind|beside|between|from|to|that|which|who|\w+ing)\s", re.I
 )
+REST = re.compile(
+    r"(?:everything|anything|all)\s+else|(?:the\s+)?(?:rest|others?)|(?:the\s+)?(?:image\s+)?background", re.I
+)
 SEPARATOR = re.compile(
     r"\s*[,;|+\n]\s*(?:(?:and|or)\s+)?|\s+(?:vs\.?|versus)\s+|\s+\.\s*|(?<=\w\w\w)\.\s+|"
     r"(?<=[^\W\d]{2})\s*/\s*(?=[^\W\d]{2})",
@@ -151,13 +154,18 @@ def names_in(text: str, *, classes: bool = False) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(reveal, parts))) if all(map(is_name, parts)) else ()
 
 
+def is_rest(name: str) -> bool:
+    """Whether a name means everything that is not named."""
+    return all(REST.fullmatch(part.strip()) for part in name.split(",") if part.strip())
+
+
 def _joined(part: str, classes: bool) -> list[str]:
     """The names of a part without commas."""
     first, *others = re.split(r"\s+(?:and|or|&)\s+", part, flags=re.I)
     whole = classes or not ARTICLE.match(first)
     names = [first]
     for other in others:
-        if whole or ARTICLE.match(other) or is_plural(other) or not is_name(other):
+        if whole or ARTICLE.match(other) or is_plural(other) or not is_name(other) or is_rest(other):
             names.append(other)
         else:
             names[-1] += f" and {other}"

@@ -19,7 +19,7 @@ from typing import Literal
 from plantain.errors import UsageError
 from plantain.tasks.base import Task
 from plantain.tasks.instances import InstanceSegmentation
-from plantain.tasks.language.english import ARTICLE, bare, singular
+from plantain.tasks.language.english import ARTICLE, bare, is_rest, singular
 from plantain.tasks.language.templates import RGB
 from plantain.tasks.legend import BLACK, WHITE
 from plantain.tasks.metric_depth import MetricDepth
@@ -41,9 +41,6 @@ TAIL = r"(?:\s+colou?rs?\b)?"
 EDGE = re.compile(r"(?:.*(?:[.;:!?]\s|\n|[{}]))?", re.DOTALL)
 LEAD = re.compile(
     r"^(?:(?:please|and|with|where|while|that|also|then|segment|paint|mask|mark|label|colou?r|draw)\b[\s,]*)+", re.I
-)
-REST = re.compile(
-    r"(?:everything|anything|all)\s+else|(?:the\s+)?(?:rest|others?)|(?:the\s+)?(?:image\s+)?background", re.I
 )
 APART = re.compile(
     r"colou?red\s+(?:differently|separately|individually)|(?:a|with|by|in|its?|their)\s+(?:different|unique|distinct|own)\b"
@@ -94,11 +91,6 @@ def _tidy(text: str) -> str:
         except ValueError:
             return name[1:-1].strip()
     return name.strip("'“”‘’ \t")
-
-
-def is_rest(name: str) -> bool:
-    """Whether a name means everything that is not named."""
-    return all(REST.fullmatch(part.strip()) for part in name.split(",") if part.strip())
 
 
 def read(text: str) -> Task | None:

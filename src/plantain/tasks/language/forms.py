@@ -312,6 +312,27 @@ FORMS: tuple[Form, ...] = (
         ("how far is {}?", "distance to {} in feet"),
         ("unit", "range"),
     ),
+    *(
+        Form(
+            f"how {words.split('|')[0]} a thing is",
+            reading,
+            (
+                f"how ({words}) BE THING",
+                f"how many UNIT ({words}) BE THING",
+                f"({nouns}) of THING",
+                f"[measure] how ({words}) THING BE",
+                f"(what|which) ({nouns}) BE THING",
+            ),
+            (example,),
+            ("unit",),
+        )
+        for words, nouns, reading, example in (
+            ("tall|high", "height", readings.height, "how tall is {}?"),
+            ("wide|broad", "width|breadth", readings.width, "width of {} in cm"),
+            ("long", "length", readings.length, "how long is {}?"),
+            ("big|large", "size|dimensions", readings.size, "how big is {}?"),
+        )
+    ),
     Form(
         "whether a thing is nearer than so much: how far it is",
         readings.threshold,

@@ -3,6 +3,8 @@ people type, where it is one question; `reader.read_plan` reads all of it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from plantain.errors import UsageError
 from plantain.tasks.base import Task
 from plantain.tasks.language import external, prompts
@@ -56,6 +58,14 @@ def one_task(plan: Plan) -> Task:
     return question.task
 
 
+def explained(text: str) -> dict[str, Any]:
+    """How a text is read, as `plantain explain` says it; one that is refused has want "refuse", and the error."""
+    try:
+        return read_plan(text).to_json()
+    except UsageError as error:
+        return {"text": text, "tasks": [], "names": [], "want": "refuse", "error": str(error)}
+
+
 def left_out(plan: Plan) -> tuple[str, ...]:
     """What one map of a plan does not give, and what was mended or dropped, a line each.
 
@@ -63,8 +73,9 @@ def left_out(plan: Plan) -> tuple[str, ...]:
     ('the depth of everything is painted; the distance is not read off it', 'the numbers are meters, not ft')
     """
     question, lines = plan.questions[0], list(plan.notes)
-    if question.want in ("distance", "compare"):
-        lines.append("the depth of everything is painted; the distance is not read off it")
+    if question.want in ("distance", "size", "compare"):
+        what = "size" if question.want == "size" else "distance"
+        lines.append(f"the depth of everything is painted; the {what} is not read off it")
     if question.unit not in (None, "m"):
         lines.append(f"the numbers are meters, not {question.unit}")
     if question.frame == "opencv":

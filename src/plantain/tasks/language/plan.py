@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -13,7 +13,7 @@ from plantain.tasks.instances import InstanceSegmentation
 from plantain.tasks.language.templates import RGB
 from plantain.tasks.metric_depth import MetricDepth
 
-Want = Literal["map", "count", "distance", "where", "presence", "compare", "cutout", "disparity", "point-cloud"]
+Want = Literal["map", "count", "distance", "size", "where", "presence", "compare", "cutout", "disparity", "point-cloud"]
 Item = TypeVar("Item")
 
 
@@ -25,7 +25,8 @@ class Question:
     `names`: what was asked for, as it was typed, without articles. `unit`: of the answer, None where none was said.
     `frame`: the axes of normals. `points`: those that were named, or the name of a known set ("face", "hand").
     `colors`: those chosen for `names`, in their order. `between`: the distance of two things from each other, not from
-    the camera. `notes`: what was dropped or taken for granted."""
+    the camera. `side`: the height, width or length of things, where not all of their size is asked for. `notes`: what
+    was dropped or taken for granted."""
 
     tasks: tuple[Task, ...]
     want: Want = "map"
@@ -35,6 +36,7 @@ class Question:
     points: str | tuple[str, ...] | None = None
     colors: tuple[RGB, ...] = ()
     between: bool = False
+    side: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -42,7 +44,7 @@ class Question:
         """The one task whose answer is a map of what was asked; None where it takes several paintings.
 
         Of a distance or a comparison it is the depth of everything."""
-        return self.tasks[-1] if len(self.tasks) == 1 or self.want in ("distance", "compare") else None
+        return self.tasks[-1] if len(self.tasks) == 1 or self.want in ("distance", "size", "compare") else None
 
     @property
     def lacks_a_name(self) -> bool:
@@ -62,6 +64,10 @@ class Question:
         """The question how far its things are from each other."""
         return replace(self, between=True)
 
+    def of_side(self, side: str | None) -> Question:
+        """The question for one side of the size of its things."""
+        return replace(self, side=side)
+
     def to_json(self) -> dict[str, Any]:
         """The fields of `plantain explain`; those that were not said are left out."""
         near_m, far_m = self.range_m
@@ -73,6 +79,7 @@ class Question:
             "points": list(self.points) if isinstance(self.points, tuple) else self.points,
             "colours": [list(color) for color in self.colors] or None,
             "between": self.between or None,
+            "side": self.side,
         }
         known = {"tasks": once(task.name for task in self.tasks), "names": list(self.names), "want": self.want}
         return known | {key: value for key, value in said.items() if value is not None}
@@ -80,11 +87,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Plan:
-    """The questions of a text, in order. `mended`: what was read otherwise than it was typed."""
+    """The questions of a text, in order. `mended`: what was read otherwise than it was typed. `planner`: what a
+    language model made of the text, where one was asked."""
 
     text: str
     questions: tuple[Question, ...]
     mended: tuple[str, ...] = ()
+    planner: Mapping[str, Any] | None = None
 
     @property
     def tasks(self) -> tuple[Task, ...]:

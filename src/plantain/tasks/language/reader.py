@@ -47,6 +47,7 @@ CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set
     (r"\b(?:teh|hte)\b", "the"),
     (r"\b(?:adn|nad)\b", "and"),
     (r"\bhwo\b", "how"),
+    (r"\bppl\b", "people"),
     (r"\band/or\b", "or"),
     (r"[({\[]", " , "),
     (r"[)}\]]", " "),
@@ -66,12 +67,14 @@ SPLIT = re.compile(
     re.I,
 )
 PRONOUN = re.compile(r"\b(?:it|them|they|their|its|him|her|he|she|those|these)\b", re.I)
+SOMEBODY = re.compile(r"\b(?:he|she|him|her)\b(?!\s+(?!(?:out|off|away|from|in|is)\b)\w)|(?<=\bis\s)(?:he|she)\b", re.I)
+A_PERSON = "who is meant is not named: a person is asked for"
 VERBS = word_set(  # a bare name does not begin so
     "export import save make take add check verify contain contains sort rank list arrange calibrate align visualize "
     "analyze delete "
     "erase replace convert generate create write tell say describe explain summarize translate recognize classify "
     "colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare "
-    "predict compute remove get give show let see look want need"
+    "predict compute cut crop clip isolate extract remove get give show let see look want need"
 )
 TASK_NOUNS = word_set(  # nor does it have one of these, or end so
     "depth depths disparity distance distances normals segmentation detection estimation keypoints geometry"
@@ -128,7 +131,7 @@ def read_plan(text: str) -> Plan:
         raise refusals.error(text, why.why, why.instead)
     said, rest = modifiers.read(asked)
     rest = _cut(rest.strip(" ,;"), POLITE_PATTERNS, Pattern.without_start)[-1]
-    found = _series(rest, said)
+    found = _series(rest, said) or _about_a_person(rest, said)
     if not found:
         raise _refused(text, rest)
     _check_taken(text, said, found)
@@ -202,6 +205,13 @@ def _series(text: str, said: Said, names: tuple[str, ...] | None = None) -> tupl
             return (whole,) if one.bare and whole else (one, *others)  # "nose, eyes keypoints" is one question
     one = _clause(text.rstrip(" ?"), said, names, text.endswith("?"))
     return (one,) if one else ()
+
+
+def _about_a_person(text: str, said: Said) -> tuple[Read, ...]:
+    """The questions of a text whose "he" or "she" was not named before: a person, which is said."""
+    told = SOMEBODY.sub("the person", text)
+    found = _series(told, said) if told != text else ()
+    return tuple(replace(one, question=one.question.noting(A_PERSON)) for one in found if not one.bare)
 
 
 def _speaks(text: str) -> bool:

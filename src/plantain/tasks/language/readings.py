@@ -21,7 +21,7 @@ from plantain.tasks.edges import EdgeDetection
 from plantain.tasks.instances import InstanceSegmentation
 from plantain.tasks.keypoints import KeypointDetection
 from plantain.tasks.language import units
-from plantain.tasks.language.english import ARTICLE, EVERY, is_plural, names_in, plain, singular, singular_head
+from plantain.tasks.language.english import ARTICLE, EVERY, is_plural, is_rest, names_in, plain, singular, singular_head
 from plantain.tasks.language.modifiers import Said
 from plantain.tasks.language.plan import Question, Want, joined
 from plantain.tasks.language.units import unit_of
@@ -50,6 +50,11 @@ ANYBODY = re.compile(r"\b(?:anyone|anybody|someone|somebody)\b", re.I)
 EVERYBODY = re.compile(r"\b(?:everyone|everybody)\b", re.I)
 COUNTED_UNIT = re.compile(rf"(?:{units.ANY})\b", re.I)
 CAMERA = re.compile(r"(?:the\s+)?(?:camera|viewer|lens|observer|photographer)|me|us|here|you", re.I)
+PICTURE = re.compile(
+    r"(?:(?:the|this|that|my|a|an)\s+)?(?:photo|photograph|picture|image|pic|img|scene|view|frame|shot|screenshot|file|"
+    r"text|font)s?",
+    re.I,
+)
 WORN = re.compile(r"(?:the\s+|an?\s+)?(?:face|gas|ski|surgical|oxygen|dust|sleep|diving|hockey|carnival|medical)", re.I)
 POINT_SETS = {"face": (FACE_6, "face"), "hand": (HAND_6, "hand")}
 
@@ -129,6 +134,27 @@ def compare(held: Held, said: Said) -> Question | None:
     return _masked(names, "compare", MetricDepth(), said) if len({*_plain(names)}) > 1 else None
 
 
+def size(held: Held, said: Said, side: str | None = None) -> Question | None:
+    """Of things, not of the picture itself."""
+    names, said = names_in(held["THING"]), said.in_unit(held["UNIT"]) if "UNIT" in held else said
+    if any(map(PICTURE.fullmatch, names)):
+        return None
+    question = _masked(names, "size", MetricDepth(), said)
+    return question and question.of_side(side)
+
+
+def height(held: Held, said: Said) -> Question | None:
+    return size(held, said, "height")
+
+
+def width(held: Held, said: Said) -> Question | None:
+    return size(held, said, "width")
+
+
+def length(held: Held, said: Said) -> Question | None:
+    return size(held, said, "length")
+
+
 def _masked(names: Sequence[str], want: Want, depth: Task, said: Said) -> Question | None:
     if not names:
         return None
@@ -164,10 +190,10 @@ def segment(held: Held, said: Said) -> Question | None:
         return main_object(held, said)
     if EVERY.match(text):
         return instances(held, said)
-    names = names_in(text)
+    names, rest = _without_rest(names_in(text))
     if len(names) > 1 and not any(ARTICLE.match(name) for name in names):
-        return _classes(_plain(names))
-    return Question((ReferringSegmentation(names),), names=_plain(names)) if names else None
+        return _classes(_plain((*names, *rest)))
+    return _with_rest(Question((ReferringSegmentation(names),), names=_plain(names)), rest) if names else None
 
 
 def masks(held: Held, said: Said) -> Question | None:
@@ -179,8 +205,8 @@ def masks(held: Held, said: Said) -> Question | None:
         return main_object(held, said)
     if EVERY.match(text):
         return instances(held, said)
-    names = names_in(text)
-    return Question((ReferringSegmentation(names),), names=_plain(names)) if names else None
+    names, rest = _without_rest(names_in(text))
+    return _with_rest(Question((ReferringSegmentation(names),), names=_plain(names)), rest) if names else None
 
 
 def find(held: Held, said: Said) -> Question | None:
@@ -200,9 +226,20 @@ def semantic(held: Held, said: Said) -> Question | None:
 
 
 def _classes(names: tuple[str, ...]) -> Question | None:
+    names, rest = _without_rest(names)
     if not names or names == ("background",):
         return None
-    return Question((SemanticSegmentation.of(names),), names=names)
+    return _with_rest(Question((SemanticSegmentation.of(names),), names=names), rest)
+
+
+def _without_rest(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names, and those that mean everything that is not named; "background" is a name of its own."""
+    rest = tuple(name for name in names if is_rest(name) and plain(name).lower() != "background")
+    return tuple(name for name in names if name not in rest), rest
+
+
+def _with_rest(question: Question, rest: Sequence[str]) -> Question:
+    return question.noting(f"{joined(rest)!r} is no class: it is what is none of the names") if rest else question
 
 
 def panoptic(held: Held, said: Said) -> Question | None:

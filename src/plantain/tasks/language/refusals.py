@@ -78,13 +78,13 @@ REFUSALS: tuple[Refusal, ...] = (
         ("point cloud", "metric depth", "surface normals"),
     ),
     Refusal(
-        "asks for the size of things, which no painting answers",
+        "asks for a measure that is not told; of the size of things there are height, width and length",
         (
             "how (tall|big|long|wide|high|large|thick|broad|small|heavy|deep) [REST]",
-            "(size|height|width|length|area|volume|dimensions|dimension|weight|diameter) of REST",
+            "(size|height|width|length|area|volume|dimensions|dimension|weight|diameter|thickness) of REST",
             "measure [REST]",
         ),
-        ("how far is {}?", "boxes of cups", "point cloud"),
+        ("how tall is {}?", "how far is {}?", "width of {}"),
     ),
     Refusal(
         "asks for one of several of a kind",

@@ -1,0 +1,16 @@
+"""Plantain over HTTP (`plantain serve`) and for agents (`plantain mcp`).
+
+app.py       the application: what is put together, in which order
+settings.py  limits, keys and places, as the command line says them
+queue.py     a model that many clients ask at a time: the stages of `stream`, kept open
+guard.py     who may come in, with how much, for how long
+keys.py      API keys, and how often each may ask
+uploads.py   pictures that come in, and how much work a question is
+replies.py   answers as JSON, PNG and .npz
+jobs.py      long work that survives a restart; ledger.py is its table
+errors.py    every error as one JSON object
+watch.py     request ids, logs, metrics
+routes/      the paths, a file a subject
+agents.py    the tools of `plantain mcp`
+run.py       uvicorn, and an orderly end
+"""

@@ -1,0 +1,59 @@
+"""The application: models behind their queues, the guard before them, and the paths."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from plantain import __version__
+from plantain.pipeline.predictor import Predictor
+from plantain.serve import errors
+from plantain.serve.guard import Gate, Guard
+from plantain.serve.jobs import Jobs
+from plantain.serve.queue import Engine
+from plantain.serve.routes import about, ask, health, images, jobs, predict
+from plantain.serve.settings import Settings
+from plantain.serve.watch import Metrics, Watch
+
+ABOUT = "Photo + words -> painting -> numbers. Pictures are uploaded; nothing is ever fetched from an address."
+
+
+def create_app(models: Mapping[str, Predictor], settings: Settings | None = None) -> FastAPI:
+    """The HTTP application around models that are loaded; the first answers where a request names none.
+
+    They are closed when the application ends. Raises OutputError where the state folder cannot be written."""
+    settings, metrics = settings or Settings(), Metrics()
+    gate = Gate(settings.limits, metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engines = {name: Engine(model, metrics) for name, model in models.items()}
+        app.state.engines, app.state.jobs = engines, None
+        if settings.state is not None:
+            app.state.jobs = Jobs(settings.state, engines, settings.limits.jobs, settings.kept_days)
+            app.state.jobs.start()
+        try:
+            yield
+        finally:
+            if app.state.jobs is not None:
+                await app.state.jobs.stop()
+            for engine in engines.values():
+                engine.close()
+
+    app = FastAPI(title="Plantain", version=__version__, description=ABOUT, lifespan=lifespan, redoc_url=None)
+    app.state.settings, app.state.gate, app.state.metrics, app.state.draining = settings, gate, metrics, False
+    for group in (ask, predict, images, about, jobs, health):
+        app.router.routes.extend(group.router.routes)  # one flat list, in which metrics and errors find a path's route
+    errors.install(app)
+    app.add_middleware(Guard, settings=settings, gate=gate)
+    app.add_middleware(Watch, metrics=metrics)
+    return app
+
+
+async def drain(app: FastAPI) -> None:
+    """The server is about to end: nothing new is begun, streams of progress end."""
+    app.state.draining = True
+    if (known := getattr(app.state, "jobs", None)) is not None:
+        await known.drain()

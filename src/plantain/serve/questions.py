@@ -1,0 +1,72 @@
+"""A question from its words to its answer, for whoever asks: over HTTP, or as an agent's tool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from plantain._shapes import UInt8
+from plantain.answers.ask import Terms, answered, planned, with_camera
+from plantain.answers.types import Answer
+from plantain.errors import UsageError
+from plantain.imaging.photo import read_photo
+from plantain.models.painting import Painting
+from plantain.pipeline.jobs import Job, Outcome, PredictOptions
+from plantain.serve.queue import Engine
+from plantain.serve.settings import Limits
+from plantain.serve.uploads import check_work, size_of, text_of
+from plantain.tasks import Task
+from plantain.tasks.language.parsing import interpret
+from plantain.tasks.language.plan import Plan
+from plantain.tasks.language.reader import read_plan
+
+
+async def ask(
+    engine: Engine, limits: Limits, photo: bytes, text: str, options: PredictOptions, terms: Terms
+) -> tuple[Answer, float]:
+    """The answer to what people ask, and the seconds it took; all its paintings are asked for at once.
+
+    UsageError, ApiError, PhotoError, PainterError."""
+    plan = await asyncio.to_thread(_planned, text_of(text, limits, "text"), engine, terms)
+    own = await asyncio.to_thread(with_camera, photo, plan, terms)
+    pixels = await asyncio.to_thread(read_photo, photo)
+    for task in plan.tasks:
+        check_work(task, options, _size(pixels), limits)
+    outcomes = await asyncio.gather(*(engine.outcome(Job("photo", pixels, task, options)) for task in plan.tasks))
+    found = await asyncio.to_thread(answered, outcomes, plan, own)
+    if found.answer is None:
+        raise found.error or UsageError("there is no answer")
+    return found.answer, found.seconds
+
+
+def _planned(text: str, engine: Engine, terms: Terms) -> Plan:
+    return planned(read_plan(text), engine.model, terms)
+
+
+async def predict(engine: Engine, limits: Limits, photo: bytes, task: Task, options: PredictOptions) -> Outcome:
+    """What becomes of one question. UsageError, ApiError."""
+    asked = engine.model.resolve_task(task)
+    check_work(asked, options, size_of(photo), limits)
+    return await engine.outcome(Job("photo", photo, asked, options))
+
+
+async def paintings(engine: Engine, jobs: Sequence[Job]) -> list[Painting]:
+    """The painting of every answer. Raises the first error; UsageError where nothing is painted."""
+    answers = await asyncio.gather(*map(engine.answer, jobs))
+    found = [one if isinstance(one, Painting) else one.painting for one in answers]
+    if None in found:
+        raise UsageError(f"{engine.model.name} is a specialist and paints nothing; ask it for numbers")
+    return found
+
+
+def read_task(text: str, limits: Limits, code: str | None = None) -> Task:
+    """The one question that is meant, in the code that is wanted. UsageError, UnknownName, ApiError."""
+    task = interpret(text_of(text, limits, "task"))
+    return task if not code else replace(task, code=code)
+
+
+def _size(pixels: UInt8[np.ndarray, "h w 3"]) -> tuple[int, int]:
+    return pixels.shape[1], pixels.shape[0]
