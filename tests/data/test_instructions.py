@@ -177,6 +177,39 @@ def test_only_what_is_surely_absent_counts_as_absent() -> None:
     assert things([0], ("cup", "bed", "sink"), "lvis", absent=("bed",)) == ["bed"]
 
 
+def test_things_that_are_absent_are_referred_to_as_well(made) -> None:
+    for name in ("coco", "portraits"):
+        example = remembered(excerpts.read(made, name, "train")[0])
+        drawn = [question(example, View((48, 36)), rng(s)) for s in range(80)]
+        asked = [one for _, one in filter(None, drawn) if one.task.name == "refer"]
+        gone = [one for one in asked if not np.asarray(getattr(one.truth, "alpha", one.truth)).any()]
+        assert 0.02 * len(asked) < len(gone) < 0.35 * len(asked)
+        assert all(one.task.text.removeprefix("the ") in ELSEWHERE for one in gone)
+        assert not any(
+            word in one.task.text for one in gone for word in ("person", "boat", "airplane") if name == "coco"
+        )
+
+
+def test_boxes_without_masks_are_asked_for_and_what_a_crop_cuts_off_teaches_nothing(tmp_path) -> None:
+    home = write_folder(tmp_path / "street", 2, depth=False, labels=False)
+    rows = [
+        {"id": i, "image_id": i // 2, "category_id": 1, "bbox": [[6, 20, 40, 30], [70, 35, 36, 40]][i % 2]}
+        for i in range(4)
+    ]
+    images = [{"id": i, "file_name": f"{i}.png", "width": WIDTH, "height": HIGH} for i in range(2)]
+    book = {"images": images, "annotations": rows, "categories": [{"id": 1, "name": "car"}, {"id": 2, "name": "bus"}]}
+    (home / "annotations.json").write_text(json.dumps(book))
+    examples = read_folder(home)
+    made = [instruct(examples[s % 2], examples, SETTINGS, rng(s)) for s in range(40)]
+    samples = [stored(one) for one in made if one is not None]
+    assert {s.record["task"] for s in samples} == {"detect", "refer"}
+    assert [str(f) for s in samples for f in faults(s)] == []
+    asked = [s for s in samples if s.record["task"] == "detect"]
+    assert {s.record["answer"]["count"] for s in asked} >= {0, 1, 2}
+    assert any(s.weight is not None for s in asked) and any(s.weight is None for s in asked)
+    assert all("bus" in s.prompt for s in samples if s.record["absent"] and s.weight is None)
+
+
 def test_replayed_pictures_are_whole_for_captions_and_never_mirrored(tmp_path) -> None:
     examples = read_captioned(write_captioned(tmp_path / "pictures"))
     made = [replay(examples[s % 3], SETTINGS, rng(s)) for s in range(60)]

@@ -114,8 +114,11 @@ def look(example: Example, settings: Settings) -> Photo:
 
 
 def own_mask(example: Example, view: View, rng: Rng) -> Sample | None:
-    """The set's masks by their own names: one of them, or several in colors of their own."""
+    """The set's masks by their own names: one of them, several in colors of their own, or (of the excerpt sets, as the
+    seedling is asked) something else, which is not there."""
     seen: Any = view.truth(example.truth("mask"))
+    if example.source in mixture.RECIPES and rng.random() < mixture.ABSENT / 2:
+        return nothing(str(rng.choice(mixture.ELSEWHERE)), view, rng)
     count = 1 if rng.random() < 0.6 else int(rng.integers(1, len(seen.names) + 1))
     rows = rng.permutation(len(seen.names))[:count]
     texts = tuple(with_article(_called(seen.names[i], rng), rng) for i in rows)
@@ -125,6 +128,20 @@ def own_mask(example: Example, view: View, rng: Rng) -> Sample | None:
     task = ReferringSegmentation(texts, **(mixture.mask_colors(rng) if count == 1 else colors))
     truth = Alpha(alpha=seen.alpha[rows], names=texts, confidence=seen.confidence)
     return mixture.sample(task, truth, mixture.everywhere(view), rng)
+
+
+def nothing(name: str, view: View, rng: Rng) -> Sample:
+    """The question about a thing that is not there: everything is background."""
+    task = ReferringSegmentation(with_article(name, rng), **mixture.mask_colors(rng))
+    empty = np.zeros((1, *view.size[::-1]), np.float32)
+    return mixture.sample(task, empty, mixture.everywhere(view), rng)
+
+
+def place(example: Example, view: View, rng: Rng) -> Sample | None:
+    """One of several things by its place or size, all of a class, or a class that is surely absent."""
+    raw: Any = example.truth("instances")
+    away = mixture.absent_names(example, raw, raw) if rng.random() < mixture.ABSENT else []
+    return nothing(view.name(str(rng.choice(away))), view, rng) if away else mixture.refer_place(example, view, rng)
 
 
 def _called(name: str, rng: Rng) -> str:
@@ -165,7 +182,7 @@ OFFERS: Mapping[str, tuple[tuple[float, Recipe], ...]] = {  # by the name of a t
     "labels13": ((0.5, mixture.semantic("labels13", most=7)),),
     "mask": ((2, own_mask), (0.5, hard_matte)),
     "alpha": ((2, soft_matte),),
-    "instances": ((1, mixture.instances), (1, mixture.detect), (1, mixture.refer_place)),
+    "instances": ((1, mixture.instances), (1, mixture.detect), (1, place)),
     "keypoints": ((2, mixture.keypoints),),
     "edges": ((2, mixture.edges),),
 }  # fmt: skip
