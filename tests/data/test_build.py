@@ -31,6 +31,7 @@ from plantain.data.stream import Buckets, Mixture, Shards, step_numbers, stream
 from plantain.data.tars import Member, write_shard
 from plantain.errors import OutputError, PhotoError, UnknownName, UsageError
 from plantain.files import STAGE
+from plantain.models.painters.generators.spec import GENERATORS
 
 SETTINGS = Settings(((96, 64), (64, 96)), ("imperative", "json"), paired=0.3)
 ROOT = Path(__file__).parents[2]
@@ -169,6 +170,16 @@ def test_a_full_disk_is_one_error_and_leaves_no_half_shard(home, tmp_path, monke
     with pytest.raises(OutputError, match="No space left on device; free some space"):
         build(plan(home), tmp_path / "out")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["plan.json"]
+
+
+@pytest.mark.parametrize("row", GENERATORS.values(), ids=lambda row: row.name)
+def test_canvases_are_sizes_that_the_generator_leaves_alone(row) -> None:
+    side = 512 if row.size.rule is None else 1024
+    canvases = row.size.buckets(side)
+    assert len(canvases) >= 9 and (side, side) in canvases
+    for width, height in canvases:
+        assert row.size.fits(width, height) and (height, width) in canvases
+        assert 0.85 < width * height / side**2 <= 1.03
 
 
 # ---- the stream
