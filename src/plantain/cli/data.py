@@ -92,6 +92,8 @@ def build(
         So many samples; as many as there are photos when not said.
     workers
         Processes; one for each core when not said.
+    seed
+        The same seed gives the same samples.
     """
     from plantain.data.build import build as run
     from plantain.data.build import plan_build
@@ -148,9 +150,7 @@ def _folder(path: Path, what: str) -> Path:
     return path
 
 
-def inspect(
-    *shards: Path, out: Out = Path("sheet.html"), count: Whole = 24, seed: Whole = 0, quiet: Quiet = False
-) -> int:
+def inspect(*shards: Path, out: Out = Path("sheet.html"), count: Whole = 24, seed: Whole = 0) -> int:
     """A page of random samples, to look at: photo, painting, what is known, what is read back, the words.
 
     Parameters
@@ -161,6 +161,8 @@ def inspect(
         The page, which needs nothing beside it.
     count
         So many samples.
+    seed
+        Which ones.
     """
     from plantain.eval.sheet import sheet
 
