@@ -35,8 +35,8 @@ from plantain.imaging.geometry import place, placement
 from plantain.imaging.photo import read_photo
 from plantain.models.painters import learned, ridge
 from plantain.models.painters.embedded import Embedded
-from plantain.pipeline.examples import as_asked
 from plantain.predictions.types import Labels
+from plantain.tasks.asked import as_asked
 from plantain.vocabularies import ADE_30, CAMVID_11, FACE_19, VOC_21
 
 KEPT = Path(__file__).parent.parent / "docs/generated/examples.json"

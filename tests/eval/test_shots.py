@@ -34,9 +34,9 @@ from plantain.models.painters import learned
 from plantain.models.painters.embedded import FOLDER, Embedded
 from plantain.models.painters.learned import Seen
 from plantain.models.painting import Painting, Request, Usage
-from plantain.pipeline.examples import painted
 from plantain.pipeline.jobs import PredictOptions
 from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
+from plantain.tasks.asked import painted
 from plantain.tasks.language.parsing import parse
 
 trained = pytest.mark.skipif(not (FOLDER / "trunk.onnx").exists(), reason="the embedded generator has no weights here")

@@ -12,12 +12,13 @@ from plantain.models.painters.embedded import Embedded
 from plantain.models.painters.learned import Seen
 from plantain.models.painting import Painting
 from plantain.models.specialists.base import Specialist
-from plantain.pipeline.examples import as_asked, filled, painted, paired
+from plantain.pipeline.examples import paired
 from plantain.pipeline.jobs import Context, Job
 from plantain.pipeline.predictor import PainterPredictor, SpecialistPredictor
 from plantain.pipeline.store import Store
 from plantain.predictions.types import Alpha, Depth, Instances, Labels
 from plantain.tasks import EdgeDetection, Matting, MetricDepth, ReferringSegmentation, SemanticSegmentation
+from plantain.tasks.asked import as_asked, filled, painted
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype(np.uint8)
 SURE = np.ones((6, 8), np.float32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from plantain.cli.terminal import STDIN, print_error
@@ -29,6 +29,7 @@ VERBS = {
     "tasks": ("tables:tasks", "Lists what can be asked."),
     "models": ("tables:models", "Lists who can be asked."),
     "learn": ("learn:learn", "Learns a question from a few photos with true answers, in seconds."),
+    "data": ("", "Instruction data for tuning: build, inspect, validate, stats, export."),
     "train": ("train:train", "Trains the embedded generator."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
@@ -45,6 +46,14 @@ BENCH = {
     "list": ("bench:benchmarks", "Lists the benchmarks."),
     "robustness": ("robustness:robustness", "Benchmarks under corruptions: plots against severity."),
 }
+DATA = {
+    "build": ("data:build", "Photos with true answers become shards of instruction samples."),
+    "inspect": ("data:inspect", "A page of random samples of shards, to look at."),
+    "validate": ("data:validate", "Checks shards: hashes, paintings against truths, sides, held-out pictures."),
+    "stats": ("data:stats", "Counts what shards hold, as JSON lines."),
+    "export": ("data:export", "Shards as folders of another trainer: ai-toolkit, musubi."),
+}
+GROUPS = {"bench": BENCH, "data": DATA}
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
 
 plantain photo.jpg "how far is the cup?"
@@ -62,13 +71,18 @@ def app() -> App:
     made = App(
         name="plantain", help=HELP, version=__version__, suppress_keyboard_interrupt=False, help_format="plaintext"
     )
-    bench = App(name="bench", help=VERBS["bench"][1], sort_key=list(VERBS).index("bench"), help_format="plaintext")
-    for group, verbs in ((made, VERBS), (bench, BENCH)):
-        for order, (verb, (place, line)) in enumerate(verbs.items()):
-            if place:
-                group.command(f"plantain.cli.{place}", name=verb, help=line, sort_key=order)
-    made.command(bench)
+    _add(made, VERBS)
+    for name, verbs in GROUPS.items():
+        group = App(name=name, help=VERBS[name][1], sort_key=list(VERBS).index(name), help_format="plaintext")
+        _add(group, verbs)
+        made.command(group)
     return made
+
+
+def _add(group: App, verbs: Mapping[str, tuple[str, str]]) -> None:
+    for order, (verb, (place, line)) in enumerate(verbs.items()):
+        if place:
+            group.command(f"plantain.cli.{place}", name=verb, help=line, sort_key=order)
 
 
 def overview() -> str:

@@ -40,8 +40,18 @@ ABSENT = 0.15  # share of questions about one thing that ask for something that 
 
 
 @dataclass(frozen=True, eq=False)
+class Asked:
+    """A question, its true answer, and how far that is known at each pixel, 0..1."""
+
+    task: Task
+    truth: Any
+    known: Float[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True, eq=False)
 class Sample:
-    """A prompt, the painting that answers it, and how much each pixel counts; `loss` is "l1" or "l2"."""
+    """A prompt, the painting that answers it, and how much each pixel counts; `loss` is "l1" or "l2". `asked`: the
+    question itself, where it has a task."""
 
     prompt: str
     target: UInt8[np.ndarray, "h w 3"]
@@ -52,6 +62,7 @@ class Sample:
     doubt: float = (
         0.0  # > 0: blue learns the painting's own error, and this error (of red and green, 0..1) is full blue
     )
+    asked: Asked | None = None
 
 
 Recipe = Callable[[Example, View, Rng], Sample | None]
@@ -62,7 +73,9 @@ def sample(task: Task, truth: Any, weight: np.ndarray, rng: Rng, loss: str = "l2
     pipeline's do."""
     style = STYLES[rng.integers(len(STYLES))]
     task = task.resolve({}) if rng.random() < 0.8 else task
-    return Sample(task.prompt(style), task.encode(truth), weight.astype(np.float32), task.name, loss, scale)
+    known = weight.astype(np.float32)
+    asked = Asked(task, truth, known)
+    return Sample(task.prompt(style), task.encode(truth), known, task.name, loss, scale, asked=asked)
 
 
 def everywhere(view: View) -> np.ndarray:
@@ -222,7 +235,7 @@ SIDES: tuple[tuple[str, Callable[[np.ndarray], int]], ...] = (
 def refer_place(example: Example, view: View, rng: Rng) -> Sample | None:
     """One of several things of a class, by its place or size; all of them when the phrase says no place."""
     seen: Any = view.truth(example.truth("instances"))
-    if not len(seen):
+    if not len(seen) or seen.masks is None:
         return None
     name = seen.classes[int(seen.labels[rng.integers(len(seen))])]
     mine = np.flatnonzero(seen.labels == seen.classes.index(name))
@@ -240,15 +253,33 @@ def refer_place(example: Example, view: View, rng: Rng) -> Sample | None:
     )
 
 
-def _one_class(example: Example, seen: Instances, rng: Rng) -> tuple[str, Instances]:
-    """A class that is there, with its instances; or one that is not, with none. Crowds are there, though uncounted."""
-    if len(seen) == 0 or rng.random() < ABSENT:
-        there = {*seen.classes, *example.facts.get("crowd_classes", ())}
-        name = str(rng.choice([n for n in ELSEWHERE if n not in there]))
+def _one_class(example: Example, raw: Instances, view: View, rng: Rng) -> tuple[str, Instances, np.ndarray] | None:
+    """A class that is there, with its instances; or one that is not, with none; and what is known of it. None where
+    nothing can be asked for. Crowds are there, though uncounted."""
+    seen: Any = view.truth(raw)
+    away = absent_names(example, raw, seen) if len(seen) == 0 or rng.random() < ABSENT else []
+    if away:
+        name = str(rng.choice(away))
         keep = np.zeros(len(seen), bool)
-        return name, replace(_only(seen, keep), classes=(name,))
-    name = seen.classes[int(seen.labels[rng.integers(len(seen))])]
-    return name, replace(_only(seen, seen.labels == seen.classes.index(name)), classes=(name,))
+    elif len(seen):
+        name = seen.classes[int(seen.labels[rng.integers(len(seen))])]
+        keep = seen.labels == seen.classes.index(name)
+    else:
+        return None
+    return name, replace(_only(seen, keep), classes=(name,)), counted(example, view, name) * seen.confidence
+
+
+def absent_names(example: Example, raw: Instances, seen: Instances) -> list[str]:
+    """Names of things that are surely not in the photo: of sets that annotate all of ELSEWHERE any of those; else
+    classes of the set's own that this photo has none of. LVIS says itself which it looked for."""
+    crowds: Any = example.truth("crowds") if "crowds" in example.truths else None
+    crowded = [] if crowds is None else [crowds.classes[label] for label in crowds.labels]
+    there = {*seen.classes, *crowded, *example.facts.get("crowd_classes", ())}
+    away = [n for n in ELSEWHERE if n not in there] if example.source in RECIPES else []
+    here = {raw.classes[label] for label in raw.labels} | {*crowded}
+    looked_for = example.facts.get("absent", raw.classes)
+    pairs = zip(raw.classes, seen.classes, strict=True)
+    return away or [name for own, name in pairs if own in looked_for and own not in here]
 
 
 def _only(seen: Instances, keep: np.ndarray) -> Instances:
@@ -256,16 +287,20 @@ def _only(seen: Instances, keep: np.ndarray) -> Instances:
 
 
 def instances(example: Example, view: View, rng: Rng) -> Sample | None:
-    seen: Any = view.truth(example.truth("instances"))
-    name, mine = _one_class(example, seen, rng)
-    task = InstanceSegmentation(said(name, rng), code="centers")
-    return sample(task, mine, counted(example, view, name), rng, "l2", 6.0)
+    raw: Any = example.truth("instances")
+    found = None if raw.masks is None else _one_class(example, raw, view, rng)
+    if found is None:
+        return None
+    name, mine, known = found
+    return sample(InstanceSegmentation(said(name, rng), code="centers"), mine, known, rng, "l2", 6.0)
 
 
 def detect(example: Example, view: View, rng: Rng) -> Sample | None:
-    seen: Any = view.truth(example.truth("instances"))
-    name, mine = _one_class(example, seen, rng)
-    known = counted(example, view, name)
+    raw: Any = example.truth("instances")
+    found = _one_class(example, raw, view, rng)
+    if found is None:
+        return None
+    name, mine, known = found
     if rng.random() < 0.1:
         return sample(ObjectDetection(said(name, rng), code="boxes"), mine, known, rng, "l2", 6.0)
     return heat_sample(ObjectDetection(said(name, rng), code="heat"), mine, known, rng)
@@ -307,7 +342,8 @@ def edges(example: Example, view: View, rng: Rng) -> Sample:
     thick = np.max([np.roll(padded, s, a) for s, a in ((0, 0), (1, 0), (-1, 0), (1, 1), (-1, 1))], axis=0)
     seen: Any = view.truth(replace(drawn, alpha=thick[None, 1:-1, 1:-1]))
     weight = 1 + 3 * (seen.alpha[0] > 0.1)
-    return sample(EdgeDetection(), seen, weight / weight.mean(), rng, "l2", 6.0)
+    made = sample(EdgeDetection(), seen, everywhere(view), rng, "l2", 6.0)
+    return replace(made, weight=(weight / weight.mean()).astype(np.float32))
 
 
 def matte(example: Example, view: View, rng: Rng) -> Sample:

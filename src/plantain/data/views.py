@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from plantain._shapes import Float, Shaped, UInt8
-from plantain.predictions.boxes import boxes_around
+from plantain.predictions.boxes import box_area, boxes_around
 from plantain.predictions.resample import nearest
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
@@ -88,6 +88,8 @@ class View:
                 return replace(kind, alpha=alpha, names=tuple(map(self.name, kind.names)), confidence=sure)
             case Instances(masks=masks) if masks is not None:
                 return self._things(kind, masks, sure)
+            case Instances():
+                return self._boxes(kind)
             case Keypoints():
                 xy = self.points(kind.xy, kind.size).astype(np.float32)
                 with np.errstate(invalid="ignore"):
@@ -105,5 +107,19 @@ class View:
         labels, scores, classes = kind.labels[keep], kind.scores[keep], tuple(map(self.name, kind.classes))
         return replace(kind, masks=seen, boxes=boxes, labels=labels, scores=scores, classes=classes, confidence=sure)
 
+    def _boxes(self, kind: Instances) -> Instances:
+        """Boxes without masks, cut at the view's border. What shows less than MOSTLY is left out, and there nothing is
+        known: the confidence is 0."""
+        corners = self.points(kind.boxes.reshape(-1, 2), kind.size).reshape(-1, 2, 2)
+        whole = np.concatenate([corners.min(1), corners.max(1)], 1)
+        inside = whole.clip(0, (*self.size, *self.size)).astype(np.float32)
+        keep = box_area(inside) > MOSTLY * box_area(whole)
+        sure = np.ones(self.size[::-1], np.float32)
+        for left, top, right, bottom in np.round(inside[~keep]).astype(int):
+            sure[top:bottom, left:right] = 0
+        labels, scores, classes = kind.labels[keep], kind.scores[keep], tuple(map(self.name, kind.classes))
+        return replace(kind, boxes=inside[keep], labels=labels, scores=scores, classes=classes, confidence=sure)
 
+
+MOSTLY = 0.35  # of a box's area
 _SWAP = {"left": "right", "right": "left"}

@@ -6,11 +6,9 @@ what was painted, and the command that makes each run again.
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from plantain.data.base import Example
 from plantain.eval.ceiling import ceiling
 from plantain.eval.charts import reliability, sparsification
 from plantain.eval.error_maps import error_map
+from plantain.eval.page import STYLE, table, thumb
 from plantain.eval.run import Run, RunConfig
 from plantain.eval.scores import rows_of
 from plantain.files import writing
@@ -32,22 +31,6 @@ from plantain.predictions.types import Prediction
 
 CEILING = 24  # pictures of which the ceiling is taken
 HEAD = ("benchmark", "model", "figure", "value", "95 %", "pictures", "failed", "ECE", "AUSE", "baseline", "rules")
-SIDE = 260  # pixels of a thumbnail's width
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #2a7; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.4rem } h2 { font-size: 1.15rem; margin-top: 2.5rem; padding-top: 1rem }
-h2 { border-top: 1px solid var(--line) }
-.wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
-td:last-child:nth-child(n+9) { min-width: 14rem }
-td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-code { background: var(--soft); padding: .1rem .3rem; border-radius: 4px; overflow-wrap: anywhere }
-.case { display: grid; grid-template-columns: repeat(5, 1fr); gap: .4rem; margin: .6rem 0 1.2rem }
-.case figure { margin: 0 } .case img { width: 100%; border-radius: 4px; display: block }
-figcaption, .note { font-size: .85rem; opacity: .75 } .two { display: flex; flex-wrap: wrap; gap: 2rem }
-@media (max-width: 640px) { .case { grid-template-columns: repeat(2, 1fr) } }
-"""
 
 
 @dataclass(frozen=True)
@@ -114,16 +97,6 @@ def markdown(runs: Sequence[Run], target: Path) -> Path:
 
 def anchor(run: Run) -> str:
     return "-".join([run.model_name, run.benchmark.id.replace("/", "-"), *run.config.variant])
-
-
-def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
-    """An HTML table; cells are HTML already."""
-    right = set(numeric)
-    lines = ["<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
-    for row in rows:
-        cells = "".join(f"<td{' class=n' if i in right else ''}>{cell}</td>" for i, cell in enumerate(row))
-        lines.append(f"<tr>{cells}</tr>")
-    return f"<table>{''.join(lines)}</table>"
 
 
 def part(run: Run, model: Predictor, cases: int) -> str:
@@ -204,11 +177,3 @@ def shown(one: Case) -> str:
         pictures.append(("error, bright is far off", Image.fromarray(wrong)))
     return "<div class='case'>" + "".join(f"<figure>{thumb(p)}<figcaption>{html.escape(t)}</figcaption></figure>"
                                           for t, p in pictures) + "</div>"  # fmt: skip
-
-
-def thumb(picture: Image.Image) -> str:
-    """A picture inside the page."""
-    small = picture.convert("RGB").resize((SIDE, max(1, round(picture.height * SIDE / picture.width))))
-    buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=80)
-    return f"<img alt='' src='data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}'>"

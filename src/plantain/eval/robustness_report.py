@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plantain.eval.charts import lines
-from plantain.eval.html_report import STYLE, table
+from plantain.eval.page import STYLE, table
 from plantain.eval.robustness import SEEDS, STYLES, OODResult, Sweep, Variants
 from plantain.files import writing
 

@@ -20,13 +20,13 @@ from plantain.imaging.geometry import Placement, place, placement
 from plantain.imaging.tiles import Tile, tiles
 from plantain.models.base import Painter
 from plantain.models.painting import Painting, Request
-from plantain.pipeline.examples import painted
 from plantain.pipeline.jobs import Context, Job
 from plantain.predictions.calibration import Fit, calibrated
 from plantain.predictions.resample import restore
 from plantain.predictions.tiles import blend
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
+from plantain.tasks.asked import painted
 from plantain.tasks.merge import merge
 
 LOSSY = 0.7  # what is left of the confidence in a painting that went through JPEG

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from plantain.data.augment import jittered
 from plantain.data.base import Example
 from plantain.data.edits import EDITS
 from plantain.data.excerpts import present
@@ -123,12 +124,6 @@ def training_set(root: Path, teachers: Path | None, limit: int | None = None) ->
         return found
     everyday = [replace(e, source="everyday") for e in attach(present(root, ["captions"])[:limit], teachers)]
     return [e for e in attach(found, teachers) if e.source in RECIPES or "ade" in e.truths] + everyday
-
-
-def jittered(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Brightness, contrast and color balance a little off; the truths do not change."""
-    gain = rng.uniform(0.8, 1.25) * rng.uniform(0.93, 1.07, 3)
-    return ((photo.astype(np.float32) - 128) * gain + 128 + rng.uniform(-20, 20)).clip(0, 255).astype(np.uint8)
 
 
 class Source:

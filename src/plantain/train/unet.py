@@ -22,12 +22,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from plantain.data.augment import jittered
 from plantain.data.base import Example
 from plantain.data.excerpts import present
 from plantain.data.views import View
 from plantain.models.painters.grids import PATCH
 from plantain.models.specialists.unet import HEADS, Head
-from plantain.train.batches import jittered, remembered
+from plantain.train.batches import remembered
 from plantain.train.encoder import load_encoder, normalized
 from plantain.train.export import Axes, write_onnx
 from plantain.train.features import box_of, grid_of

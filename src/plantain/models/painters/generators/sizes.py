@@ -10,6 +10,7 @@ from functools import lru_cache
 from plantain.errors import UsageError
 
 MEGAPIXEL = 1024 * 1024
+ASPECTS = (1, 5 / 4, 4 / 3, 3 / 2, 16 / 9, 2, 3, 4)  # of training pictures, either way round
 Rule = Callable[[int, int], tuple[int, int]]  # what a class makes of a picture of this (width, height)
 
 
@@ -68,6 +69,13 @@ class Size:
             )
         area = min(max(width * height, min(self.least, most)), most)
         return self._rounded(math.sqrt(area * aspect), math.sqrt(area / aspect), most)
+
+    def buckets(self, side: int) -> tuple[tuple[int, int], ...]:
+        """Canvases for training, about as large as a square of `side` pixels: one for each of ASPECTS, either way
+        round, so that pictures of one canvas make a batch. UsageError where the class paints none of that area."""
+        sides = [(side * math.sqrt(a), side / math.sqrt(a)) for a in ASPECTS if a <= self.aspect]
+        both = [each for wide, high in sides for each in ((wide, high), (high, wide))]
+        return tuple(sorted({self.canvas(round(wide), round(high), side * side) for wide, high in both}))
 
     def _rounded(self, across: float, down: float, most: int) -> tuple[int, int]:
         unit, least = self.multiple, math.ceil(self.side / self.multiple)
