@@ -20,7 +20,7 @@ MAY: dict[str, set[str]] = {
     "predictions": {"imaging"},
     "output": {"predictions", "imaging"},
     "tasks": {"codecs", "predictions"},
-    "models": {"predictions", "imaging"},
+    "models": {"predictions", "codecs", "imaging"},
     "pipeline": {"tasks", "models", "predictions", "imaging", "output"},
     "answers": {"pipeline", "tasks", "models", "predictions", "imaging", "output", "codecs"},
     "data": {"predictions", "tasks", "codecs", "imaging"},
@@ -43,6 +43,7 @@ FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method
 ASIDE = {  # arrows that are not drawn, but close no circle
     ("models.painters.oracle", "tasks"),  # the test double encodes a truth, and so must read the question
     ("models.painters.learned", "tasks"),  # it answers parts of what it learned, so it too must read the question
+    ("models.painters.things", "tasks"),  # how things are painted hangs on the code that the question wants
     ("models.wrappers", "tasks"),
 }
 LONGEST = 60  # lines of a function
