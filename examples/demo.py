@@ -1,7 +1,7 @@
 """Three photographs, six questions, one sheet: the photo, what the generator painted, and the numbers read from it.
 
     python examples/demo.py --out out/demo
-    python examples/demo.py --picture picture.jpg     three of the rows as the picture of the README, and what they say
+    python examples/demo.py --picture picture.jpg     four of the rows as the picture of the README, and what they say
 
 The answers (painting, overlay, NPZ) lie beside the sheet.
 """
@@ -24,13 +24,13 @@ from plantain.output import drawing, panels
 SAMPLES = Path(plantain.__file__).parent / "samples"
 QUESTIONS = (
     ("coffee.jpg", "metric depth"),
-    ("coffee.jpg", "normals please"),
+    ("coffee.jpg", "find the cups"),
     ("astronaut.jpg", "segment the person"),
     ("astronaut.jpg", "segment person, flag, wall"),
     ("chelsea.jpg", "segment the cat"),
     ("chelsea.jpg", "edges"),
 )
-PICTURE = (QUESTIONS[0], QUESTIONS[3], QUESTIONS[4])
+PICTURE = (QUESTIONS[0], QUESTIONS[1], QUESTIONS[3], QUESTIONS[4])
 WIDE, GAP, TEXT = 480, 12, 20  # pixels: of a picture, between pictures, of a letter
 HEADS = ("photo and question", "what the generator is asked for, and paints", "what is read from the painting")
 

@@ -131,7 +131,7 @@ def test_rows_without_a_training_half_are_the_ones_that_have_none() -> None:
     }
     own = {name for name, row in EXCERPTS.items() if not row.adapter.same_question}
     assert own == {"ade20k-excerpt/own-words", "panoptic-excerpt/own-words", "coco-excerpt/presence",
-                   "refer-excerpt/boxes"}  # fmt: skip
+                   "ade20k-excerpt/presence", "refer-excerpt/boxes"}  # fmt: skip
 
 
 # ---- what a painter is shown
