@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from plantain.errors import PainterError
-from plantain.models.painters.things import Things, ThingsHead, around, asked, paint_boxes, paint_masks
-from plantain.tasks import InstanceSegmentation, MetricDepth, ObjectDetection, Task
+from plantain.models.painters.things import Things, ThingsHead, around, asked, paint_boxes, paint_masks, raise_mask
+from plantain.tasks import InstanceSegmentation, MetricDepth, ObjectDetection, ReferringSegmentation, Task
 
 ROWS, COLUMNS = 16, 21
 
@@ -109,4 +109,19 @@ def test_questions_about_things_are_known_by_their_words(style: str) -> None:
         InstanceSegmentation("cup", code="blobs"),
     ]
     assert [asked(task.prompt(style)) for task in others] == [None, None, None]
-    assert asked("a cup on a table") is None
+    mask = asked(ReferringSegmentation("the old cup", color=(255, 0, 0)).prompt(style))
+    assert mask is not None and (mask.thing, mask.code, mask.color) == ("old cup", "mask", (255, 0, 0))
+
+
+def test_a_faint_mask_is_raised_where_its_thing_is_seen() -> None:
+    wanted = asked(ReferringSegmentation("cup", color=(255, 0, 0)).prompt())
+    assert wanted is not None
+    painted = np.zeros((*SIZE[::-1], 3), np.float32)
+    left, top, right, bottom = np.round(TWO.boxes[0] * np.tile(SIZE, 2)).astype(int)
+    painted[top:bottom, left:right, 0] = 0.3
+    painted[:20, -20:, 0] = 0.3  # as faint, and nothing is seen there
+    raised = raise_mask(TWO, painted, wanted)
+    assert raised[top:bottom, left:right, 0] == pytest.approx(np.sqrt(0.9), abs=1e-5)
+    assert raised[:20, -20:, 0] == pytest.approx(0.3) and raised[..., 1:].max() == 0
+    clear = np.where(painted > 0, np.float32(0.9), painted)
+    assert raise_mask(TWO, clear, wanted) == pytest.approx(clear)  # what is painted well is left alone

@@ -23,7 +23,7 @@ from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, weights_hash
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.painters.probe import LinearProbe
-from plantain.models.painters.things import ThingsHead, asked, paint_boxes, paint_masks
+from plantain.models.painters.things import ThingsHead, asked, paint_boxes, paint_masks, raise_mask
 from plantain.models.painters.words import Tokens, Words, shipped
 from plantain.models.painting import Painting, Request, Usage
 from plantain.predictions.calibration import FILE, Fit, read
@@ -190,14 +190,15 @@ class Embedded(Painter):
         wrong = refusal(request)
         if wrong is not None:
             return wrong
-        levels = self._things(request)
-        if levels is None:
-            levels = (self._sample(request) * 255).round().clip(0, 255).astype(np.uint8)
+        rgb = self._things(request)
+        if rgb is None:
+            rgb = self._sample(request)
+        levels = (rgb * 255).round().clip(0, 255).astype(np.uint8)
         seconds = time.perf_counter() - start
         return Painting(levels, usage=Usage(seconds))
 
-    def _things(self, request: Request) -> UInt8[np.ndarray, "h w 3"] | None:
-        """The painting of things one by one, where they are of a class that is known by sight; else None."""
+    def _things(self, request: Request) -> Float[np.ndarray, "h w 3"] | None:
+        """The painting (0..1) of a thing or of things one by one, where they are of a class that is known by sight."""
         wanted = None if request.photo is None or request.mask is not None else asked(request.prompt)
         column = None if wanted is None else self.things.column(wanted.thing)
         if wanted is None or column is None or request.photo is None:
@@ -207,8 +208,8 @@ class Embedded(Painter):
         found = self.things.find(features.reshape(rows, columns, -1), column)
         if wanted.code == "heat":
             return paint_boxes(found, request.size)
-        mask = self._sample(replace(request, prompt=wanted.mask_prompt))
-        return paint_masks(found, mask.mean(-1))
+        painted = self._sample(replace(request, prompt=wanted.mask_prompt))
+        return paint_masks(found, painted.mean(-1)) if wanted.code == "centers" else raise_mask(found, painted, wanted)
 
     def _sample(self, request: Request) -> Float[np.ndarray, "h w 3"]:
         """One deterministic step where there is a photo, else flow matching from noise; h w 3, 0..1."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plantain._shapes import Float, Int, UInt8
+from plantain._shapes import Float, Int
 from plantain.codecs import heat
 from plantain.errors import PainterError
 from plantain.predictions.boxes import nms
@@ -100,37 +100,46 @@ def boxes_of(raw: Float[np.ndarray, "rows columns 4"]) -> Float[np.ndarray, "row
 
 
 class Asked(NamedTuple):
-    """What a prompt asks to find, in which code, and the words that ask for the mask of all of it."""
+    """What a prompt asks to find, in which code, the words that ask for the mask of all of it, and the colors of that
+    mask and its background (0..255)."""
 
     thing: str
     code: str
     mask_prompt: str
+    color: tuple[int, int, int]
+    background: tuple[int, int, int]
 
 
 def asked(prompt: str) -> Asked | None:
-    """The things that a prompt asks for, where they are painted in a code that this module paints."""
+    """The thing that a prompt asks for, where it is painted in a code that this module paints."""
     from plantain.errors import UsageError
     from plantain.tasks import InstanceSegmentation, ObjectDetection, ReferringSegmentation
+    from plantain.tasks.language.english import bare
     from plantain.tasks.language.parsing import parse
 
     try:
         task = parse(prompt)
     except UsageError:
         return None
+    if isinstance(task, ReferringSegmentation) and len(task.entries) == 1:
+        ((text, color),) = task.entries
+        return Asked(bare(text), "mask", prompt, color, task.background)
     painted = {ObjectDetection: "heat", InstanceSegmentation: "centers"}
     if not isinstance(task, ObjectDetection | InstanceSegmentation) or painted[type(task)] != task.code:
         return None
     mask = ReferringSegmentation(task.thing)
-    return Asked(task.thing, task.code, mask.resolve({"refer": "corners"}).prompt())
+    words = mask.resolve({"refer": "corners"}).prompt()
+    return Asked(task.thing, task.code, words, mask.color, mask.background)
 
 
-def paint_boxes(found: Things, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
+def paint_boxes(found: Things, size: tuple[int, int]) -> Float[np.ndarray, "h w 3"]:
     """Code heat/1: a spot for each thing, as high as its score. `size`: (width, height)."""
     width, height = size
-    return heat.encode(found.boxes * np.array([width, height, width, height]), height, width, found.scores)
+    boxes = found.boxes * np.array([width, height, width, height])
+    return heat.encode(boxes, height, width, found.scores) / np.float32(255)
 
 
-def paint_masks(found: Things, alpha: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+def paint_masks(found: Things, alpha: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
     """Code centers/1: where `alpha` (0..1) says that one of the things is, the color of the center of the thing whose
     box it lies in most; as bright as it is sure. A thing that others leave little of its box is not painted."""
     sure = found.scores >= LIKELY
@@ -144,7 +153,19 @@ def paint_masks(found: Things, alpha: Float[np.ndarray, "h w"]) -> UInt8[np.ndar
     for i, (box, score) in enumerate(zip(kept.boxes, kept.scores, strict=True)):
         color = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 1.0]) * np.sqrt(score)
         rgb += (masks[i] * (owner == i))[..., None] * color
-    return np.round(255 * rgb).astype(np.uint8)
+    return rgb.astype(np.float32)
+
+
+def raise_mask(found: Things, painted: Float[np.ndarray, "h w 3"], wanted: Asked) -> Float[np.ndarray, "h w 3"]:
+    """The painting (0..1) of a mask, raised in the boxes of things that are seen and that it shows faintly."""
+    ground, full = (np.array(color, np.float32) / 255 for color in (wanted.background, wanted.color))
+    alpha = ((painted - ground) @ (full - ground) / np.square(full - ground).sum()).clip(0, 1)
+    higher = alpha
+    for box, score in zip(found.boxes, found.scores, strict=True):
+        away = _away(box, alpha.shape)
+        if score >= LIKELY and _level(alpha, away) < FAINTLY:
+            higher = np.maximum(higher, _clear(alpha, away) * np.sqrt(score))
+    return np.asarray(painted + (higher - alpha)[..., None] * (full - ground))
 
 
 def _away(box: Float[np.ndarray, "4"], shape: tuple[int, ...]) -> Float[np.ndarray, "h w"]:
@@ -157,9 +178,13 @@ def _away(box: Float[np.ndarray, "4"], shape: tuple[int, ...]) -> Float[np.ndarr
 
 def _clear(alpha: Float[np.ndarray, "h w"], away: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     """A thing's mask with steep borders, raised where it is painted faintly: that something is there, its box knows."""
+    return np.asarray((CLEARER * (alpha / _level(alpha, away) - 0.5) + 0.5).clip(0, 1) * (away < INSIDE))
+
+
+def _level(alpha: Float[np.ndarray, "h w"], away: Float[np.ndarray, "h w"]) -> float:
+    """How clearly a thing is painted in its box."""
     inside = alpha[away < 1]
-    level = np.clip(np.quantile(inside, 0.9), FAINTEST, 1) if inside.size else 1.0
-    return np.asarray((CLEARER * (alpha / level - 0.5) + 0.5).clip(0, 1) * (away < INSIDE))
+    return float(np.clip(np.quantile(inside, 0.9), FAINTEST, 1)) if inside.size else 1.0
 
 
 def _owners(away: Float[np.ndarray, "n h w"], scores: Float[np.ndarray, " n"]) -> Int[np.ndarray, "h w"]:
@@ -172,6 +197,7 @@ def _owners(away: Float[np.ndarray, "n h w"], scores: Float[np.ndarray, " n"]) -
 
 INSIDE = 1.1  # of half a box's side: so far from its center pixels may be a thing's
 LIKELY = 0.3  # score of a thing that is given pixels
+FAINTLY = 0.6  # the level of a mask that is raised where the mask itself is asked for
 FAINTEST = 0.1  # of a mask: where a thing is seen, its mask is raised from so faint a painting
 LEAST = 0.4  # of a thing's own mask that must be left to it
 CLEARER = 4  # how much steeper the borders of masks become
