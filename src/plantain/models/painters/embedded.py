@@ -22,7 +22,7 @@ from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, weights_hash
 from plantain.models.painters.grids import PATCH, grid
-from plantain.models.painters.probe import LinearProbe
+from plantain.models.painters.probe import PAINTED_WELL, LinearProbe
 from plantain.models.painters.things import ThingsHead, asked, paint_boxes, paint_masks, raise_mask
 from plantain.models.painters.words import Tokens, Words, shipped
 from plantain.models.painting import Painting, Request, Usage
@@ -202,6 +202,8 @@ class Embedded(Painter):
         wanted = None if request.photo is None or request.mask is not None else asked(request.prompt)
         column = None if wanted is None else self.things.column(wanted.thing)
         if wanted is None or column is None or request.photo is None:
+            return None
+        if wanted.code == "mask" and column in map(self.things.column, PAINTED_WELL):
             return None
         rows, columns = request.size[1] // PATCH, request.size[0] // PATCH
         features = self.encoder.features(request.photo[None])[0, 1:]
