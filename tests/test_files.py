@@ -144,6 +144,18 @@ def test_sweep_takes_the_stages_of_dead_processes_only(tmp_path):
     assert sweep(tmp_path / "missing") == 0
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="says of ended processes in /proc")
+def test_a_process_that_has_ended_counts_as_dead_though_nobody_waited_for_it(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    left = tmp_path / f".plantain-{child.pid}-x"
+    left.mkdir()
+    assert sweep(tmp_path) == 0
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays in the table of processes
+    assert sweep(tmp_path) == 1 and not left.exists()
+    child.wait()
+
+
 def test_a_killed_process_leaves_only_what_sweep_takes(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path; from plantain.files import writing\n"

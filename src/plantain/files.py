@@ -83,4 +83,13 @@ def _alive(stage: Path) -> bool:
         return False
     except (ValueError, OverflowError, OSError):
         return True
-    return True
+    return not _ended(int(owner))
+
+
+def _ended(pid: int) -> bool:
+    """Whether a process has ended and nobody has asked for its exit code yet, where the system tells (Linux)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[:1] == ["Z"]
