@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from plantain.errors import PainterError
+from plantain.models.painters.embedded import Embedded
 from plantain.models.painters.things import Things, ThingsHead, around, asked, paint_boxes, paint_masks, raise_mask
+from plantain.models.painting import Request
 from plantain.tasks import InstanceSegmentation, MetricDepth, ObjectDetection, ReferringSegmentation, Task
 
 ROWS, COLUMNS = 16, 21
@@ -125,3 +128,12 @@ def test_a_faint_mask_is_raised_where_its_thing_is_seen() -> None:
     assert raised[:20, -20:, 0] == pytest.approx(0.3) and raised[..., 1:].max() == 0
     clear = np.where(painted > 0, np.float32(0.9), painted)
     assert raise_mask(TWO, clear, wanted) == pytest.approx(clear)  # what is painted well is left alone
+
+
+def test_only_who_asks_what_is_there_gets_a_painting_of_things() -> None:
+    painter, photo = Embedded(threads=1), np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    request = Request(ObjectDetection("cup", code="heat").prompt(), (photo,), SIZE)
+    black = painter._things(request)
+    assert black is not None and black.max() < 0.5
+    assert painter._things(replace(request, purpose="edit")) is None
+    assert painter._things(replace(request, prompt=ObjectDetection("gramophone", code="heat").prompt())) is None

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
@@ -94,7 +95,7 @@ def _answer(order: Order, model: Predictor, driver: Connection) -> None:
         while True:
             source: Source = driver.recv()
             job = Job(source.id, source.read, order.task, order.options)
-            stages.put(job, output, lambda item, source=source: say(source, item))  # type: ignore[misc]
+            stages.put(job, output, partial(say, source))
     except EOFError:
         stages.close()
 

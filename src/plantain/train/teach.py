@@ -59,13 +59,13 @@ class Photos(torch.utils.data.Dataset[TeacherInput]):
     def __getitem__(self, i: int) -> TeacherInput:
         with Image.open(self.examples[i].photo) as file:
             image = file.convert("RGB")
-        big, (width, height) = _letterboxed(image, BIG, 127)
-        boxes, _ = _letterboxed(image, BOXES, 0)
+        big, (width, height) = letterboxed(image, BIG, 127)
+        boxes, _ = letterboxed(image, BOXES, 0)
         small = np.asarray(image.resize((SMALL, SMALL), Image.Resampling.BILINEAR))
         return TeacherInput(big, small, boxes, (width / BIG, height / BIG))
 
 
-def _letterboxed(image: Image.Image, side: int, fill: int) -> tuple[np.ndarray, tuple[int, int]]:
+def letterboxed(image: Image.Image, side: int, fill: int) -> tuple[np.ndarray, tuple[int, int]]:
     """The photo in the upper left of a square, and its size there."""
     scale = side / max(image.size)
     width, height = (max(1, round(edge * scale)) for edge in image.size)
@@ -107,7 +107,7 @@ class Teachers(nn.Module):
             planes[name], planes[f"{name}_sure"] = _bytes(ids), _bytes(sure * 255)
         planes["main"] = _bytes(self._main(small) * 255)
         outputs = self.boxes((boxes.flip(1) - self._column(BGR_MEAN)) / self._column(BGR_STD))
-        return planes, [_boxes(*one, s.filled) for one, s in zip(_nanodet(outputs), seen, strict=True)]
+        return planes, [nanodet_boxes(*one, s.filled) for one, s in zip(nanodet_outputs(outputs), seen, strict=True)]
 
     def _main(self, small: Tensor) -> Tensor:
         largest = small.amax((1, 2, 3), keepdim=True).clamp(min=1)
@@ -136,7 +136,7 @@ def _on_grid(shares: Tensor, filled: Tensor) -> Tensor:
     return F.grid_sample(shares, where, align_corners=False)
 
 
-def _nanodet(outputs: Sequence[Tensor]) -> list[tuple[np.ndarray, np.ndarray]]:
+def nanodet_outputs(outputs: Sequence[Tensor]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Class scores (n 80) and boxes (n 4, pixels of the square) of each photo."""
     ordered = sorted(outputs, key=lambda t: (-t.shape[1], t.shape[2] != 80))
     scores, boxes = [], []
@@ -151,7 +151,7 @@ def _nanodet(outputs: Sequence[Tensor]) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(torch.cat(scores, 1).cpu().numpy(), torch.cat(boxes, 1).cpu().numpy(), strict=True))
 
 
-def _boxes(scores: np.ndarray, boxes: np.ndarray, filled: tuple[float, float]) -> list[list[float]]:
+def nanodet_boxes(scores: np.ndarray, boxes: np.ndarray, filled: tuple[float, float]) -> list[list[float]]:
     """Left, top, right, bottom as shares of the photo, class and score, one a thing."""
     label, top = scores.argmax(1), scores.max(1)
     some = np.flatnonzero(top > FAINTEST)

@@ -34,7 +34,7 @@ from plantain.imaging.photo import read_photo
 from plantain.models.painters.embedded import Embedded, session
 from plantain.models.painters.grids import PATCH
 from plantain.train.probe import table
-from plantain.train.teach import BGR_MEAN, BGR_STD, BOXES, _boxes, _letterboxed, _nanodet
+from plantain.train.teach import BGR_MEAN, BGR_STD, BOXES, letterboxed, nanodet_boxes, nanodet_outputs
 from plantain.vocabularies import COCO_THINGS
 
 SETS = (
@@ -84,11 +84,11 @@ def true_boxes(example: Example) -> Float[np.ndarray, "n 6"]:
 
 def told_boxes(photo: UInt8[np.ndarray, "h w 3"], teacher: Any) -> Float[np.ndarray, "n 6"]:
     """NanoDet's boxes, in pixels."""
-    square, (width, height) = _letterboxed(Image.fromarray(photo), BOXES, 0)
+    square, (width, height) = letterboxed(Image.fromarray(photo), BOXES, 0)
     shown = (square[..., ::-1].astype(np.float32) - BGR_MEAN) / np.array(BGR_STD, np.float32)
     outputs = teacher.run(None, {teacher.get_inputs()[0].name: shown.transpose(2, 0, 1)[None].astype(np.float32)})
-    ((scores, boxes),) = _nanodet([torch.from_numpy(o) for o in outputs])
-    rows = np.array(_boxes(scores, boxes, (width / BOXES, height / BOXES)), np.float32).reshape(-1, 6)
+    ((scores, boxes),) = nanodet_outputs([torch.from_numpy(o) for o in outputs])
+    rows = np.array(nanodet_boxes(scores, boxes, (width / BOXES, height / BOXES)), np.float32).reshape(-1, 6)
     rows[:, :4] *= np.tile([photo.shape[1], photo.shape[0]], 2)
     return rows
 
@@ -130,7 +130,6 @@ def write_view(path: Path, photo: np.ndarray, boxes: np.ndarray, encoder: Embedd
         np.savez(
             file, features=seen.reshape(rows, columns, -1).astype(np.float16),
             boxes=np.concatenate([corners, boxes[:, 4:]], 1).astype(np.float32),
-            inside=(np.array(where.box) / np.tile(where.canvas, 2)).astype(np.float32),
         )  # fmt: skip
 
 

@@ -199,9 +199,11 @@ class Embedded(Painter):
 
     def _things(self, request: Request) -> Float[np.ndarray, "h w 3"] | None:
         """The painting (0..1) of a thing or of things one by one, where they are of a class that is known by sight."""
-        wanted = None if request.photo is None or request.mask is not None else asked(request.prompt)
+        if request.photo is None or request.purpose != "perceive":
+            return None
+        wanted = asked(request.prompt)
         column = None if wanted is None else self.things.column(wanted.thing)
-        if wanted is None or column is None or request.photo is None:
+        if wanted is None or column is None:
             return None
         if wanted.code == "mask" and column in map(self.things.column, PAINTED_WELL):
             return None

@@ -15,6 +15,7 @@ import numpy as np
 
 from plantain._shapes import Float
 from plantain.errors import PainterError
+from plantain.models.painters.words import by_name
 
 LEAST = 1e-3  # of a share
 ONE_MASK = 0.5  # of the strength: one thing against all else is what the copy head itself does best
@@ -39,10 +40,7 @@ class LinearProbe:
 
     def column(self, phrase: str) -> int | None:
         """The column of a class by its name, in the singular or plural; None where it is not known."""
-        words = [word for word in phrase.lower().split() if word not in ORDERS]
-        name = " ".join(words)
-        forms = (name, name.removesuffix("s"), name.removesuffix("es"))
-        return next((self.names[form] for form in forms if form in self.names), None)
+        return by_name(self.names, " ".join(word for word in phrase.split() if word.lower() not in ORDERS))
 
     def logits(self, features: Float[np.ndarray, "n d"], phrases: Sequence[str]) -> Float[np.ndarray, "n k"]:
         """What is added to the copy head's logits of each phrase in each patch: the log of the class's share there,

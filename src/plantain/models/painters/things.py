@@ -16,12 +16,19 @@ import numpy as np
 from plantain._shapes import Float, Int
 from plantain.codecs import heat
 from plantain.errors import PainterError
+from plantain.models.painters.words import by_name
 from plantain.predictions.boxes import nms
 
 FAINT = 0.02  # score below which nothing is painted
 MOST = 100  # things of a class
 TABLES = ("names", "classes")
 OVERLAP = 0.5  # of two boxes of one thing
+INSIDE = 1.1  # of half a box's side: so far from its center pixels may be a thing's
+LIKELY = 0.3  # score of a thing that is given pixels
+FAINTLY = 0.6  # the level of a mask that is raised where the mask itself is asked for
+FAINTEST = 0.1  # of a mask: where a thing is seen, its mask is raised from so faint a painting
+LEAST = 0.4  # of a thing's own mask that must be left to it
+CLEARER = 4  # how much steeper the borders of masks become
 
 
 class Things(NamedTuple):
@@ -44,9 +51,7 @@ class ThingsHead:
 
     def column(self, phrase: str) -> int | None:
         """The class of a name, in the singular or plural; None where it is not known."""
-        name = " ".join(phrase.lower().split())
-        forms = (name, name.removesuffix("s"), name.removesuffix("es"))
-        return next((self.names[form] for form in forms if form in self.names), None)
+        return by_name(self.names, phrase)
 
     def maps(self, features: Float[np.ndarray, "rows columns d"]) -> tuple[np.ndarray, np.ndarray]:
         """For each patch: the probability of each class (rows columns k), and the box that it sees (rows columns 4),
@@ -193,11 +198,3 @@ def _owners(away: Float[np.ndarray, "n h w"], scores: Float[np.ndarray, " n"]) -
         return np.full(away.shape[1:], -1)
     off = np.where(away < INSIDE, away + 1 - scores[:, None, None], np.inf)
     return np.where(np.isfinite(off.min(0)), off.argmin(0), -1)
-
-
-INSIDE = 1.1  # of half a box's side: so far from its center pixels may be a thing's
-LIKELY = 0.3  # score of a thing that is given pixels
-FAINTLY = 0.6  # the level of a mask that is raised where the mask itself is asked for
-FAINTEST = 0.1  # of a mask: where a thing is seen, its mask is raised from so faint a painting
-LEAST = 0.4  # of a thing's own mask that must be left to it
-CLEARER = 4  # how much steeper the borders of masks become

@@ -8,6 +8,7 @@ the copy head attends to these. All other words are tokens in their order.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -137,6 +138,17 @@ def owner(before: str) -> list[str]:
         if words:
             return words
     return []
+
+
+def by_name(table: Mapping[str, int], phrase: str) -> int | None:
+    """What a table has for a phrase, in the singular or plural; None where it does not know it.
+
+    >>> by_name({"cup": 3, "bus": 5}, "Cups"), by_name({"cup": 3, "bus": 5}, "buses"), by_name({"cup": 3}, "owl")
+    (3, 5, None)
+    """
+    name = " ".join(phrase.lower().split())
+    forms = (name, name.removesuffix("s"), name.removesuffix("es"))
+    return next((table[form] for form in forms if form in table), None)
 
 
 def trigrams(word: str, buckets: int) -> list[int]:
