@@ -96,6 +96,9 @@ def in_words(answer: Any) -> str:
             return ", ".join(f"{c} {s:.0%}" for c, s in shares.items()) + f", {confidence}"
         case plantain.Alpha():
             return f"{answer.names[0]}: {answer.masks[0].mean():.0%} of the picture, {confidence}"
+        case plantain.Instances():
+            scores = ", ".join(f"{score:.2f}" for score in answer.scores)
+            return f"{answer.classes[0]}: {len(answer.scores)} found ({scores})"
     return confidence
 
 
