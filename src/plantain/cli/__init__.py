@@ -30,7 +30,7 @@ VERBS = {
     "models": ("tables:models", "Lists who can be asked."),
     "learn": ("learn:learn", "Learns a question from a few photos with true answers, in seconds."),
     "data": ("", "Instruction data for tuning: build, inspect, validate, stats, export."),
-    "train": ("train:train", "Trains the embedded generator."),
+    "train": ("train:train", "Trains the embedded generator, or tunes an open one on your data."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
