@@ -22,7 +22,7 @@ from plantain.models.painters.generators import latents
 from plantain.models.painters.generators.painter import DiffusersPainter
 from plantain.models.painters.generators.spec import GENERATORS
 from plantain.models.painting import Request
-from plantain.train.loop import Losses
+from plantain.train.loop import Losses, TrainingRun
 from plantain.train.tuning import editor, objective, plan, run
 from plantain.train.tuning.conditions import Conditions, condition, shift
 from plantain.train.tuning.presets import TUNINGS, TuningPreset
