@@ -31,6 +31,8 @@ VERBS = {
     "learn": ("learn:learn", "Learns a question from a few photos with true answers, in seconds."),
     "data": ("", "Instruction data for tuning: build, inspect, validate, stats, export."),
     "train": ("train:train", "Trains the embedded generator, or tunes an open one on your data."),
+    "push": ("hub:push", "Puts a tuned generator on the Hugging Face hub."),
+    "pull": ("hub:pull", "Brings a tuned generator from the hub."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
