@@ -82,8 +82,13 @@ def told(error: PlantainError) -> JSONResponse:
         headers |= {"www-authenticate": error.login} if error.status == 401 else {}
         return JSONResponse(body(str(error), error.kind, error.param, error.code), error.status, headers)
     row = row_of(error)
-    message = str(error) if row is not INTERNAL else "something went wrong inside; the log has it by x-request-id"
-    return JSONResponse(body(message, row.type, row.param, row.code), row.status)
+    return JSONResponse(body(message_of(error), row.type, row.param, row.code), row.status)
+
+
+def message_of(error: PlantainError) -> str:
+    """What is said of an error; of a fault of Plantain nothing of its inside, which is logged."""
+    known = isinstance(error, ApiError) or row_of(error) is not INTERNAL
+    return str(error) if known else "something went wrong inside; the log has it by x-request-id"
 
 
 def row_of(error: PlantainError) -> Told:
