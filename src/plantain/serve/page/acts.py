@@ -177,8 +177,8 @@ class Acts:
     async def cloud(self, name: str, fov: float, request: gr.Request) -> Any:
         """Points in space, to be turned."""
         kept = self._kept(name, request).of_camera(fov)
-        path, line = await asyncio.to_thread(write_cloud, kept, new_folder())
-        return say.hint(line), str(path)
+        path, line, away_m = await asyncio.to_thread(write_cloud, kept, new_folder())
+        return say.hint(line), gr.update(value=str(path), camera_position=(90, 85, away_m))
 
     def _kept(self, name: str, request: gr.Request) -> Kept:
         if not name:
@@ -215,10 +215,14 @@ class Acts:
         learned = gr.update(value=file, visible=file is not None)
         return words + say.lines(one.report), chosen, one.question, learned, gr.update(choices=choices)
 
+    def models(self) -> list[str]:
+        """The models of the server."""
+        return [*self.desk.state.engines]
+
     async def who(self, request: gr.Request) -> Any:
-        """Who may be asked, when the page is loaded."""
+        """Who may be asked, when the page is loaded: what was learned too."""
         choices = self.desk.school.names(owner_of(scope_of(request)))
-        return [gr.update(choices=choices, value=choices[0][1])] * 2
+        return [gr.update(choices=choices)] * 2
 
     # ---- other pictures
 
@@ -233,6 +237,11 @@ class Acts:
         """A picture from words."""
         made = await self.desk.generate(scope_of(request), text, said_with(model, 0, 1, seed))
         return await _picture(made)
+
+    async def use(self, made: File) -> Any:
+        """What was painted becomes the photo."""
+        path = path_of(made)
+        return gr.skip() if path is None else str(owned(path))
 
 
 async def _picture(made: Painting) -> Any:

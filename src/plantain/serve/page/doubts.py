@@ -46,11 +46,15 @@ def absent(answer: Answer) -> list[str]:
 
 
 def unsure(answer: Answer) -> list[str]:
-    if answer.gated:
-        return ["Not sure enough for what you asked for; no value is given."]
-    if answer.confidence < LOW_CONFIDENCE:
-        return [f"Confidence {answer.confidence:.2f}: {sureness(answer.confidence)}. Do not act on it."]
-    return []
+    """Of the parts that are not sure enough, where there are several which."""
+    found = []
+    for part in answer.parts or (answer,):
+        about = f"{part.said}: " if answer.parts else ""
+        if part.gated:
+            found.append(f"{about}not sure enough for what you asked for; no value is given.")
+        elif part.confidence < LOW_CONFIDENCE:
+            found.append(f"{about}confidence {part.confidence:.2f}, {sureness(part.confidence)}. Do not act on it.")
+    return [line[0].upper() + line[1:] for line in found]
 
 
 def patchy(answer: Prediction) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from plantain._shapes import Bool
+from plantain._shapes import Bool, Float
 from plantain.answers.files import MAPS
 from plantain.errors import UsageError
-from plantain.output.formats import write_ply
+from plantain.output.formats import points, write_ply
 from plantain.output.save import save
 from plantain.output.show import png_bytes
 from plantain.pipeline.store import slug
@@ -62,9 +63,9 @@ def _archive(path: Path, files: list[Path]) -> Path:
     return path
 
 
-def write_cloud(kept: Kept, folder: Path) -> tuple[Path, str]:
-    """Points in space for a browser, and a line about them; of the things alone that were masked, if any were asked
-    for as points. UsageError without a depth, or without the camera."""
+def write_cloud(kept: Kept, folder: Path) -> tuple[Path, str, float]:
+    """Points in space for a browser, a line about them, and from how far their middle is best seen in meters; of the
+    thing alone of which points were asked. UsageError without a depth, or without the camera."""
     depth = kept.depth
     if depth is None:
         raise UsageError('points in space are made of metric depth; ask for "metric depth" first')
@@ -78,8 +79,17 @@ def write_cloud(kept: Kept, folder: Path) -> tuple[Path, str]:
     thinned = np.zeros(near.size, bool)
     thinned[shown] = True
     some = replace(depth, valid=thinned.reshape(near.shape))
+    away_m = distance_of(points(some, kept.focal_px)[0])
     path = write_ply(some, folder / f"{kept.stem}.ply", kept.photo, focal_px=kept.focal_px)
-    return path, f"{len(shown):,} of {int(where.sum()):,} points, the farthest left out; under Files are all"
+    return path, f"{len(shown):,} of {int(where.sum()):,} points, the farthest left out; under Files are all", away_m
+
+
+def distance_of(cloud: Float[np.ndarray, "n 3"]) -> float:
+    """From where a camera of some 46 degrees, as the browser's, sees most of a cloud, whose far end is the widest."""
+    if not len(cloud):
+        return 1.0
+    wide, high, deep = np.ptp(cloud, axis=0) / 2
+    return float(max(high, wide / 1.5) / math.tan(math.radians(23)) + 0.2 * deep)
 
 
 def _asked_for(kept: Kept) -> Bool[np.ndarray, "h w"]:

@@ -24,6 +24,15 @@ HEAD = """<div class="pl-head"><h1>Plantain</h1>
 TRY = """element.addEventListener("click", (event) => {
   if (event.target.matches(".pl-try")) trigger("click", { text: event.target.textContent });
 });"""
+TO_ANSWER = """() => {
+  const said = document.querySelector("#said");
+  if (window.innerWidth < 700 && said) said.scrollIntoView({ behavior: "smooth" });
+  return [];
+}"""  # on a phone the answer is far below
+ICON = (  # a leaf
+    "<link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
+    "%3Cpath fill='%2316a34a' d='M2 14C2 6 6 2 14 2c0 8-4 12-12 12z'/%3E%3C/svg%3E\">"
+)
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 
 
@@ -69,7 +78,7 @@ def build(acts: Acts) -> gr.Blocks:
         gr.HTML(HEAD)
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
-                given = inputs()
+                given = inputs(acts.models())
             with gr.Column(scale=6, min_width=320), gr.Tabs() as tabs:
                 found = answer_tab(acts, tabs)
                 legend_tab(acts, given, found)
@@ -87,14 +96,15 @@ def theme() -> gr.Theme:
     return gr.themes.Default(primary_hue="green", font=FONTS, font_mono=["ui-monospace", "monospace"])
 
 
-def css() -> str:
-    return (HERE / "page.css").read_text(encoding="utf-8")
+def head() -> str:
+    """Icon and style: Gradio would rewrite the latter where it is given as such."""
+    return f"{ICON}<style>{(HERE / 'page.css').read_text(encoding='utf-8')}</style>"
 
 
 # ---- the left
 
 
-def inputs() -> Inputs:
+def inputs(models: list[str]) -> Inputs:
     photo = gr.Image(
         label="Photo", type="filepath", image_mode=None, format="png", sources=["upload", "clipboard"], height=300,
         elem_id="photo", buttons=["fullscreen"],
@@ -107,7 +117,7 @@ def inputs() -> Inputs:
             button = gr.Button(example, size="sm")
             button.click(None, None, text, js=f"() => {json.dumps(example)}")
     with gr.Accordion("Options", open=False):
-        model = gr.Dropdown([], label="Who answers", elem_id="model")
+        model = gr.Dropdown(models, value=models[0], label="Who answers", elem_id="model")
         fov = gr.Number(
             0, label="Field of view, degrees", minimum=0, maximum=179, elem_id="fov",
             info="horizontal; 0: not known. A phone's main camera held wide has about 70",
@@ -127,7 +137,7 @@ def asking(acts: Acts, given: Inputs, found: Outputs) -> None:
     """The question, and what follows from the photo and the camera."""
     everything = [given.photo, given.text, *given.options]
     gr.on([given.ask.click, given.text.submit], acts.ask, everything, found.answer, **RAW).then(
-        lambda: gr.Tabs(selected="answer"), None, found.tabs, show_progress="hidden", **QUIET
+        lambda: gr.Tabs(selected="answer"), None, found.tabs, show_progress="hidden", js=TO_ANSWER, **QUIET
     )
     given.read.click(acts.better, None, given.text, show_progress="hidden", **QUIET)
     given.text.change(
@@ -149,7 +159,7 @@ def answer_tab(acts: Acts, tabs: gr.Tabs) -> Outputs:
             words = gr.HTML()
             files = gr.File(label="Painting, overlay, arrays and more; the archive has all", interactive=False,
                             file_count="multiple", elem_id="files", visible=False)  # fmt: skip
-            make = gr.Button("Make the files", elem_id="make-files")
+            make = gr.Button("Make the files", size="sm", elem_id="make-files")
     editor = legend([{"name": "", "color": color} for color in SPARE], render=False, elem_id="legend")
     cloud = gr.Model3D(
         label="Points in space", display_mode="point_cloud", clear_color=(0.09, 0.1, 0.12, 1), height=440, render=False,
@@ -170,7 +180,7 @@ def legend_tab(acts: Acts, given: Inputs, found: Outputs) -> None:
         go = gr.Button("Segment with this legend", variant="primary", elem_id="segment")
     everything = [given.photo, found.legend, exact, *given.options]
     go.click(acts.ask_legend, everything, found.answer, **RAW).then(
-        lambda: gr.Tabs(selected="answer"), None, found.tabs, show_progress="hidden", **QUIET
+        lambda: gr.Tabs(selected="answer"), None, found.tabs, show_progress="hidden", js=TO_ANSWER, **QUIET
     )
 
 
@@ -188,7 +198,7 @@ def compare_tab(acts: Acts, given: Inputs) -> gr.Dropdown:
         words = gr.HTML('<p class="pl-hint">The question on the left, answered twice: by two models, or by one with '
                         "another seed.</p>")  # fmt: skip
         with gr.Row():
-            other = gr.Dropdown([], label="Against", elem_id="other")
+            other = gr.Dropdown(acts.models(), value=acts.models()[-1], label="Against", elem_id="other")
             seed = gr.Number(1, label="Its seed", minimum=0, precision=0)
         go = gr.Button("Compare", variant="primary", elem_id="compare")
         both = viewer(acts.read_points, elem_id="both")
@@ -204,7 +214,13 @@ def learn_tab(acts: Acts, given: Inputs, other: gr.Dropdown) -> None:
         text = gr.Textbox(label="What they show", placeholder="segment crack, background", elem_id="lesson")
         go = gr.Button("Learn from these", variant="primary", elem_id="learn")
         kept = gr.File(label="What was learned, for plantain -m", interactive=False, visible=False)
-    go.click(acts.learn, [files, text, given.model], [words, given.model, given.text, kept, other], **RAW)
+    go.click(
+        acts.learn,
+        [files, text, given.model],
+        [words, given.model, given.text, kept, other],
+        show_progress_on=words,
+        **RAW,
+    )
 
 
 def edit_tab(acts: Acts, given: Inputs) -> None:
@@ -216,5 +232,7 @@ def edit_tab(acts: Acts, given: Inputs) -> None:
             generate = gr.Button("Paint from words", elem_id="generate")
         made = gr.Image(label="Picture", format="png", type="filepath", interactive=False, elem_id="made",
                         buttons=["download", "fullscreen"])  # fmt: skip
+        use = gr.Button("Use as the photo", size="sm", elem_id="use")
+    use.click(acts.use, made, given.photo, show_progress="hidden", **RAW)
     edit.click(acts.edit, [given.photo, text, given.model, given.seed], [words, made], **RAW)
     generate.click(acts.generate, [text, given.model, given.seed], [words, made], **QUIET)

@@ -22,10 +22,6 @@ from plantain.serve.page.fence import Fence
 from plantain.serve.watch import LOG
 
 CLEANED_EVERY_S = 300.0
-ICON = (  # a leaf
-    "<link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
-    "%3Cpath fill='%2316a34a' d='M2 14C2 6 6 2 14 2c0 8-4 12-12 12z'/%3E%3C/svg%3E\">"
-)
 
 
 def installed() -> bool:
@@ -126,10 +122,10 @@ def built(desk: Desk, most_bytes: int) -> FastAPI:
     import gradio as gr
 
     from plantain.serve.page.acts import Acts
-    from plantain.serve.page.layout import build, css, theme
+    from plantain.serve.page.layout import build, head, theme
 
-    more: dict[str, Any] = {"theme": theme(), "css": css(), "ssr_mode": False, "mcp_server": False}
-    more |= {"footer_links": [], "run_history": False, "show_error": False, "enable_monitoring": False, "head": ICON}
+    more: dict[str, Any] = {"theme": theme(), "ssr_mode": False, "mcp_server": False}
+    more |= {"footer_links": [], "run_history": False, "show_error": False, "enable_monitoring": False, "head": head()}
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     return gr.mount_gradio_app(inner, build(Acts(desk)), PAGE, max_file_size=most_bytes, **more)
 

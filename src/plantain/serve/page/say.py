@@ -34,8 +34,8 @@ def doubts(lines: Sequence[str]) -> str:
     """Why something is not to be believed; "" where there is no reason."""
     if not lines:
         return ""
-    each = "".join(f"<li>{escape(one)}</li>" for one in lines)
-    return f'<ul class="pl-doubts" role="alert"><li><b>{WARNING}</b></li>{each}</ul>'
+    each = "".join(f"<p>{escape(one)}</p>" for one in lines)
+    return f'<div class="pl-doubts" role="alert"><p><b>{WARNING}</b></p>{each}</div>'
 
 
 def answer(kept: Kept, why_not: Sequence[str], besides: Sequence[str] = ()) -> str:

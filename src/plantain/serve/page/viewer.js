@@ -2,6 +2,7 @@
 // over}; server.read_points answers what is at points of the photo.
 
 const HINT = "Point at the picture to read a value; click two points to get the distance between them.";
+const GAP = 14; // pixels between the pointer and what is said
 const part = (name) => element.querySelector(`.pl-${name}`);
 const figure = part("viewer"), stage = part("stage"), under = part("under"), over = part("over");
 const cross = part("cross"), tip = part("tip"), choices = part("choices"), points = part("points");
@@ -118,9 +119,12 @@ async function hover(at) {
 
 function tell(at, told) {
   tip.textContent = told.error || told.points[0].join("\n");
-  put(tip, at);
-  tip.classList.toggle("left", at[0] > 0.55);
-  tip.classList.toggle("above", at[1] > 0.55);
+  tip.hidden = false;
+  const { offsetWidth: width, offsetHeight: height } = tip; // beside the place, and never over the border
+  const left = at[0] * stage.clientWidth + (at[0] > 0.5 ? -width - GAP : GAP);
+  const top = at[1] * stage.clientHeight + (at[1] > 0.5 ? -height - GAP : GAP);
+  tip.style.left = `${Math.min(Math.max(left, 0), Math.max(stage.clientWidth - width, 0))}px`;
+  tip.style.top = `${Math.min(Math.max(top, 0), Math.max(stage.clientHeight - height, 0))}px`;
 }
 
 async function mark(at) {
