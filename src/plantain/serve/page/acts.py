@@ -240,8 +240,10 @@ class Acts:
 
     async def use(self, made: File) -> Any:
         """What was painted becomes the photo."""
-        path = path_of(made)
-        return gr.skip() if path is None else str(owned(path))
+        try:
+            return str(owned(path_of(made)))
+        except UsageError:  # nothing was painted yet
+            return gr.skip()
 
 
 async def _picture(made: Painting) -> Any:

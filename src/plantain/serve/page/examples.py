@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from plantain.data.readers.examples import read_examples
-from plantain.errors import UsageError
+from plantain.errors import PlantainError, UsageError
 from plantain.serve.errors import ApiError
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import check_size, size_of
@@ -54,13 +54,17 @@ def read_dropped(files: Sequence[Dropped], task: Task, folder: Path, limits: Lim
         raise UsageError(f"no examples were dropped; {HOW}")
     if len(files) > MOST:
         raise UsageError(f"{len(files)} files are more than {MOST}; drop fewer, or use plantain learn")
-    if [one.suffix for one in files] == [".zip"]:
-        _unpack(files[0].path, folder, limits)
-    else:
-        _arrange(files, task, folder)
-    for photo in sorted((folder / "images").glob("*")):
-        check_size(*size_of(photo.read_bytes()), limits)
-    return read_examples(folder, task)
+    try:
+        if [one.suffix for one in files] == [".zip"]:
+            _unpack(files[0].path, folder, limits)
+        else:
+            _arrange(files, task, folder)
+        for photo in sorted((folder / "images").glob("*")):
+            check_size(*size_of(photo.read_bytes()), limits)
+        return read_examples(folder, task)
+    except PlantainError as error:  # nobody knows the folder by its name
+        error.args = (str(error).replace(f"{folder}/", ""),)
+        raise
 
 
 def _arrange(files: Sequence[Dropped], task: Task, folder: Path) -> None:
