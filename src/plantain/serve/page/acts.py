@@ -133,7 +133,7 @@ class Acts:
 
     # ---- pointing
 
-    def read_points(self, data: Any, request: gr.Request) -> dict[str, Any]:
+    def read_points(self, data: Any, request: Any) -> dict[str, Any]:
         """What the answer says at one or two points, and how far these are apart: for the viewer."""
         try:
             name, places = data

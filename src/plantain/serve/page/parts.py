@@ -21,9 +21,10 @@ FILE = {"_type": "gradio.FileData"}  # how Gradio knows a file in a value
 def viewer(act: Callable[[Any, Any], Any], **more: Any) -> gr.HTML:
     """Layers over a photo, whose values can be read at every point: `act` gets what was pointed at, and the request."""
 
-    def read_points(data: Any, request: gr.Request) -> Any:
+    def read_points(data: Any, request: Any) -> Any:
         return act(data, request)
 
+    read_points.__annotations__["request"] = gr.Request  # by which Gradio knows it, though it gives Starlette's own
     return gr.HTML(
         None,
         html_template=_read("viewer.html"),
