@@ -11,7 +11,7 @@ const group = `layer-${Math.random().toString(36).slice(2)}`;
 let shown = null; // the value that is on the stage
 let marks = []; // points in pixels of the photo, two at most
 let cursor = null; // where the cross of the keyboard is, 0..1
-let asked = 0; // how many readings were asked for: only the newest is told
+const asked = { pointer: 0, marks: 0 }; // how many readings were asked for: only the newest of each is told
 
 function show() {
   const value = props.value;
@@ -20,6 +20,7 @@ function show() {
   for (const mark of stage.querySelectorAll(".pl-mark")) mark.remove();
   choices.replaceChildren();
   [marks, cursor] = [[], null];
+  asked.marks += 1;
   hide();
   points.replaceChildren(line(shown ? HINT : ""));
   if (!shown) return;
@@ -74,11 +75,11 @@ function line(text, kind = "") {
 
 // ---- reading
 
-async function read(places) {
-  const number = ++asked;
+async function read(who, places) {
+  const number = ++asked[who];
   try {
     const told = await server.read_points([shown.id, places]);
-    return number === asked ? told : null;
+    return number === asked[who] ? told : null;
   } catch {
     return { error: "The server does not answer; load the page again." };
   }
@@ -111,7 +112,7 @@ async function hover(at) {
   while (waiting && shown) {
     const now = waiting;
     waiting = null;
-    const told = await read([pixels(now)]);
+    const told = await read("pointer", [pixels(now)]);
     if (told && !waiting && (told.error || told.points)) tell(now, told);
   }
   busy = false;
@@ -141,7 +142,7 @@ async function mark(at) {
 
 async function retell() {
   if (!shown || !marks.length) return;
-  const told = await read(marks.map(pixels));
+  const told = await read("marks", marks.map(pixels));
   if (!told) return;
   if (told.error) return points.replaceChildren(line(told.error, "pl-bad"));
   const lines = told.points.map((said, i) => line(`${i + 1}: ${said.join(" · ")}`));
@@ -151,6 +152,7 @@ async function retell() {
 
 function clear() {
   marks = [];
+  asked.marks += 1;
   for (const dot of stage.querySelectorAll(".pl-mark")) dot.remove();
   points.replaceChildren(line(HINT));
 }
@@ -163,7 +165,7 @@ stage.addEventListener("pointermove", (event) => {
 });
 stage.addEventListener("pointerleave", () => {
   waiting = null;
-  asked += 1;
+  asked.pointer += 1;
   hide();
 });
 stage.addEventListener("click", (event) => mark(place(event)));
