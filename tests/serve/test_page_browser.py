@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
+import zipfile
 from contextlib import contextmanager
 
 import numpy as np
@@ -21,8 +22,9 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
 ]  # fmt: skip
 KEY = "0123456789abcdef"
 WAIT_MS = 30_000
@@ -190,10 +192,8 @@ def _compared(page) -> None:
     page.click("#compare")
     page.wait_for_selector("#both .pl-choices input", state="attached")
     assert "they differ by 0%" in page.inner_text("[role=tabpanel]:visible")
-    assert [text.strip() for text in page.locator("#both [aria-label=Answer] label").all_inner_texts()] == [
-        "fake",
-        "other",
-    ]
+    names = page.locator("#both [aria-label=Answer] label").all_inner_texts()
+    assert [name.strip() for name in names] == ["fake", "other"]
 
 
 def _taken_away(page) -> None:
@@ -203,8 +203,6 @@ def _taken_away(page) -> None:
     with page.expect_download() as download:
         page.locator("#files a[download]").first.click()
     assert download.value.suggested_filename == "photo.zip"
-    import zipfile
-
     assert "photo.semantic.npz" in zipfile.ZipFile(download.value.path()).namelist()
 
 

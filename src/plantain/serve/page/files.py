@@ -89,7 +89,7 @@ def distance_of(cloud: Float[np.ndarray, "n 3"]) -> float:
     if not len(cloud):
         return 1.0
     wide, high, deep = np.ptp(cloud, axis=0) / 2
-    return float(max(high, wide / 1.5) / math.tan(math.radians(23)) + 0.2 * deep)
+    return float(max(high, wide / 1.5) / math.tan(math.radians(23)) + 0.5 * deep)
 
 
 def _asked_for(kept: Kept) -> Bool[np.ndarray, "h w"]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from plantain.doctor import SAMPLE
 from plantain.serve.page.acts import SPARE, Acts
 from plantain.serve.page.examples import HOW
 from plantain.serve.page.parts import HERE, legend, viewer
@@ -33,6 +31,7 @@ ICON = (  # a leaf
     "<link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
     "%3Cpath fill='%2316a34a' d='M2 14C2 6 6 2 14 2c0 8-4 12-12 12z'/%3E%3C/svg%3E\">"
 )
+SAMPLES = HERE.parents[1] / "samples"
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 
 
@@ -128,8 +127,7 @@ def inputs(models: list[str]) -> Inputs:
             )
             seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=120, info="same seed, same painting")
         least = gr.Slider(0, 1, 0, step=0.05, label="Least confidence", info="below it no value is given")
-    folder = Path(SAMPLE).parent
-    gr.Examples([[str(path)] for path in sorted(folder.glob("*.jpg"))], [photo], label="Sample photos")
+    gr.Examples([[str(path)] for path in sorted(SAMPLES.glob("*.jpg"))], [photo], label="Sample photos")
     return Inputs(photo, text, read, ask, model, fov, samples, seed, least)
 
 
