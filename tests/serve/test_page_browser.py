@@ -120,6 +120,7 @@ def test_asked_pointed_at_and_taken_away(chromium, photo) -> None:
         assert "depth:" in page.inner_text("#said")
         _points_and_keys(page)
         _views(page)
+        _space(page)
         _legend(page)
         _compared(page)
         _taken_away(page)
@@ -167,6 +168,15 @@ def _views(page) -> None:
         assert over.get_attribute("src").endswith(".png")
     page.locator("#viewer .pl-opacity input").fill("30")
     assert over.evaluate("one => one.style.opacity") == "0.3"
+
+
+def _space(page) -> None:
+    page.get_by_role("tab", name="3-D").click()
+    with page.expect_response(lambda answer: answer.url.endswith(".ply")) as cloud:
+        page.click("#make-cloud")
+    assert cloud.value.status == 200
+    page.wait_for_selector("#cloud canvas")
+    assert "of 19,200 points" in page.inner_text("[role=tabpanel]:visible")
 
 
 def _legend(page) -> None:
@@ -226,3 +236,12 @@ def test_on_a_phone_behind_a_prefix_and_a_key(chromium, photo) -> None:
             page.wait_for_selector("#viewer .pl-mark")
             page.wait_for_function("document.querySelector('#viewer .pl-points').textContent.includes('m away')")
             assert metres_in(said(page)) == pytest.approx(metres(200), rel=0.01)
+
+
+def test_a_page_that_is_open_does_not_hold_the_server(chromium) -> None:
+    """`serving` fails where it does: the stream by which the page says that it is there would never end."""
+    context = chromium.new_context()
+    page = context.new_page()
+    with serving(Settings(page=True)) as url, page.expect_request(lambda request: "/heartbeat/" in request.url):
+        page.goto(f"{url}/ui/")
+    context.close()
