@@ -16,6 +16,7 @@ import pytest
 from plantain.models import Capabilities
 from plantain.pipeline.predictor import wrap
 from plantain.serve.errors import ApiError
+from plantain.serve.guard import Body
 from plantain.serve.keys import parsed
 from plantain.serve.page.cache import new_folder, owned
 from plantain.serve.page.desk import Desk
@@ -188,6 +189,20 @@ def test_streams_to_browsers_end_with_the_server() -> None:
 
     asyncio.run(life())
     assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+def test_a_stream_learns_that_its_client_has_gone() -> None:
+    """Else heartbeats of pages that were closed, and progress of jobs, would go on for nobody."""
+    messages = [{"type": "http.request", "body": b""}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    async def heard():
+        body = Body({}, receive, 10)
+        return [(await asyncio.wait_for(body(), 5))["type"] for _ in range(2)]
+
+    assert run(heard()) == ["http.request", "http.disconnect"]
 
 
 # ---- its events
