@@ -25,6 +25,7 @@ from plantain.serve.guard import ANYBODY, Gate, Visit, asker
 from plantain.serve.page.cache import owned
 from plantain.serve.page.shelf import Kept, Shelf
 from plantain.serve.page.taught import Answerer, School
+from plantain.serve.page.views import title
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import check_size, options_of, size_of, text_of
 from plantain.tasks.language.plan import Plan
@@ -179,6 +180,6 @@ def together(first: Kept, second: Kept, labels: Sequence[str]) -> Kept:
     pairs = list(zip(first.predictions, second.predictions, strict=True))
     one, other = labels if labels[0] != labels[1] else (f"{labels[0]} (first)", f"{labels[1]} (second)")
     several = len(pairs) > 1
-    names = [f"{label}: {pair[0].task}" if several else label for pair in pairs for label in (one, other)]
+    names = [f"{label}: {title(pair[0])}" if several else label for pair in pairs for label in (one, other)]
     answer = replace(first.answer, predictions=tuple(each for pair in pairs for each in pair))
     return replace(first, answer=answer, names=tuple(names), model=f"{one} and {other}")
