@@ -28,7 +28,7 @@ MAY: dict[str, set[str]] = {
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},
     "batch": {"pipeline", "tasks", "models"},
-    "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output"},
+    "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output", "data"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}
     | {"data", "answers", "serve", "batch"},
     "__main__": {"cli"},
