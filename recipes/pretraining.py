@@ -3,6 +3,7 @@
     python recipes/pretraining.py data DATA OUT                 # shards of DATA's photographs, an hour on two cores
     python recipes/pretraining.py run DATA OUT --size gpu       # trains and scores every arm; goes on where it stopped
     python recipes/pretraining.py table OUT                     # OUT/table.md, with intervals
+    python recipes/pretraining.py overfit DATA OUT              # is anything wrong? eight samples learned by heart
 
 The generator is of the FLUX.2 kind: its transformer class of diffusers on the latents of TAEF2 (DATA/weights), words as
 fixed random vectors and colors as their values. It is pretrained as a generator on captioned photographs and edits,
@@ -60,6 +61,7 @@ SETS = {"nyu": "test_dev", "camvid": "test_dev", "people": "dev_test", "persons"
         "animals": "dev_test", "ade20k": "dev_test"}  # fmt: skip
 TOKEN = re.compile(r"#[0-9a-f]{6}|\(\d+, \d+, \d+\)|[a-z]+|\d+(?:\.\d+)?|[^\w\s]")
 RANGE = math.log(200 / 0.1)  # of code log-gray: brightness is the logarithm of depth between 0.1 and 200 m
+WORKERS = 2  # processes that make shards
 TIMES = 8  # steps of a painting, where it takes several
 SEEDS = (0, 1, 2)
 
@@ -219,7 +221,7 @@ def make_shards(data: Path, out: Path, samples: int) -> None:
         words = ["data", "build", *[str(data)] * len(sets), "-o", str(out / name), "--split", next(iter(sets.values()))]
         kinds = [word for each in sets for word in ("--kind", f"excerpts:{each}")]
         captioned = [] if name == "test_dev" else replay  # the captions' held-out part has another name
-        if plantain([*words, *kinds, "--samples", str(number), *drawn, *captioned, "--workers", "2"]):
+        if plantain([*words, *kinds, "--samples", str(number), *drawn, *captioned, "--workers", str(WORKERS)]):
             raise SystemExit(f"the shards of {name} were not made")
 
 
@@ -322,11 +324,13 @@ class Bench:
         where = self.out / f"{start}.pt"
         denoiser.load_state_dict(torch.load(where, weights_only=True))
 
-    def pretrain(self) -> dict[str, float]:
+    def pretrain(self, random_alone: bool = False) -> dict[str, float]:
         """Random and pretrained weights, kept in files; gives the held-out loss of generation of both."""
         denoiser = self.painter.pipe.transformer
         if not (self.out / "random.pt").exists():
             torch.save(denoiser.state_dict(), self.out / "random.pt")
+        if random_alone:
+            return {}
         if not (self.out / "pretrained.pt").exists():
             self.start("random")
             preset = self.preset(Arm(once=0.0), self.size.pretraining)
@@ -467,20 +471,70 @@ def run(bench: Bench, only: int | None) -> None:
         print(f"{arm.name}, seed {arm.seed}: {means} ({made['seconds']} s)", flush=True)
 
 
+# ---- eight samples
+
+
+HOLE = 0.3  # of a truth's pixels that are missing
+
+
+def overfit(bench: Bench, steps: int) -> Iterator[dict[str, Any]]:
+    """Scores on eight training samples that alone were learned, with a hole in each, where a false truth stands: the
+    painting must be right elsewhere and need not be what the false truth says."""
+    shards = parted(bench.out / "train")[0]
+    for task in ("metric-depth", "semantic"):
+        rows = [i for i, row in enumerate(shards.rows) if row["task"] == task][:8]
+        whole = [shards[i] for i in rows]
+        holed = [with_hole(sample) for sample in whole]
+        told = [condition(bench.painter, sample) for sample in holed]
+        for once in (1.0, 0.0):
+            bench.start("random")
+            trainee = editor.EditorTrainee(bench.preset(Arm(once=once), steps), bench.painter)
+            run: TrainingRun[Any, Any] = TrainingRun(trainee, trainee.preset, bench.out / "overfit")
+
+            def draw(number: int, held: Any = (holed, told), stage: bool = bool(once)) -> list[editor.Item]:
+                pairs = zip(*held, strict=True)
+                return [editor.Item(s, c, (number << 8) + i, stage) for i, (s, c) in enumerate(pairs)]
+
+            run.train(draw)
+            bench.held_out = {task: [editor.Item(s, c, 0, False) for s, c in zip(holed, told, strict=True)]}
+            known = float(np.mean(bench.scores(trainee, task, 1 if once else TIMES)))
+            away = [replace(sample, weight=1 - (sample.weight if sample.weight is not None else 1)) for sample in holed]
+            bench.held_out = {task: [editor.Item(s, c, 0, False) for s, c in zip(away, told, strict=True)]}
+            hole = float(np.mean(bench.scores(trainee, task, 1 if once else TIMES)))
+            yield {"task": task, "stage": "one step" if once else "flow", "steps": steps, "known": round(known, 3),
+                   "said as the false truth in the hole": round(hole, 3)}  # fmt: skip
+
+
+def with_hole(sample: Stored) -> Stored:
+    """The sample without its right part, in which its painting is turned upside down in color."""
+    edge = round(sample.target.shape[1] * (1 - HOLE) / 16) * 16
+    target, weight = sample.target.copy(), np.ones(sample.target.shape[:2], np.float32)
+    target[:, edge:], weight[:, edge:] = 255 - target[:, edge:], 0
+    own = weight if sample.weight is None else weight * sample.weight
+    return replace(sample, target=target, weight=own)
+
+
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = args.add_subparsers(dest="verb", required=True)
-    for verb in ("data", "run"):
+    for verb in ("data", "run", "overfit"):
         one = verbs.add_parser(verb)
         one.add_argument("data", type=Path)
         one.add_argument("out", type=Path)
     verbs.choices["data"].add_argument("--samples", type=int, default=24_000)
-    verbs.choices["run"].add_argument("--size", choices=SIZES, default="cpu")
+    for verb in ("run", "overfit"):
+        verbs.choices[verb].add_argument("--size", choices=SIZES, default="cpu")
+    verbs.choices["overfit"].add_argument("--steps", type=int, default=600)
     verbs.choices["run"].add_argument("--arms", type=int, help="only the first ones")
     verbs.add_parser("table").add_argument("out", type=Path)
     given = args.parse_args()
     if given.verb == "data":
         make_shards(given.data, given.out, given.samples)
+    elif given.verb == "overfit":
+        bench = Bench(given.data, given.out, replace(SIZES[given.size], batch=8))
+        bench.pretrain(random_alone=True)
+        for line in overfit(bench, given.steps):
+            print(json.dumps(line), flush=True)
     elif given.verb == "run":
         run(Bench(given.data, given.out, SIZES[given.size]), given.arms)
     else:
