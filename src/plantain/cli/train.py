@@ -34,6 +34,8 @@ class TuneArgs:
     "How often each folder of --data is drawn; by its number of samples when not said."
     once: float | None = None
     "The share of the run, at its end, that is one deterministic step on decoded values; 0 keeps many steps."
+    validation: Path | None = None
+    "Shards of held-out photos, measured while the run goes on (OUT/validation.jsonl)."
     plan: Flag = False
     "Only say what the run would take: memory, time, money. Nothing is loaded."
     memory: float | None = None
@@ -136,8 +138,9 @@ def tune(
         raise UsageError("say where the shards are: plantain train PRESET --data shards/ (see plantain data build)")
     tell = partial(print, file=sys.stderr, flush=True)
     made_folder = run.tune(
-        preset, data, out, shares=tuning.shares or None, weights=tuning.weights, cache=cache, resume=resume, say=tell
-    )
+        preset, data, out, shares=tuning.shares or None, weights=tuning.weights, cache=cache,
+        validation=tuning.validation, resume=resume, say=tell,
+    )  # fmt: skip
     emit({"generator": preset.generator, "out": str(out), "tuned": str(made_folder)})
     return 0
 

@@ -30,6 +30,7 @@ from plantain.train.presets import Preset
 CHECKPOINT = "checkpoint.pt"
 VERSION = 2  # of the checkpoint's format
 PAUSE = 90  # seconds between checkpoints
+CHECKED = 500  # steps between checks on held-out samples
 BETAS = (0.9, 0.98)  # of AdamW
 
 ALONE = World()
@@ -173,10 +174,16 @@ class TrainingRun(Generic[S, B]):
         for name in self.state.keys() - trained:
             self.ema[name].copy_(self.state[name])
 
-    def train(self, draw: Draw[S], until: float = 1.0, say: Callable[[str], None] = print) -> None:
-        """Trains until `until` of the preset's steps or minutes is spent; logs every 50 steps, saves every PAUSE."""
+    def train(
+        self, draw: Draw[S], until: float = 1.0, say: Callable[[str], None] = print,
+        check: Callable[[int], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Trains until `until` of the preset's steps or minutes is spent; logs every 50 steps, saves every PAUSE.
+        `check` is called with the step before the first one, every CHECKED steps, and at the end."""
         if self.progress >= until:
             return
+        if check is not None and self.world.first and self.step == 0:
+            check(0)
         batches, log, done = iter(self._batches(draw)), Log(self.folder), False
         saved, began = time.monotonic(), time.monotonic() - self.spent
         while not done:
@@ -186,6 +193,8 @@ class TrainingRun(Generic[S, B]):
             done = self.progress >= until or self.stopped
             if self.world.first and (self.step % 50 == 0 or done):
                 say(log.row(self.step, self.spent, self.lr(), self.preset.minutes))
+            if check is not None and self.world.first and (self.step % CHECKED == 0 or done):
+                check(self.step)
             if time.monotonic() - saved > PAUSE or done:
                 self.save()
                 saved = time.monotonic()

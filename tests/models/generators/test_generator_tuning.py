@@ -358,6 +358,21 @@ def test_two_processes_train_as_one(shards: Path, folder: Any, tmp_path: Path, m
     assert all(torch.allclose(value, two[name], atol=1e-5) for name, value in one.items())
 
 
+def test_held_out_samples_are_measured_on_the_way(shards: Path, folder: Any, tmp_path: Path) -> None:
+    """What was there before the first step stands beside every later figure, and tells what tuning cost generation."""
+    lines = list[str]()
+    preset = replace(TUNINGS["tuning_debug"], steps=4)
+    run.tune(preset, [shards], tmp_path, weights=folder(KLEIN), validation=shards, say=lines.append)
+    rows = [json.loads(line) for line in (tmp_path / "validation.jsonl").read_text().splitlines()]
+    assert {row["step"] for row in rows} == {0, 2, 4}  # before, at the end of each stage
+    tasks = {row["task"] for row in rows}
+    assert tasks & {"edit", "text-to-image"} and any(task.endswith("/once") for task in tasks)
+    for row in rows:
+        assert row["low"] <= row["mean"] <= row["high"]
+        assert row["before"] == next(first["mean"] for first in rows if first["task"] == row["task"])
+    assert sum("validation at step" in line for line in lines) == 3
+
+
 def test_conditions_are_made_once(shards: Path, painter: Any, tmp_path: Path) -> None:
     told = Conditions(painter(KLEIN), tmp_path)
     samples = list(Shards(shards))

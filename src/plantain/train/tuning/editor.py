@@ -213,16 +213,15 @@ def needed(buckets: Buckets, batches: int, rank: int, world: int) -> Iterator[St
 
 
 def prepare(
-    preset: TuningPreset, buckets: Buckets, painter: DiffusersPainter, cache: Path, say: Callable[[str], None],
-    rank: int = 0, world: int = 1,
+    preset: TuningPreset, buckets: Buckets, painter: DiffusersPainter, conditions: Conditions,
+    say: Callable[[str], None], rank: int = 0, world: int = 1,
 ) -> tuple[EditorTrainee, Stages[Item]]:  # fmt: skip
     """The generator told of every sample, its text encoders out of memory, and the stages of its tuning."""
     if preset.once and not painter.spec.flow:
         raise UsageError(f"{painter.spec.name} cannot paint in one step; tune it with --once 0")
-    conditions = Conditions(painter, cache)
     made, size = conditions.make(needed(buckets, preset.steps * preset.accumulate, rank, world))
     if made:
-        say(f"{made} samples told, {size / 1e6:.0f} MB in {cache}")
+        say(f"{made} samples told, {size / 1e6:.0f} MB in {conditions.folder}")
     forget_texts(painter)
     getattr(painter.pipe, painter.spec.denoiser).to(painter.device)
     trainee = EditorTrainee(preset, painter)

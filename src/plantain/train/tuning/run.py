@@ -12,7 +12,9 @@ from plantain.data.stream import Buckets, Mixture, Shards
 from plantain.train import parallel
 from plantain.train.loop import TrainingRun
 from plantain.train.tuning import editor, plan
+from plantain.train.tuning.conditions import Conditions
 from plantain.train.tuning.presets import TuningPreset
+from plantain.train.tuning.validation import Validation, items_of
 
 
 def tune(
@@ -23,27 +25,31 @@ def tune(
     shares: Sequence[float] | None = None,
     weights: Path | None = None,
     cache: Path | None = None,
+    validation: Path | None = None,
     resume: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Tunes a generator on shards (`plantain data build`), mixed by `shares`; gives the folder of what comes out.
 
     `weights`: a folder of the generator instead of the hub's. What the generator is told of the samples is kept in
-    `cache` (`out`/conditions when not said). With torchrun, each process takes its part of every batch. SIGTERM saves a
+    `cache` (`out`/conditions when not said). `validation`: shards of held-out photos, measured every 500 steps into
+    `out`/validation.jsonl. With torchrun, each process takes its part of every batch. SIGTERM saves a
     checkpoint and ends the process. UsageError, PhotoError, MissingExtra."""
     world = parallel.join()
     tell = say if world.first else lambda _: None
     buckets = Buckets(Mixture([Shards(folder) for folder in data], shares, preset.seed), preset.batch)
     painter = editor.painter_of(preset, weights)
     plan.require_room(preset, painter)
-    kept = cache or out / "conditions"
-    trainee, stages = editor.prepare(preset, buckets, painter, kept, tell, world.rank, world.size)
+    conditions = Conditions(painter, cache or out / "conditions")
+    held_out = items_of(validation, conditions, bool(preset.once)) if validation and world.first else []
+    trainee, stages = editor.prepare(preset, buckets, painter, conditions, tell, world.rank, world.size)
     world.wait()  # until all conditions are there
     trainee.data = described(data)
     run: TrainingRun[Any, Any] = TrainingRun(trainee, preset, out, resume, world)
     signal.signal(signal.SIGTERM, lambda *_: setattr(run, "stopped", True))
+    check = Validation(trainee, held_out, out, tell) if held_out else None
     for until, draw in stages:
-        run.train(draw, until, tell)
+        run.train(draw, until, tell, check)
         if run.stopped:
             raise SystemExit(f"stopped at step {run.step}; the checkpoint is in {out}; --resume goes on from there")
     trainee.updates = run.step
