@@ -34,6 +34,8 @@ class TuneArgs:
     "How often each folder of --data is drawn; by its number of samples when not said."
     once: float | None = None
     "The share of the run, at its end, that is one deterministic step on decoded values; 0 keeps many steps."
+    sharded: Flag = False
+    "Under torchrun: the denoiser is cut over all processes (FSDP2), where it is too large for one card."
     validation: Path | None = None
     "Shards of held-out photos, measured while the run goes on (OUT/validation.jsonl)."
     plan: Flag = False
@@ -49,7 +51,7 @@ class TuneArgs:
             raise UsageError(f"--once lies between 0 and 1, not {self.once:g}")
         if self.memory is not None and not 0 < self.memory < float("inf"):
             raise UsageError(f"--memory is a number of GB above 0, not {self.memory:g}")
-        own = {"generator": self.generator, "once": self.once}
+        own = {"generator": self.generator, "once": self.once, "sharded": self.sharded or None}
         return replace(TUNINGS[name], **{key: value for key, value in (given | own).items() if value is not None})
 
 

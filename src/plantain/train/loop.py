@@ -24,7 +24,7 @@ import torch.utils.data
 from torch import Tensor, nn
 
 from plantain.errors import MissingExtra, UsageError
-from plantain.train.parallel import World
+from plantain.train.parallel import World, as_sharded, is_shard, whole
 from plantain.train.presets import Preset
 
 CHECKPOINT = "checkpoint.pt"
@@ -102,7 +102,12 @@ class TrainingRun(Generic[S, B]):
         if shapes[0] != shapes[1]:
             raise UsageError(f"the run in {self.folder} is of another preset; name that one, or another folder")
         self.take(held["state"])
-        self.ema = held["ema"]
+        self.ema = {name: as_sharded(value, self.state[name]) for name, value in held["ema"].items()}
+        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        own = held["optimizer"]["state"]
+        for number, like in enumerate(trained):
+            if number in own:
+                own[number] = {name: as_sharded(part, like) for name, part in own[number].items()}
         self.optimizer.load_state_dict(held["optimizer"])
         self.step, self.spent, self.earlier = held["step"], held["spent"], held["earlier"]
 
@@ -117,15 +122,15 @@ class TrainingRun(Generic[S, B]):
         """Takes over weights and their average where names and shapes agree; what they lack stays as it is."""
         for name, value in self.state.items():
             if name in weights and weights[name].shape == value.shape:
-                value.copy_(weights[name])
-                self.ema[name].copy_(weights[name])
+                value.copy_(as_sharded(weights[name], value))
+                self.ema[name].copy_(as_sharded(weights[name], value))
 
     def save(self) -> None:
+        state = {name: value.detach() for name, value in self.state.items()}
+        held = whole({"version": VERSION, "state": state, "ema": self.ema, "optimizer": self.optimizer.state_dict(),
+                      "step": self.step, "spent": self.spent, "earlier": self.earlier})  # fmt: skip
         if not self.world.first:
             return
-        state = {name: value.detach() for name, value in self.state.items()}
-        held = {"version": VERSION, "state": state, "ema": self.ema, "optimizer": self.optimizer.state_dict(),
-                "step": self.step, "spent": self.spent, "earlier": self.earlier}  # fmt: skip
         beside = self.folder / f"{CHECKPOINT}.part"
         torch.save(held, beside)
         beside.replace(self.folder / CHECKPOINT)
@@ -236,7 +241,8 @@ def read_checkpoint(folder: Path, device: torch.device | str = "cpu") -> dict[st
 def optimizer(preset: Preset, groups: list[dict[str, Any]]) -> Any:
     """AdamW, as it is or with a state of 8 bits. MissingExtra."""
     if preset.optimizer == "adamw":
-        return torch.optim.AdamW(groups, preset.lr, betas=BETAS, fused=True)
+        sharded = any(is_shard(p) for group in groups for p in group["params"])
+        return torch.optim.AdamW(groups, preset.lr, betas=BETAS, fused=not sharded)
     if preset.optimizer != "adamw8bit":
         raise UsageError(f"an optimizer is adamw or adamw8bit, not {preset.optimizer!r}")
     try:

@@ -1,7 +1,8 @@
 """Several processes that train one network: `torchrun --nproc-per-node 4 -m plantain train ...`.
 
 Each sees its part of every batch; gradients are averaged before a step, so that all hold the same weights, and one of
-them (`World.first`) writes. Alone, all of this does nothing."""
+them (`World.first`) writes. A network that is too large for one card is cut into shards (`shard`, FSDP2), of which each
+process holds its own; checkpoints are whole, and go on in any number of processes. Alone, all of this does nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 BUCKET = 1 << 24  # numbers that are averaged at a time
 
@@ -33,6 +34,8 @@ class World:
             return
         waiting: list[Tensor] = []
         for gradient in gradients:
+            if is_shard(gradient):  # averaged on its way back already
+                continue
             waiting.append(gradient)
             if sum(one.numel() for one in waiting) >= BUCKET:
                 self._average(waiting)
@@ -71,6 +74,42 @@ class World:
 
 def MAX() -> Any:
     return torch.distributed.ReduceOp.MAX
+
+
+# ---- shards of a network
+
+
+def shard(net: nn.Module, parts: Iterable[nn.Module]) -> None:
+    """Cuts the parts of a network, and what is left of it, into shards over all processes."""
+    from torch.distributed.fsdp import fully_shard
+
+    for part in parts:
+        fully_shard(part)
+    fully_shard(net)
+
+
+def is_shard(value: Any) -> bool:
+    """Whether this process holds a part of a tensor alone."""
+    return hasattr(value, "full_tensor")
+
+
+def whole(value: Any) -> Any:
+    """A tensor put together from its shards, in every process; also in mappings and lists."""
+    if isinstance(value, Mapping):
+        return {key: whole(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(whole(part) for part in value)
+    return value.full_tensor() if is_shard(value) else value
+
+
+def as_sharded(value: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor cut as another one is."""
+    if not is_shard(like) or is_shard(value) or value.shape != like.shape:
+        return value
+    from torch.distributed.tensor import distribute_tensor
+
+    held: Any = like
+    return distribute_tensor(value.to(like.device), held.device_mesh, held.placements)
 
 
 def device() -> str:

@@ -337,12 +337,15 @@ from plantain.train.tuning.presets import TUNINGS
 torch.set_num_threads(1)
 torch.cpu._is_avx512_bf16_supported = torch.cpu._is_amx_tile_supported = lambda: False  # exactly
 shards, weights, out = map(Path, sys.argv[1:])
-run.tune(replace(TUNINGS["tuning_debug"], steps=3), [shards], out, weights=weights, say=lambda _: None)
+for method, sharded in (("lora", False), ("full", True)):
+    preset = replace(TUNINGS["tuning_debug"], steps=3, method=method, sharded=sharded)
+    run.tune(preset, [shards], out / method, weights=weights, say=lambda _: None)
 """
 
 
 def test_two_processes_train_as_one(shards: Path, folder: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    """torchrun with gloo: every batch is shared, gradients are averaged, and the weights are those of one process."""
+    """torchrun with gloo: every batch is shared, and the weights are those of one process, with gradients that are
+    averaged and with a network that is cut into shards (FSDP2). What comes out is whole."""
     script = tmp_path / "both.py"
     script.write_text(BOTH)
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
@@ -353,9 +356,13 @@ def test_two_processes_train_as_one(shards: Path, folder: Any, tmp_path: Path, m
     assert done.returncode == 0, done.stderr[-2000:]
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: False)
-    tuned(shards, folder, tmp_path / "one", steps=3)
-    one, two = (weights_of(tmp_path / name) for name in ("one", "two"))
-    assert all(torch.allclose(value, two[name], atol=1e-5) for name, value in one.items())
+    for method in ("lora", "full"):
+        made = tuned(shards, folder, tmp_path / "one" / method, steps=3, method=method)
+        one, two = (weights_of(tmp_path / name / method) for name in ("one", "two"))
+        assert one.keys() == two.keys() and all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
+        files = [{f.relative_to(place): f.stat().st_size for f in place.rglob("*.safetensors")}
+                 for place in (made, tmp_path / "two" / method / "tuned")]  # fmt: skip
+        assert files[0] == files[1] != {}
 
 
 def test_held_out_samples_are_measured_on_the_way(shards: Path, folder: Any, tmp_path: Path) -> None:

@@ -22,10 +22,13 @@ from plantain.models.painters.generators import latents
 from plantain.models.painters.generators.lockstep import join, signature
 from plantain.models.painters.generators.painter import DiffusersPainter
 from plantain.models.painters.generators.spec import GENERATORS
+from plantain.train import parallel
 from plantain.train.loop import Losses, Stages, Trainee, decay_groups
 from plantain.train.tuning import objective, result
 from plantain.train.tuning.conditions import Condition, Conditions
 from plantain.train.tuning.presets import TuningPreset
+
+ALL = 1_000  # blocks: more than any denoiser has
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,8 @@ class EditorTrainee(Trainee[Item, Batch]):
         for part in (self.denoiser, self.pipe.vae) if preset.checkpointing else ():
             if getattr(part, "_supports_gradient_checkpointing", False):
                 part.enable_gradient_checkpointing()
+        if preset.sharded and torch.distributed.is_initialized():
+            parallel.shard(self.denoiser, last_blocks(self.denoiser, ALL))
         if preset.compiled:
             self.denoiser.compile_repeated_blocks()
 

@@ -190,14 +190,14 @@ def tuned_parameters(net: Any, spec: GeneratorSpec, preset: TuningPreset) -> int
 
 def activations(net: Any, spec: GeneratorSpec, preset: TuningPreset) -> float:
     """Bytes that one sample keeps for the way back; with checkpointing, what each block begins with and one block's."""
-    from plantain.train.tuning.editor import last_blocks
+    from plantain.train.tuning.editor import ALL, last_blocks
 
     if preset.method == "lora":
         from peft import LoraConfig
 
         net.add_adapter(LoraConfig(r=preset.rank, target_modules=spec.lora_targets))
         net.to("meta")
-    blocks = last_blocks(net, 1_000)
+    blocks = last_blocks(net, ALL)
     whole = kept_bytes(net, lambda: walk(net, spec, preset.side))
     if not preset.checkpointing:
         return whole

@@ -17,7 +17,8 @@ class TuningPreset(Preset):
     """`generator`: a row of `GENERATORS`. `method`: "lora" adds matrices of `rank` to every linear layer (times
     `alpha` / `rank`), "full" tunes the whole denoiser, "blocks" its last `blocks`. `quantize`: how the frozen weights
     are held. `once`: the share of the run, at its end, that is one deterministic step on decoded values; 0 where a
-    generator is to go on painting in many steps. `side`: of a square canvas, for the plan. `card`: GB it is made for.
+    generator is to go on painting in many steps. `sharded`: the denoiser is cut over all processes (FSDP2), where it is
+    too large for one card. `side`: of a square canvas, for the plan. `card`: GB it is made for.
     """
 
     generator: str = "flux2-klein-base-4b"
@@ -29,6 +30,7 @@ class TuningPreset(Preset):
     once: float = 0.2
     checkpointing: bool = True
     compiled: bool = False
+    sharded: bool = False
     side: int = 512
     card: int = 24
     batch: int = 1

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from plantain.files import writing
+from plantain.train import parallel
 
 if TYPE_CHECKING:
     from plantain.train.tuning.editor import EditorTrainee
@@ -37,12 +40,13 @@ plantain photo.jpg "metric depth" -m {generator} --lora .
 
 
 def write(trainee: EditorTrainee, folder: Path) -> Path:
-    """Writes the tuned weights, `plantain.json` and `README.md`; gives their folder."""
+    """Writes the tuned weights, `plantain.json` and `README.md`; gives their folder. Every process must call it: shards
+    are put together, and the first one writes."""
+    state = tuned_state(trainee)
+    if not parallel.join().first:
+        return folder
     folder.mkdir(parents=True, exist_ok=True)
-    if trainee.preset.method == "lora":
-        write_adapter(trainee, folder)
-    else:
-        trainee.denoiser.save_pretrained(folder / trainee.spec.denoiser)
+    (write_adapter if trainee.preset.method == "lora" else write_denoiser)(trainee, state, folder)
     about = config(trainee)
     for name, content in ((CONFIG, json.dumps(about, indent=1)), ("README.md", card(about))):
         with writing(folder / name) as beside:
@@ -50,18 +54,34 @@ def write(trainee: EditorTrainee, folder: Path) -> Path:
     return folder
 
 
-def write_adapter(trainee: EditorTrainee, folder: Path) -> None:
-    """The adapter as the row's class loads it."""
+def tuned_state(trainee: EditorTrainee) -> dict[str, Any]:
+    """The adapter's tensors, or those of the whole denoiser as precise as it is run, under the names of diffusers."""
     from peft.utils import get_peft_model_state_dict
 
+    lora = trainee.preset.method == "lora"
+    held = get_peft_model_state_dict(trainee.denoiser) if lora else trainee.denoiser.state_dict()
+    dtype = torch.float32 if lora else getattr(torch, trainee.painter.precision)
+    return {name: parallel.whole(value.detach()).to("cpu", dtype).contiguous() for name, value in held.items()}
+
+
+def write_denoiser(trainee: EditorTrainee, state: dict[str, Any], folder: Path) -> None:
+    """A folder that diffusers loads as this class of denoiser."""
+    from safetensors.torch import save_file
+
+    place = folder / trainee.spec.denoiser
+    trainee.denoiser.save_config(place)
+    with writing(place / "diffusion_pytorch_model.safetensors") as beside:
+        save_file(state, beside, {"format": "pt"})
+
+
+def write_adapter(trainee: EditorTrainee, state: dict[str, Any], folder: Path) -> None:
+    """The adapter as the row's class loads it."""
     spec, denoiser = trainee.spec, trainee.denoiser
     if spec.lora == "denoiser":
         denoiser.save_lora_adapter(str(folder), adapter_name="default")
         return
-    state = get_peft_model_state_dict(denoiser)
-    layers = {name: value.detach().float().cpu().contiguous() for name, value in state.items()}
     about = {f"{spec.denoiser}_lora_adapter_metadata": denoiser.peft_config["default"].to_dict()}
-    type(trainee.pipe).save_lora_weights(str(folder), **{f"{spec.denoiser}_lora_layers": layers}, **about)
+    type(trainee.pipe).save_lora_weights(str(folder), **{f"{spec.denoiser}_lora_layers": state}, **about)
 
 
 def config(trainee: EditorTrainee) -> dict[str, Any]:

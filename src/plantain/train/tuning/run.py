@@ -53,7 +53,7 @@ def tune(
         if run.stopped:
             raise SystemExit(f"stopped at step {run.step}; the checkpoint is in {out}; --resume goes on from there")
     trainee.updates = run.step
-    made = run.export(out / "tuned") if world.first else out / "tuned"
+    made = run.export(out / "tuned")
     world.wait()
     return made
 
