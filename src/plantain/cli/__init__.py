@@ -33,6 +33,7 @@ VERBS = {
     "train": ("train:train", "Trains the embedded generator."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
+    "label": ("label:label", "Labels photos for other tools: COCO, YOLO, VOC, LabelMe, CVAT, FiftyOne."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
     "mcp": ("mcp:mcp", "Tools for agents (Model Context Protocol)."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
