@@ -6,6 +6,7 @@ holes as crowds, which trainers leave out; it claims a license for people's phot
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,11 +15,14 @@ from xml.etree.ElementTree import ParseError
 
 import numpy as np
 
+from plantain._shapes import Bool
+from plantain.data.coco_masks import fill_polygons
 from plantain.errors import TruthError, UsageError
 from plantain.files import read_text
 from plantain.label import cvat
 from plantain.label.areas import packed, supervision
 
+LOSS = 0.95  # the IoU of an area with its polygons, below which COCO gets runs of pixels instead
 Fragment = Any  # a photo's labels in a format: the text of its file, or rows of a file about all photos
 Read = Iterator[tuple[str, Fragment]]
 
@@ -211,23 +215,33 @@ def read_cvat(root: Path, classes: Sequence[str]) -> Read:
 
 def say_coco(picture: Picture, detections: Any, classes: Sequence[str]) -> dict[str, Any]:
     """A row of the photo and rows of its areas, without numbers: they come when the file is written."""
+    rows = [coco_row(detections[i : i + 1]) for i in range(len(detections))]
+    about = {"file_name": picture.name, "width": picture.size[0], "height": picture.size[1]}
+    return {"image": about, "annotations": rows}
+
+
+def coco_row(area: Any) -> dict[str, Any]:
+    """The row of one area, in plain numbers, no crowd, with its score: polygons where these hold it, else runs."""
     from supervision.dataset.formats.coco import detections_to_coco_annotations as rows_of
 
-    sv = supervision()
-    if detections.mask is not None:
-        detections.data["iscrowd"] = np.array([int(sv.contains_holes(mask)) for mask in detections.mask], int)
-    rows, _ = rows_of(detections, 0, 1, approximation_percentage=0.0)
-    scores = detections.confidence if detections.confidence is not None else [None] * len(rows)
-    told = [plain_row(row, score) for row, score in zip(rows, scores, strict=True)]
-    return {"image": {"file_name": picture.name, "width": picture.size[0], "height": picture.size[1]},
-            "annotations": told}  # fmt: skip
+    def row(runs: bool) -> dict[str, Any]:
+        one = area[:]
+        one.data = {"iscrowd": np.full(1, int(runs))}
+        with warnings.catch_warnings(action="ignore"):  # of an area too thin for a polygon
+            (made,), _ = rows_of(one, 0, 1, approximation_percentage=0.0)
+        return dict(json.loads(json.dumps(made, default=float)))
 
-
-def plain_row(row: dict[str, Any], score: Any) -> dict[str, Any]:
-    """A row in plain numbers, no crowd, with its score."""
-    own: dict[str, Any] = json.loads(json.dumps(row, default=float))
-    own |= {"iscrowd": 0} | ({} if score is None else {"score": round(float(score), 4)})
+    own = row(False)
+    if area.mask is not None and not holds(own["segmentation"], area.mask[0]):
+        own = row(True)
+    own |= {"iscrowd": 0} | ({} if area.confidence is None else {"score": round(float(area.confidence[0]), 4)})
     return {key: value for key, value in own.items() if key not in ("id", "image_id")}
+
+
+def holds(polygons: Any, mask: Bool[np.ndarray, "h w"]) -> bool:
+    """Whether polygons say the area of a mask, as COCO's own code fills them: no holes lost, nothing too thin."""
+    filled = fill_polygons(polygons, mask.shape[1], mask.shape[0])
+    return bool((filled & mask).sum() >= LOSS * max((filled | mask).sum(), 1))
 
 
 def hear_coco(fragment: dict[str, Any], size: tuple[int, int], classes: Sequence[str], masks: bool) -> Any:
