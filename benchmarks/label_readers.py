@@ -72,8 +72,7 @@ def by_fiftyone(home: Path, format: str) -> Counts:
 
     if format in ("coco", "fiftyone"):
         path = home / ("labels.json" if format == "fiftyone" else "annotations.json")
-        _, classes, _, images, rows = coco.load_coco_detection_annotations(str(path))
-        names = {number: one["name"] for number, one in classes.items()} if isinstance(classes, dict) else classes
+        _, names, _, images, rows = coco.load_coco_detection_annotations(str(path))
         sizes = {number: (one["width"], one["height"]) for number, one in images.items()}
         found = Counter[str]()
         for number, own in rows.items():
@@ -92,7 +91,7 @@ def by_fiftyone(home: Path, format: str) -> Counts:
         return Counter(one.label for own in every for one in own.to_detections().detections)
     if format == "cvat":
         _, _, images = cvat.load_cvat_image_annotations(str(home / "annotations.xml"))
-        return Counter(one.label for image in images.values() for one in image.iter_annos())
+        return Counter(one.label for image in images for one in image.iter_annos())
     raise NotImplementedError(format)
 
 

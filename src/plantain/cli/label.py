@@ -17,7 +17,7 @@ from plantain.cli.batch import BatchArgs, found, shared, work_off
 from plantain.cli.learn import report
 from plantain.cli.options import PaintArgs, Quiet, Whole
 from plantain.cli.reporting import duration, emit, exit_code
-from plantain.errors import PhotoError, PlantainError, UnknownName, UsageError
+from plantain.errors import PlantainError, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from plantain.batch.sources import Source
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from plantain.tasks import Task
 
 TASKS = ("segmentation", "masks", "boxes")
+Found = dict[str, list[Path] | PlantainError]  # by photo
 TOLD = 20  # photos without labels that are named on the terminal
 
 
@@ -90,17 +91,15 @@ def label(
     run = answered(photos, names, out, format, what, asking, how, quiet=quiet)
     told = _Told(quiet)
     figures = run.write(told.line, lambda review: again(folder, classes, out, format, what, review))
-    told.rest(out)
+    if told.count > TOLD:
+        told.say(f"and {told.count - TOLD} more photos without labels: {out / 'photos.jsonl'}")
     for place in figures.pop("changed by hand"):
-        print(f"note: {out / place} was changed by hand and is left so; give it as --corrections", file=sys.stderr)
+        told.say(f"note: {out / place} was changed by hand and is left so; give it as --corrections")
     notes = figures.pop("notes")
     emit({"out": str(out), "format": format, **figures})
-    if not quiet:
-        print(
-            f"{notes[0]}; {duration(time.monotonic() - start)}; look at {figures['sheet']}", file=sys.stderr, flush=True
-        )
-    failed = figures.get("failed", 0)
-    return exit_code(len(photos) - failed, told.errors)
+    told.say(f"{notes[0]}; {duration(time.monotonic() - start)}; look at {figures['sheet']}")
+    told.say(f"open it: {run.wanted.format.shown_by.replace('OUT', str(out))}")
+    return exit_code(len(photos) - len(told.errors), told.errors)
 
 
 class _Told:
@@ -109,25 +108,21 @@ class _Told:
     def __init__(self, quiet: bool) -> None:
         self.quiet, self.count, self.errors = quiet, 0, list[PlantainError]()
 
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
     def line(self, line: Mapping[str, Any]) -> None:
-        if "error" in line:
-            self.errors.append(
-                PhotoError(line["error"]) if line.get("error_type") == "PhotoError" else PlantainError(line["error"])
-            )
+        from plantain.pipeline.jobs import Outcome
+
+        if error := Outcome.from_json(line).error:
+            self.errors.append(error)
         elif not line["labels"] and "doubt" in line:
             self.count += 1
-            if self.count <= TOLD and not self.quiet:
-                unsure = [f"not sure of {', '.join(line['unsure'])}"] if line["unsure"] else []
-                absent = [f"no {', no '.join(line['not_found'])}"] if line["not_found"] else []
-                print(f"{line['image']}: {'; '.join([*unsure, *absent])}", file=sys.stderr, flush=True)
-
-    def rest(self, out: Path) -> None:
-        if self.count > TOLD and not self.quiet:
-            print(
-                f"and {self.count - TOLD} more photos without labels: {out / 'photos.jsonl'}",
-                file=sys.stderr,
-                flush=True,
-            )
+            unsure = [f"not sure of {', '.join(line['unsure'])}"] if line["unsure"] else []
+            absent = [f"no {', no '.join(line['not_found'])}"] if line["not_found"] else []
+            if self.count <= TOLD:
+                self.say(f"{line['image']}: {'; '.join([*unsure, *absent])}")
 
 
 def again(folder: Sequence[str], classes: Path, out: Path, format: str, what: LabelArgs, review: Path) -> str:
@@ -210,7 +205,7 @@ def answered(
     if corrected:
         orders = [taught(orders[0], paths, corrected, names, asking, quiet=quiet)]
     sources = [one for id, one in photos.items() if id not in corrected]
-    answers: dict[str, list[Path] | str] = {one.id: [] for one in sources}
+    answers: Found = {one.id: [] for one in sources}
     for order in orders:
         collect(order, sources, how, answers, quiet=quiet)
     limits = Limits(what.min_presence, what.min_confidence)
@@ -230,19 +225,18 @@ def order_of(task: Task, names: Sequence[str], out: Path, asking: PaintArgs, how
     return Order(task, place, asking.model, given, options, files=())
 
 
-def collect(
-    order: Order, sources: Sequence[Source], how: BatchArgs, answers: dict[str, list[Path] | str], *, quiet: bool
-) -> None:
+def collect(order: Order, sources: Sequence[Source], how: BatchArgs, answers: Found, *, quiet: bool) -> None:
     """Works off a batch, and notes the arrays of every photo, or what went wrong with it."""
     from plantain.batch.book import Book
+    from plantain.pipeline.jobs import Outcome
 
     with Book(order, again=how.retry_failed) as book:
         work_off(order, sources, how, book, quiet=quiet)
     with (order.folder / "rows.jsonl").open(encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             before = answers.get(line["id"])
-            if "error" in line and before is not None:
-                answers[line["id"]] = line["error"]
+            if isinstance(before, list) and (error := Outcome.from_json(line).error):
+                answers[line["id"]] = error
             elif isinstance(before, list):
                 before.append(order.folder / line["arrays"])
 

@@ -287,14 +287,17 @@ def stem_of(name: str) -> str:
 FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
-        Format("coco", "images", "annotations.json", say_coco, hear_coco, read_coco, "anything that reads COCO"),
-        Format("yolo", "images", "labels/{}.txt", say_yolo, hear_yolo, read_yolo, "yolo train data=OUT/data.yaml"),
-        Format("voc", "JPEGImages", "Annotations/{}.xml", say_voc, hear_voc, read_voc, "readers of Pascal VOC"),
-        Format("labelme", "images", "images/{}.json", say_labelme, hear_labelme, read_labelme, "labelme images/"),
+        Format("coco", "images", "annotations.json", say_coco, hear_coco, read_coco,
+               "whatever reads COCO: OUT/annotations.json with OUT/images"),
+        Format("yolo", "images", "labels/{}.txt", say_yolo, hear_yolo, read_yolo,
+               "yolo train data=OUT/data.yaml, once it is split"),
+        Format("voc", "JPEGImages", "Annotations/{}.xml", say_voc, hear_voc, read_voc,
+               "readers of Pascal VOC: OUT/Annotations with OUT/JPEGImages"),
+        Format("labelme", "images", "images/{}.json", say_labelme, hear_labelme, read_labelme, "labelme OUT/images"),
         Format("cvat", "images", "annotations.xml", say_cvat, hear_cvat, read_cvat,
-               "CVAT: a task of images/, then Upload annotations, CVAT 1.1"),
+               "in CVAT a task of OUT/images, then Upload annotations, CVAT 1.1, OUT/annotations.xml"),
         Format("fiftyone", "data", "labels.json", say_coco, hear_coco, read_coco,
-               "FiftyOne: Dataset.from_dir(dataset_dir=..., dataset_type=fiftyone.types.COCODetectionDataset)"),
+               "fiftyone.Dataset.from_dir('OUT', dataset_type=fiftyone.types.COCODetectionDataset)"),
     )
 }  # fmt: skip
 DAMAGED = (ValueError, KeyError, TypeError, ParseError)

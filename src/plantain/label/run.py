@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from plantain.errors import PhotoError, PlantainError
+from plantain.errors import OutputError, PlantainError, UsageError
 from plantain.files import writing
 from plantain.imaging.photo import photo_size, read_photo
 from plantain.label import sheet
@@ -22,7 +22,7 @@ from plantain.predictions.npz import from_npz
 
 LINES, RECORD, SHEET, REVIEW = "photos.jsonl", "label.json", "review.html", "review"
 LABELED, EMPTY, HELD, CORRECTED, FAILED = "labeled", "nothing found", "held back", "corrected", "failed"
-Answers = Mapping[str, Sequence[Path] | str]  # by the id of a photo: the arrays of its answers, or what went wrong
+Answers = Mapping[str, Sequence[Path] | PlantainError]  # by photo: the arrays of its answers, or what went wrong
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Run:
 
     def look(self, id: str) -> Found:
         """What was found in a photo. PlantainError for one that failed."""
-        answer = self.answers.get(id, "it was not asked about")
-        if isinstance(answer, str):
-            raise PlantainError(answer)
+        answer = self.answers[id]
+        if isinstance(answer, PlantainError):
+            raise answer
         said = found(
             [from_npz(path) for path in answer], self.wanted.classes, self.wanted.limits, apart=self.wanted.apart
         )
@@ -111,12 +111,10 @@ class Run:
                 made.add(picture, self.photos[id], fragment)
             told = {"labels": kept, "unsure": unsure, "not_found": list(seen.absent), "doubt": seen.doubt}
             return line | {"state": state, "by": self.wanted.by} | told
-        except PhotoError as error:
-            return line | {"state": FAILED, "error": str(error), "error_type": "PhotoError"}
+        except (OutputError, UsageError):
+            raise
         except PlantainError as error:
-            if type(error) is not PlantainError:
-                raise
-            return line | {"state": FAILED, "error": str(error)}
+            return line | {"state": FAILED, "error": str(error), "error_type": type(error).__name__}
 
     def _corrected(self, id: str, made: LabelSet) -> dict[str, Any]:
         """Puts a corrected photo into the set as it is."""

@@ -70,7 +70,7 @@ def write(
 
 def _card(card: Card, classes: Sequence[str]) -> str:
     kept = card.areas.data["kept"]
-    chips = [_chip(card.areas, i, classes) for i in [*np.flatnonzero(kept), *np.flatnonzero(~kept)]]
+    chips = [_chip(card.areas, i, classes) for i in np.argsort(~kept, kind="stable").tolist()]
     absent = f"<p class='note'>not found: {html.escape(', '.join(card.absent))}</p>" if card.absent else ""
     name = html.escape(card.name)
     return f"""<li><img loading="lazy" alt="{name} with its labels" src="{_inside(drawn(card))}">
@@ -99,7 +99,7 @@ def drawn(card: Card) -> Image.Image:
                 pixels,
                 nearest(card.areas.mask[i], size),
                 vivid(int(card.areas.class_id[i])),
-                card.areas.data["kept"][i],
+                bool(card.areas.data["kept"][i]),
             )
     picture = Image.fromarray(pixels.astype(np.uint8))
     if card.areas.mask is None:
