@@ -15,7 +15,7 @@ from plantain.data.readers.folder import read_labels, read_masks
 from plantain.errors import TruthError, UsageError
 from plantain.imaging.photo import photo_size
 from plantain.label.areas import Area, areas_of, detections
-from plantain.label.formats import DAMAGED, FORMATS, Format, Fragment, heard
+from plantain.label.formats import DAMAGED, EXACT, FORMATS, Format, Fragment, heard
 from plantain.predictions.types import Instances, Labels
 from plantain.tasks.asked import as_labels
 
@@ -130,4 +130,6 @@ def _of_answer(answer: Labels, path: Path, classes: Sequence[str], apart: bool) 
     ids = answer.ids if ground is None else np.where(answer.ids == ground, np.int16(-1), answer.ids)
     known = Labels(ids=ids, classes=answer.classes, confidence=answer.confidence)
     areas: list[Area] = list(areas_of(known, classes, apart, speck=0.0))
-    return Corrected(answer.size, detections(areas, [True] * len(areas)))
+    made = detections(areas, [True] * len(areas))
+    made.data[EXACT] = np.ones(len(areas), bool)
+    return Corrected(answer.size, made)

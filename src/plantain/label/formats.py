@@ -22,6 +22,7 @@ from plantain.files import read_text
 from plantain.label import cvat
 from plantain.label.areas import packed, supervision
 
+EXACT = "exact"  # in the data of detections: areas whose every pixel counts
 LOSS = 0.95  # the IoU of an area with its polygons, below which COCO gets runs of pixels instead
 Fragment = Any  # a photo's labels in a format: the text of its file, or rows of a file about all photos
 Read = Iterator[tuple[str, Fragment]]
@@ -231,8 +232,9 @@ def coco_row(area: Any) -> dict[str, Any]:
             (made,), _ = rows_of(one, 0, 1, approximation_percentage=0.0)
         return dict(json.loads(json.dumps(made, default=float)))
 
-    own = row(False)
-    if area.mask is not None and not holds(own["segmentation"], area.mask[0]):
+    exact = bool(area.data.get(EXACT, [False])[0])
+    own = row(exact)
+    if not exact and area.mask is not None and not holds(own["segmentation"], area.mask[0]):
         own = row(True)
     own |= {"iscrowd": 0} | ({} if area.confidence is None else {"score": round(float(area.confidence[0]), 4)})
     return {key: value for key, value in own.items() if key not in ("id", "image_id")}
