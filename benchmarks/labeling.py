@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -54,14 +55,20 @@ def classes_of(row: Row) -> tuple[str, ...]:
     return tuple(row.task.queries)
 
 
-def label(home: Path, *more: str) -> tuple[dict[str, Any], float]:
-    """One run of the command; what it says, and its seconds."""
+def label(home: Path, *more: str) -> dict[str, Any]:
+    """One run of the command: what it says, its minutes, and those that a core was busy for it."""
     fixed = ["plantain", "label", "photos", "--classes", "classes.txt", "--format", "coco", "-o", "out", "--quiet"]
-    start = time.monotonic()
+    start, before = time.monotonic(), cpu_s()
     told = subprocess.run([sys.executable, "-m", *fixed, *more], cwd=home, capture_output=True, text=True)
     if told.returncode:
         raise SystemExit(told.stderr)
-    return json.loads(told.stdout), time.monotonic() - start
+    minutes = {"minutes": (time.monotonic() - start) / 60, "core minutes": (cpu_s() - before) / 60}
+    return minutes | {"told": json.loads(told.stdout)}
+
+
+def cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def correct(home: Path, truths: dict[str, np.ndarray], classes: Sequence[str], pick: str) -> list[str]:
@@ -121,21 +128,19 @@ def areas_right(home: Path, truths: dict[str, np.ndarray], names: Sequence[str])
 
 def measure(row: Row, root: Path, home: Path, count: int, pick: str) -> dict[str, Any]:
     truths = lay_out(row, root, home, count)
-    by_words, seconds = label(home)
+    by_words = label(home)
     before = labeled(home, truths)
-    areas_before = None
-    rest: list[str] = []
     names = correct(home, truths, classes_of(row), pick)
     rest = [name for name in truths if name not in names]
     areas_before = areas_right(home, truths, rest)
-    by_examples, more = label(home, "--corrections", "corrected")
+    by_examples = label(home, "--corrections", "corrected")
     after = labeled(home, truths)
     stand = all(np.array_equal(after[name], np.maximum(truths[name], -1)) for name in names)
     words, examples = figures(row, before, truths, rest), figures(row, after, truths, rest)
     about = {"set": row.name, "photos": len(truths), "corrected": len(names), "pick": pick, "corrected stand": stand}
     return about | {
-        "words": {**words, **areas_before, "minutes": seconds / 60, "told": by_words},
-        "examples": {**examples, **areas_right(home, truths, rest), "minutes": more / 60, "told": by_examples},
+        "words": words | areas_before | by_words,
+        "examples": examples | areas_right(home, truths, rest) | by_examples,
     }
 
 

@@ -33,6 +33,7 @@ VERBS = {
     "train": ("train:train", "Trains the embedded generator."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
+    "show": ("show:show", "Shows answers in Rerun's viewer: depth in space, classes, boxes, points."),
     "label": ("label:label", "Labels photos for other tools: COCO, YOLO, VOC, LabelMe, CVAT, FiftyOne."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
     "mcp": ("mcp:mcp", "Tools for agents (Model Context Protocol)."),
