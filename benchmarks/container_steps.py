@@ -4,7 +4,8 @@
 
 Only the files that `.dockerignore` lets in are copied; the file's own pip command makes an environment from them; the
 server starts with the file's own ENV, ENTRYPOINT and CMD (as user 10001 where that can be), with a key; its own
-HEALTHCHECK must say that all is well, a question must be answered, one without a key refused, and SIGTERM must end it. Places of the image (/opt/plantain, /data, port 8000) become places of the folder. Takes minutes: packages are
+HEALTHCHECK must say that all is well, a question must be answered, one without a key refused, and SIGTERM must end it.
+Places of the image (/opt/plantain, /data, port 8000) become places of the folder. Takes minutes: packages are
 downloaded. Exit code 1 where a step fails.
 """
 
