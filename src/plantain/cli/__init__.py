@@ -55,6 +55,7 @@ DATA = {
     "stats": ("data:stats", "Counts what shards hold, as JSON lines."),
     "export": ("data:export", "Shards as folders of another trainer: ai-toolkit, musubi."),
 }
+COMPLETION = "--install-completion"
 GROUPS = {"bench": BENCH, "data": DATA}
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
 
@@ -74,6 +75,7 @@ def app() -> App:
         name="plantain", help=HELP, version=__version__, suppress_keyboard_interrupt=False, help_format="plaintext"
     )
     _add(made, VERBS)
+    made.register_install_completion_command(name=COMPLETION, help="Lets the shell complete verbs and options.")
     for name, verbs in GROUPS.items():
         group = App(name=name, help=VERBS[name][1], sort_key=list(VERBS).index(name), help_format="plaintext")
         _add(group, verbs)
@@ -90,7 +92,8 @@ def _add(group: App, verbs: Mapping[str, tuple[str, str]]) -> None:
 def overview() -> str:
     """What `plantain --help` says: read from the table of verbs, so that nothing has to be imported for it."""
     verbs = "\n".join(f"  {verb:<12}{line}" for verb, (_, line) in VERBS.items())
-    return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n--version  Says which version this is."
+    more = f"--version             Says which version this is.\n{COMPLETION}  Lets the shell complete verbs and options."
+    return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n{more}"
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -103,7 +106,7 @@ def run(tokens: Sequence[str]) -> int:
     from plantain.errors import UsageError
 
     words = [STDIN if token == "-" else token for token in tokens]
-    if words[0] not in {*VERBS, "--version"}:
+    if words[0] not in {*VERBS, "--version", COMPLETION}:
         words.insert(0, "ask")
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
