@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from xml.etree import ElementTree
@@ -140,6 +142,16 @@ def test_what_cvat_writes_is_read_with_its_masks(tmp_path) -> None:
     assert cvat.numbered(fragment, 7, "b.png").startswith('<image id="7" name="b.png" width="80" height="60">')
 
 
+def test_masks_of_labelme_are_read() -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.array([[1, 0], [1, 1]], bool)).save(out, "PNG")
+    shape = {"label": "line", "shape_type": "mask", "points": [[20, 30], [21, 31]]}
+    shape |= {"mask": base64.b64encode(out.getvalue()).decode()}
+    own = heard(FORMATS["labelme"], {"shapes": [shape]}, SIZE, CLASSES, masks=True)
+    assert list(zip(*np.nonzero(own.mask[0]), strict=True)) == [(30, 20), (31, 20), (31, 21)]
+    assert own.xyxy.tolist() == [[20, 30, 22, 32]] and own.class_id.tolist() == [2]
+
+
 @pytest.mark.parametrize("format", [name for name in FORMATS if name != "fiftyone"])
 def test_what_is_read_back_says_the_same_again(tmp_path, format) -> None:
     row = FORMATS[format]
@@ -162,6 +174,12 @@ def test_what_is_read_back_says_the_same_again(tmp_path, format) -> None:
         ("voc", "<annotation><object><name>cat</name></object></annotation>", "bndbox"),
         ("voc", "<annotation", "unclosed|no element|not well-formed"),
         ("labelme", {"shapes": [{"label": "cat", "shape_type": "polygon", "points": [[1, 2]]}]}, "at least 3"),
+        (
+            "labelme",
+            {"shapes": [{"label": "cat", "shape_type": "circle", "points": [[1, 2], [3, 4]]}]},
+            "sort 'circle'",
+        ),
+        ("cvat", "<image width='80' height='60'><ellipse label='cat' cx='1' cy='2'/></image>", "sort 'ellipse'"),
         ("coco", {"annotations": [{"category_id": 1, "bbox": [0, 0, -1, 1]}]}, "extent"),
         ("cvat", "<image width='80' height='60'><box label='cat' xtl='1'/></image>", "ytl"),
     ],

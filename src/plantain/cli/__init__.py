@@ -92,7 +92,9 @@ def _add(group: App, verbs: Mapping[str, tuple[str, str]]) -> None:
 def overview() -> str:
     """What `plantain --help` says: read from the table of verbs, so that nothing has to be imported for it."""
     verbs = "\n".join(f"  {verb:<12}{line}" for verb, (_, line) in VERBS.items())
-    more = f"--version             Says which version this is.\n{COMPLETION}  Lets the shell complete verbs and options."
+    more = (
+        f"--version             Says which version this is.\n{COMPLETION}  Lets the shell complete verbs and options."
+    )
     return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n{more}"
 
 

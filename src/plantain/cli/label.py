@@ -192,11 +192,13 @@ def answered(
     from plantain.label.areas import Limits, supervision
     from plantain.label.corrections import read_all
     from plantain.label.formats import FORMATS
-    from plantain.label.run import Run, Wanted
+    from plantain.label.run import RECORD, Run, Wanted
+    from plantain.label.sets import read_record, require_unchanged
 
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS)
     supervision()
+    require_unchanged(out, FORMATS[format], read_record(out / RECORD).get("files", {}))
     apart = what.task != "segmentation"
     paths = {id: Path(one.url) for id, one in photos.items()}
     corrected = read_all(what.corrections, paths, names, FORMATS[format], apart=apart)

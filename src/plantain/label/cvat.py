@@ -74,6 +74,8 @@ def shapes(fragment: str) -> Iterator[dict[str, Any]]:
         elif own.tag == "mask":
             size = int(element.attrib["width"]), int(element.attrib["height"])
             yield about | {"shape_type": "mask", "mask": mask(own.attrib, size)}
+        elif own.tag != "tag":  # which is of the whole photo
+            yield about | {"shape_type": own.tag}
 
 
 def mask(attributes: Mapping[str, str], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:

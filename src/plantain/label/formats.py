@@ -5,6 +5,8 @@ holes as crowds, which trainers leave out; it claims a license for people's phot
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +16,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
+from PIL import Image
 
 from plantain._shapes import Bool
 from plantain.data.coco_masks import fill_polygons
@@ -22,6 +25,7 @@ from plantain.files import read_text
 from plantain.label import cvat
 from plantain.label.areas import packed, supervision
 
+SHAPES = ("rectangle", "polygon", "mask")  # of LabelMe and CVAT
 EXACT = "exact"  # in the data of detections: areas whose every pixel counts
 LOSS = 0.95  # the IoU of an area with its polygons, below which COCO gets runs of pixels instead
 Fragment = Any  # a photo's labels in a format: the text of its file, or rows of a file about all photos
@@ -169,20 +173,44 @@ def hear_labelme(fragment: dict[str, Any], size: tuple[int, int], classes: Seque
 
 
 def of_shapes(shapes: Sequence[dict[str, Any]], size: tuple[int, int], classes: Sequence[str], masks: bool) -> Any:
+    """Rectangles, polygons and masks as detections. TruthError for shapes of another sort, which say no area."""
     from supervision.dataset.formats.labelme import labelme_shapes_to_detections as detections_of
 
     for shape in shapes:
         index_of(shape.get("label"), classes, "the file")
-    numbers = {name: i for i, name in enumerate(classes)}
-    return detections_of(shapes, numbers, size, masks)
+        if shape.get("shape_type") not in SHAPES:
+            raise TruthError(f"a shape of the sort {shape.get('shape_type')!r}; an area is a {', '.join(SHAPES)}")
+    drawn = [one for one in shapes if one["shape_type"] != "mask"]
+    plain = detections_of(drawn, {name: i for i, name in enumerate(classes)}, size, masks)
+    painted = [(one["label"], painted_mask(one, size)) for one in shapes if one["shape_type"] == "mask"]
+    painted = [(name, mask) for name, mask in painted if mask.any()]
+    if not painted:
+        return plain
+    sv, stack = supervision(), np.array([mask for _, mask in painted])
+    numbers = np.array([list(classes).index(name) for name, _ in painted])
+    around = sv.mask_to_xyxy(stack).astype(np.float32) + np.array([0, 0, 1, 1], np.float32)  # its ends are inside
+    more = sv.Detections(xyxy=around, mask=stack if masks else None, class_id=numbers)
+    return sv.Detections.merge([plain, more]) if len(plain) else more
+
+
+def painted_mask(shape: dict[str, Any], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """A mask on its photo: an array, or, as LabelMe has it, a PNG in base64 for the box of its two points."""
+    if isinstance(shape["mask"], np.ndarray):
+        return np.asarray(shape["mask"], bool)
+    with Image.open(io.BytesIO(base64.b64decode(shape["mask"]))) as opened:
+        inside = np.asarray(opened.convert("L")) > 0
+    left, top = (round(float(value)) for value in shape["points"][0])
+    whole = np.zeros(size[::-1], bool)
+    part = whole[top : top + inside.shape[0], left : left + inside.shape[1]]
+    part[:] = inside[: part.shape[0], : part.shape[1]]
+    return whole
 
 
 def read_labelme(root: Path, classes: Sequence[str]) -> Read:
-    home = root / "images" if (root / "images").is_dir() else root
-    for path in sorted(home.rglob("*.json")):
+    for path in sorted(root.rglob("*.json")):
         content = json.loads(read_text(path))
         if isinstance(content, dict) and "shapes" in content:
-            yield key_of(path, home), content
+            yield key_of(path, root).removeprefix("images/"), content
 
 
 def say_cvat(picture: Picture, detections: Any, classes: Sequence[str]) -> str:
@@ -190,20 +218,7 @@ def say_cvat(picture: Picture, detections: Any, classes: Sequence[str]) -> str:
 
 
 def hear_cvat(fragment: str, size: tuple[int, int], classes: Sequence[str], masks: bool) -> Any:
-    sv, every = supervision(), list(cvat.shapes(fragment))
-    plain = of_shapes([one for one in every if "mask" not in one], size, classes, masks)
-    painted = [one for one in every if "mask" in one and one["mask"].any()]
-    if not painted:
-        return plain
-    stack = np.array([one["mask"] for one in painted])
-    numbers = np.array([index_of(one["label"], classes, "the file") for one in painted])
-    more = sv.Detections(xyxy=boxes(stack), mask=stack if masks else None, class_id=numbers)
-    return sv.Detections.merge([plain, more]) if len(plain) else more
-
-
-def boxes(masks: Any) -> Any:
-    """Boxes around masks, their right and bottom sides beyond the last pixel."""
-    return supervision().mask_to_xyxy(masks).astype(np.float32) + np.array([0, 0, 1, 1], np.float32)
+    return of_shapes(list(cvat.shapes(fragment)), size, classes, masks)
 
 
 def read_cvat(root: Path, classes: Sequence[str]) -> Read:

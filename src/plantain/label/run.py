@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from plantain.errors import OutputError, PlantainError, UsageError
+from plantain.errors import OutputError, PlantainError, TruthError, UsageError
 from plantain.files import writing
 from plantain.imaging.photo import photo_size, read_photo
 from plantain.label import sheet
@@ -55,9 +55,10 @@ class Run:
         answer = self.answers[id]
         if isinstance(answer, PlantainError):
             raise answer
-        said = found(
-            [from_npz(path) for path in answer], self.wanted.classes, self.wanted.limits, apart=self.wanted.apart
-        )
+        answers, size = [from_npz(path) for path in answer], photo_size(self.photos[id])
+        if any(one.size != size for one in answers):
+            raise TruthError(f"{self.photos[id]} has changed since it was answered; remove {answer[0].parents[1]}")
+        said = found(answers, self.wanted.classes, self.wanted.limits, apart=self.wanted.apart)
         if self.wanted.boxes:
             said.areas.mask = None
         return said

@@ -21,6 +21,7 @@ from plantain.label import cvat
 from plantain.label.formats import Format, Fragment, Picture
 
 PLAIN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")  # pictures that all tools read
+CHANGED = "{} was changed since it was written; give it as --corrections, and another folder with -o"
 SPOOL = "labels.part"
 
 
@@ -110,9 +111,7 @@ class LabelSet:
                 out.writelines((_cvat if self.format.name == "cvat" else _coco)(self))
             new = _file_hash(beside)
             if path.exists() and _file_hash(path) not in (new, self.before.get(place)):
-                raise UsageError(
-                    f"{path} was changed since it was written; give it as --corrections, and another folder with -o"
-                )
+                raise UsageError(CHANGED.format(path))
         self.written[place] = new
 
     def fragments(self) -> Iterator[tuple[int, str, Any]]:
@@ -121,6 +120,13 @@ class LabelSet:
             for number, line in enumerate(lines, 1):
                 name, fragment = json.loads(line)
                 yield number, name, fragment
+
+
+def require_unchanged(folder: Path, format: Format, before: Mapping[str, str | None]) -> None:
+    """UsageError where the one file of all labels was changed by hand: nothing is asked for what cannot be written."""
+    path, known = folder / format.labels, before.get(format.labels)
+    if format.one_file and known is not None and path.exists() and _file_hash(path) != known:
+        raise UsageError(CHANGED.format(path))
 
 
 def _cvat(made: LabelSet) -> Iterator[str]:
