@@ -33,6 +33,8 @@ from pycocotools.coco import COCO
 from examples import ROWS, Row
 from plantain.eval.metrics.labels import Segmentation
 from plantain.eval.scores import bootstrap
+from plantain.label.areas import Limits, found
+from plantain.predictions.npz import from_npz
 
 CORRECTED = 10
 NONE = 255
@@ -115,15 +117,20 @@ def figures(
     return main | {"labeled": float(said.mean()), "right where labeled": sure, "iou": each}
 
 
-def areas_right(home: Path, truths: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, Any]:
-    """Of the labels of each photo, how many have most of their known pixels right."""
-    coco, right = COCO(str(home / "out/annotations.json")), []
-    for image in coco.imgs.values():
-        name = image["file_name"].removesuffix(".png")
-        for own in coco.loadAnns(coco.getAnnIds(image["id"])) if name in names else ():
-            truth = truths[name][(coco.annToMask(own) > 0) & (truths[name] > -2)]
-            right.append(len(truth) > 0 and float((truth == own["category_id"] - 1).mean()) > 0.5)
-    return {"areas": len(right), "areas right": float(np.mean(right)) if right else None}
+def areas_right(
+    row: Row, home: Path, truths: dict[str, np.ndarray], names: Sequence[str], *, learned: bool
+) -> dict[str, Any]:
+    """Of what was found in photos, how much has most of its known pixels right: of labels, and of what was not sure."""
+    folder = next(one for one in (home / "out/answers").iterdir() if (one / "learned.npz").exists() == learned)
+    right: dict[bool, list[bool]] = {True: [], False: []}
+    for name in names:
+        (path,) = (folder / "answers").glob(f"{name}.semantic.*.npz")
+        seen = found([from_npz(path)], classes_of(row), Limits(), apart=False).areas
+        for mask, number, kept in zip(seen.mask if len(seen) else (), seen.class_id, seen.data["kept"], strict=True):
+            truth = truths[name][mask & (truths[name] > -2)]
+            right[bool(kept)].append(len(truth) > 0 and float((truth == number).mean()) > 0.5)
+    told = {"labels": right[True], "unsure": right[False]}
+    return {name: [len(all), round(float(np.mean(all)), 3) if all else None] for name, all in told.items()}
 
 
 def measure(row: Row, root: Path, home: Path, count: int, pick: str) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def measure(row: Row, root: Path, home: Path, count: int, pick: str) -> dict[str
     before = labeled(home, truths)
     names = correct(home, truths, classes_of(row), pick)
     rest = [name for name in truths if name not in names]
-    areas_before = areas_right(home, truths, rest)
+    areas_before = areas_right(row, home, truths, rest, learned=False)
     by_examples = label(home, "--corrections", "corrected")
     after = labeled(home, truths)
     stand = all(np.array_equal(after[name], np.maximum(truths[name], -1)) for name in names)
@@ -140,7 +147,7 @@ def measure(row: Row, root: Path, home: Path, count: int, pick: str) -> dict[str
     about = {"set": row.name, "photos": len(truths), "corrected": len(names), "pick": pick, "corrected stand": stand}
     return about | {
         "words": words | areas_before | by_words,
-        "examples": examples | areas_right(home, truths, rest) | by_examples,
+        "examples": examples | areas_right(row, home, truths, rest, learned=True) | by_examples,
     }
 
 
