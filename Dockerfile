@@ -6,7 +6,7 @@ WORKDIR /src
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN python -m venv /opt/plantain \
-    && /opt/plantain/bin/pip install --no-cache-dir --constraint constraints.txt '.[serve]' \
+    && /opt/plantain/bin/pip install --no-cache-dir --constraint constraints.txt '.[page]' \
     && /opt/plantain/bin/python -m compileall -q /opt/plantain/lib
 
 FROM python:3.11-slim-bookworm

@@ -29,7 +29,7 @@ MAY: dict[str, set[str]] = {
     "doctor": {"pipeline", "models"},
     "batch": {"pipeline", "tasks", "models"},
     "label": {"data", "tasks", "predictions", "codecs", "imaging", "output"},
-    "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output"},
+    "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output", "data"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}
     | {"data", "answers", "serve", "batch", "label"},
     "__main__": {"cli"},

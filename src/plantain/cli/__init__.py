@@ -29,8 +29,10 @@ VERBS = {
     "tasks": ("tables:tasks", "Lists what can be asked."),
     "models": ("tables:models", "Lists who can be asked."),
     "learn": ("learn:learn", "Learns a question from a few photos with true answers, in seconds."),
-    "data": ("", "Instruction data for tuning: build, inspect, validate, stats, export."),
-    "train": ("train:train", "Trains the embedded generator."),
+    "data": ("", "Instruction data for tuning: build, inspect, validate, stats, export, teach."),
+    "train": ("train:train", "Trains the embedded generator, or tunes an open one on your data."),
+    "push": ("hub:push", "Puts a tuned generator on the Hugging Face hub."),
+    "pull": ("hub:pull", "Brings a tuned generator from the hub."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
     "show": ("show:show", "Shows answers in Rerun's viewer: depth in space, classes, boxes, points."),
@@ -53,6 +55,7 @@ DATA = {
     "inspect": ("data:inspect", "A page of random samples of shards, to look at."),
     "validate": ("data:validate", "Checks shards: hashes, paintings against truths, sides, held-out pictures."),
     "stats": ("data:stats", "Counts what shards hold, as JSON lines."),
+    "teach": ("data:teach", "Asks specialists about photographs, for training by their answers."),
     "export": ("data:export", "Shards as folders of another trainer: ai-toolkit, musubi."),
 }
 COMPLETION = "--install-completion"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from plantain.cli.batch import BatchArgs, found, shared, work_off
-from plantain.cli.learn import report
 from plantain.cli.options import PaintArgs, Quiet, Whole
 from plantain.cli.reporting import duration, emit, exit_code
 from plantain.errors import PlantainError, UnknownName, UsageError
@@ -249,7 +248,7 @@ def taught(
 ) -> Order:  # fmt: skip
     """The batch that knows what was corrected: the embedded generator learns it, others see it with each photo."""
     from plantain.models.identity import digest
-    from plantain.pipeline.examples import paired
+    from plantain.pipeline.examples import paired, report
     from plantain.pipeline.jobs import Context
 
     pairs = paired(order.task, [(photos[id], own.truth(names)) for id, own in corrected.items()])
