@@ -35,6 +35,8 @@ VERBS = {
     "pull": ("hub:pull", "Brings a tuned generator from the hub."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
+    "show": ("show:show", "Shows answers in Rerun's viewer: depth in space, classes, boxes, points."),
+    "label": ("label:label", "Labels photos for other tools: COCO, YOLO, VOC, LabelMe, CVAT, FiftyOne."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
     "mcp": ("mcp:mcp", "Tools for agents (Model Context Protocol)."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
@@ -56,6 +58,7 @@ DATA = {
     "teach": ("data:teach", "Asks specialists about photographs, for training by their answers."),
     "export": ("data:export", "Shards as folders of another trainer: ai-toolkit, musubi."),
 }
+COMPLETION = "--install-completion"
 GROUPS = {"bench": BENCH, "data": DATA}
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
 
@@ -75,6 +78,7 @@ def app() -> App:
         name="plantain", help=HELP, version=__version__, suppress_keyboard_interrupt=False, help_format="plaintext"
     )
     _add(made, VERBS)
+    made.register_install_completion_command(name=COMPLETION, help="Lets the shell complete verbs and options.")
     for name, verbs in GROUPS.items():
         group = App(name=name, help=VERBS[name][1], sort_key=list(VERBS).index(name), help_format="plaintext")
         _add(group, verbs)
@@ -91,7 +95,10 @@ def _add(group: App, verbs: Mapping[str, tuple[str, str]]) -> None:
 def overview() -> str:
     """What `plantain --help` says: read from the table of verbs, so that nothing has to be imported for it."""
     verbs = "\n".join(f"  {verb:<12}{line}" for verb, (_, line) in VERBS.items())
-    return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n--version  Says which version this is."
+    more = (
+        f"--version             Says which version this is.\n{COMPLETION}  Lets the shell complete verbs and options."
+    )
+    return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n{more}"
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -104,7 +111,7 @@ def run(tokens: Sequence[str]) -> int:
     from plantain.errors import UsageError
 
     words = [STDIN if token == "-" else token for token in tokens]
-    if words[0] not in {*VERBS, "--version"}:
+    if words[0] not in {*VERBS, "--version", COMPLETION}:
         words.insert(0, "ask")
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
