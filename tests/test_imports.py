@@ -28,9 +28,10 @@ MAY: dict[str, set[str]] = {
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},
     "batch": {"pipeline", "tasks", "models"},
+    "video": {"pipeline", "tasks", "models", "predictions", "imaging", "output"},
     "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}
-    | {"data", "answers", "serve", "batch"},
+    | {"data", "answers", "serve", "batch", "video"},
     "__main__": {"cli"},
 }
 FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method: the one edge against the arrows

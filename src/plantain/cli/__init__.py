@@ -33,8 +33,11 @@ VERBS = {
     "train": ("train:train", "Trains the embedded generator."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
+    "video": ("video:video", "Answers a question about every frame of clips, steadily."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
     "mcp": ("mcp:mcp", "Tools for agents (Model Context Protocol)."),
+    "verify": ("verify:verify", "Says whether a file is an answer of Plantain, and unchanged."),
+    "sign": ("verify:sign", "Signs a picture of Plantain with a certificate (C2PA)."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }
 BENCH = {

@@ -174,7 +174,7 @@ def npz_of(answer: Prediction) -> bytes:
 
 
 def overlay_of(answer: Prediction, photo: Any) -> bytes:
-    return png_bytes(overlay(answer, photo))
+    return png_bytes(overlay(answer, photo), answer)
 
 
 def base64_of(content: bytes) -> str:

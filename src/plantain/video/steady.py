@@ -1,0 +1,207 @@
+"""Filters in the space of answers: what a frame says, and what the frames before said of the same places.
+
+Each is a running mean along the flow. A place that has been seen for n frames has weight n (at most MEMORY) against the
+new frame's 1; one that has just come into view, that looks otherwise, or whose answer has really changed, begins anew,
+so that edges which move are not smeared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from plantain._shapes import Float, Shaped
+from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+from plantain.video.motion import Motion
+from plantain.video.scale import Correction, numbers
+from plantain.video.tracks import PanopticTracks, PointTracks, ThingTracks
+
+MEMORY = 8.0  # frames that the past of a place weighs at most
+SAME_DEPTH = 0.15  # in logarithms, or in mean distances from the median of relative depth: more has really changed
+SAME_DIRECTION = 0.35  # radians
+
+
+class Filter(Protocol):
+    """What a kind of answer goes through, frame by frame."""
+
+    def step(self, answer: Any, motion: Motion | None, correction: Correction, /) -> Any:
+        """The steadied answer; without motion, at the first frame and after a cut, it begins anew. `correction`: of
+        the scale of depth."""
+        ...
+
+
+class Memory:
+    """The running mean of planes along the flow."""
+
+    def __init__(self) -> None:
+        self.values: Float[np.ndarray, "h w *n"] | None = None
+        self.count: Float[np.ndarray, "h w"] | None = None
+
+    def before(self, shape: tuple[int, ...], motion: Motion | None) -> Float[np.ndarray, "h w *n"] | None:
+        """What is remembered, at this frame's pixels; None where nothing of this shape is."""
+        if motion is None or self.values is None or self.values.shape != shape:
+            return None
+        return motion.carry(self.values)
+
+    def mean(
+        self,
+        now: Float[np.ndarray, "h w *n"],
+        old: Float[np.ndarray, "h w *n"] | None,
+        same: Float[np.ndarray, "h w"] | None,
+        motion: Motion | None,
+    ) -> Float[np.ndarray, "h w *n"]:
+        """The new mean; `same` (0..1): how far a place still says what it said."""
+        if old is None or same is None or motion is None or self.count is None:
+            self.values, self.count = now, np.ones(now.shape[:2], np.float32)
+            return now
+        weight = np.where(motion.seen, motion.carry(self.count) * same, 0).astype(np.float32)
+        share = (1 / (weight + 1)).reshape(*weight.shape, *[1] * (now.ndim - 2))
+        made = np.where(share < 1, old + share * (now - old), now).astype(np.float32)
+        self.values, self.count = made, np.minimum(weight + 1, MEMORY).astype(np.float32)
+        return made
+
+
+# ---- depth and normals
+
+
+class DepthFilter:
+    """Depth in logarithms (relative depth as it is), at the clip's steady scale."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+
+    def step(self, answer: Depth, motion: Motion | None, correction: Correction) -> Depth:
+        scaled = correction.apply(answer)
+        now = numbers(scaled)
+        old = self.memory.before(now.shape, motion)
+        same = None
+        if old is not None and motion is not None:
+            old = correction.before.of(old)
+            both = motion.seen & np.isfinite(old) & np.isfinite(now)
+            width = SAME_DEPTH if answer.scale == "metric" else SAME_DEPTH * max(_spread(now[both]), 1e-6)
+            same = np.where(both, np.exp(-np.square((now - old) / np.float32(width))), 0)
+        made = self.memory.mean(now, old, same, motion)
+        values = np.exp(made) if answer.scale == "metric" else made
+        return replace(scaled, values=np.where(answer.valid, values, scaled.values).astype(np.float32))
+
+
+def _spread(values: Float[np.ndarray, "n"]) -> float:
+    """Mean distance from the median."""
+    return float(np.abs(values - np.median(values)).mean()) if values.size else 0.0
+
+
+class NormalsFilter:
+    """Directions; what is remembered turns with the camera first."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+
+    def step(self, answer: Normals, motion: Motion | None, _: Correction) -> Normals:
+        now = answer.xyz
+        old = self.memory.before(now.shape, motion)
+        same = None
+        if old is not None and motion is not None:
+            both = motion.seen & answer.valid
+            old = old @ _turn(old[both], now[both])
+            cosine = (now * old).sum(-1) / np.maximum(np.linalg.norm(old, axis=-1), 1e-6)
+            same = np.where(both, np.exp(-np.square(np.arccos(cosine.clip(-1, 1)) / SAME_DIRECTION)), 0)
+        made = self.memory.mean(now, old, same, motion)
+        length = np.linalg.norm(made, axis=-1, keepdims=True)
+        xyz = np.where(answer.valid[..., None], made / np.maximum(length, 1e-6), now)
+        return replace(answer, xyz=xyz.astype(np.float32))
+
+
+def _turn(old: Float[np.ndarray, "n 3"], now: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "3 3"]:
+    """The rotation that brings directions onto others (Kabsch 1976), for row vectors."""
+    if len(old) < 100:
+        return np.eye(3, dtype=np.float32)
+    u, _, v = np.linalg.svd(old.T.astype(np.float64) @ now)
+    mirror = np.array([1, 1, np.sign(np.linalg.det(u @ v))])
+    return np.asarray((u * mirror) @ v, np.float32)
+
+
+# ---- shares: classes, masks, mattes, edges
+
+
+class AlphaFilter:
+    """A share 0..1 a pixel and name."""
+
+    def __init__(self) -> None:
+        self.memory, self.presence = Memory(), Presence()
+
+    def step(self, answer: Alpha, motion: Motion | None, _: Correction) -> Alpha:
+        now = np.moveaxis(answer.alpha, 0, -1)
+        old = self.memory.before(now.shape, motion)
+        made = self.memory.mean(now, old, _everywhere(motion), motion)
+        alpha = np.ascontiguousarray(np.moveaxis(made, -1, 0))
+        return replace(answer, alpha=alpha, presence=self.presence.step(answer.presence, motion))
+
+
+class LabelsFilter:
+    """Probabilities of the classes, "none of them" among them."""
+
+    def __init__(self) -> None:
+        self.memory, self.presence = Memory(), Presence()
+
+    def step(self, answer: Labels, motion: Motion | None, _: Correction) -> Labels:
+        now = chances(answer)
+        old = self.memory.before(now.shape, motion)
+        made = self.memory.mean(now, old, _everywhere(motion), motion)
+        ids = made.argmax(-1).astype(answer.ids.dtype)
+        own = np.take_along_axis(made, ids[..., None].astype(int), -1)[..., 0]
+        ids[ids == len(answer.classes)] = -1
+        confidence = np.where(ids == answer.ids, answer.confidence, np.minimum(own, answer.confidence))
+        soft = None if answer.probabilities is None else made[..., :-1]
+        presence = self.presence.step(answer.presence, motion)
+        return replace(answer, ids=ids, confidence=confidence.astype(np.float32), probabilities=soft, presence=presence)
+
+
+def chances(answer: Labels) -> Float[np.ndarray, "h w k"]:
+    """The probability of every class, and at the end of none: as they were unmixed, or from the class and its
+    confidence."""
+    if answer.probabilities is not None:
+        rest = np.clip(1 - answer.probabilities.sum(-1, keepdims=True), 0, 1)
+        return np.concatenate([answer.probabilities, rest], -1).astype(np.float32)
+    count = len(answer.classes) + 1
+    own = np.maximum(answer.confidence, 1 / count)
+    spread = np.repeat(((1 - own) / (count - 1))[..., None], count, -1)
+    places = np.where(answer.ids < 0, count - 1, answer.ids).astype(int)
+    np.put_along_axis(spread, places[..., None], own[..., None], -1)
+    return spread.astype(np.float32)
+
+
+class Presence:
+    """The running mean of whether names are there."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, float] = {}
+        self.count = 0.0
+
+    def step(self, now: Any, motion: Motion | None) -> Any:
+        if now is None:
+            return None
+        if motion is None or self.kept.keys() != now.keys():
+            self.kept, self.count = dict(now), 0.0
+        share = 1 / (self.count + 1)
+        self.kept = {name: self.kept[name] + share * (value - self.kept[name]) for name, value in now.items()}
+        self.count = min(self.count + 1, MEMORY)
+        return dict(self.kept)
+
+
+def _everywhere(motion: Motion | None) -> Shaped[np.ndarray, "h w"] | None:
+    return None if motion is None else np.ones(motion.seen.shape, np.float32)
+
+
+FILTERS: dict[type[Prediction], Callable[[], Filter]] = {
+    Depth: DepthFilter,
+    Normals: NormalsFilter,
+    Labels: LabelsFilter,
+    Panoptic: PanopticTracks,
+    Instances: ThingTracks,
+    Keypoints: PointTracks,
+    Alpha: AlphaFilter,
+    Edges: AlphaFilter,
+}
