@@ -140,12 +140,14 @@ def from_npz(source: str | Path | bytes, kind: type[Prediction] | None = None) -
 
 
 def origin_of(arrays: Arrays) -> dict[str, Any]:
-    """The record in arrays that were read, without the hash; {} where there is none."""
+    """The record in arrays that were read, without the hash and what any answer says; {} where there is none."""
     try:
         record = json.loads(str(arrays[KEYWORD]))
     except (KeyError, ValueError, RecursionError):
         return {}
-    return {key: value for key, value in record.items() if key != CONTENT} if isinstance(record, dict) else {}
+    said = Prediction(confidence=np.zeros((0, 0), np.float32), task=str(arrays.get("task", ""))).provenance()
+    known = record.items() if isinstance(record, dict) else ()
+    return {key: value for key, value in known if key != CONTENT and said.get(key) != value}
 
 
 def _kind_of(arrays: Arrays, name: str) -> type[Prediction]:

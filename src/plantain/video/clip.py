@@ -62,8 +62,8 @@ class Take:
 class Clip:
     """A file with moving pictures. Raises PhotoError for what cannot be read, or has no picture at all.
 
-    `fps`: of the frames that are taken, on average; `expected`: about how many there are; `damaged`: pieces of the
-    file that could not be decoded, known once `frames` has come to its end."""
+    `fps`: of the frames that are taken, on average; `expected`: about how many there are; `damaged`: frames and
+    pieces of the file that could not be decoded as they were, known once `frames` has come to its end."""
 
     def __init__(self, path: Path, take: Take = Take()) -> None:
         self.path, self.take, self.damaged = path, take, 0
@@ -103,7 +103,9 @@ class Clip:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                yield from packet.decode()
+                for picture in packet.decode():
+                    self.damaged += picture.is_corrupt
+                    yield picture
             except (av.error.EOFError, av.error.BlockingIOError):
                 return
             except av.error.FFmpegError:
