@@ -10,14 +10,14 @@ import pytest
 pytest.importorskip("av", reason="needs the extra video")
 pytest.importorskip("cv2", reason="needs the extra video")
 
-from clips import panned, texture  # noqa: E402
+from clips import panned, texture
 
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals  # noqa: E402
-from plantain.video.flicker import Gauge  # noqa: E402
-from plantain.video.motion import Motion, Tracker  # noqa: E402
-from plantain.video.scale import Correction, corrections, smooth  # noqa: E402
-from plantain.video.steady import FILTERS  # noqa: E402
-from plantain.video.tracks import ThingTracks  # noqa: E402
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals
+from plantain.video.flicker import Gauge
+from plantain.video.motion import Motion, Tracker
+from plantain.video.scale import Correction, corrections, smooth
+from plantain.video.steady import FILTERS
+from plantain.video.tracks import ThingTracks
 
 SIZE = WIDTH, HEIGHT = 160, 120
 STEP, COUNT = 2, 40
@@ -145,10 +145,8 @@ def test_one_frame_gone_wild_moves_no_other():
 def test_classes_that_flip_at_random_are_steady(motions):
     truth = strip(lambda x, y: (x > 100).astype(np.int16))
     chance = np.random.default_rng(2)
-    painted = [
-        Labels(ids=np.where(chance.random(t.shape) < 0.15, 1 - t, t).astype(np.int16), classes=("a", "b"), confidence=SURE)
-        for t in truth
-    ]  # fmt: skip
+    flipped = [np.where(chance.random(t.shape) < 0.15, 1 - t, t).astype(np.int16) for t in truth]
+    painted = [Labels(ids=ids, classes=("a", "b"), confidence=SURE) for ids in flipped]
     made, before, after = steadied(painted, motions)
     wrong = [[float((a.ids != t).mean()) for a, t in zip(shown, truth, strict=True)] for shown in (painted, made)]
     assert np.mean(wrong[0]) == pytest.approx(0.15, abs=0.01)
@@ -170,7 +168,7 @@ def test_masks_and_normals_are_means_along_the_flow(motions):
     units = [(t / np.linalg.norm(t, axis=-1, keepdims=True)).astype(np.float32) for t in tilted]
     shown = [Normals(xyz=one, valid=np.ones((HEIGHT, WIDTH), bool), confidence=SURE) for one in units]
     made, before, after = steadied(shown, motions)
-    assert after["flicker"] < 0.4 * before["flicker"]
+    assert after["flicker"] < 0.5 * before["flicker"]
     angles = [np.degrees(np.arccos(np.clip(one[-1].xyz[..., 2], -1, 1))).mean() for one in (shown, made)]
     assert angles[1] < 0.6 * angles[0]
 

@@ -64,10 +64,8 @@ def filming(
     import av
 
     codec = "ffv1" if lossless else encoder()
-    with (
-        writing(path) as beside,
-        av.open(str(beside), "w", options={} if lossless else {"movflags": "+faststart"}) as out,
-    ):
+    options = {"fflags": "+bitexact"} | ({} if lossless else {"movflags": "+faststart"})  # no random ids, no dates
+    with writing(path) as beside, av.open(str(beside), "w", options=options) as out:
         out.metadata.update(about)
         stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height = size

@@ -19,7 +19,7 @@ from typing import Any
 from plantain import __version__
 from plantain.errors import OutputError, PainterGone, PlantainError, TruthError, UsageError
 from plantain.files import sweep, writing
-from plantain.imaging.provenance import NOTE
+from plantain.imaging.provenance import NOTE, sealed
 from plantain.models.identity import content_hash, digest
 from plantain.models.painting import Painting
 from plantain.pipeline.examples import paired
@@ -235,7 +235,8 @@ class Run:
                 if self.order.steady:
                     steady = filters.setdefault(type(raw), FILTERS[type(raw)]())
                     answer = steady.step(raw, motion, correction)
-                answer = replace(answer, stem=self._stem(frame.number), task=self.task.name)
+                origin = {**raw.origin, **({"steadied": True} if self.order.steady else {})}
+                answer = replace(answer, stem=self._stem(frame.number), task=self.task.name, origin=origin)
                 after.add(answer, motion)
                 answer.to_npz(self._arrays(row[2]))
             yield frame, row, answer
@@ -278,13 +279,7 @@ class Run:
         summary = {
             "clip": clip | {"every": order.take.every, "first": asked.rows[0][0], "last": asked.rows[-1][0]},
             "task": self.task.name,
-            "prompt": self.task.prompt(order.options.style),
-            "code": self.task.code_id,
-            "seed": order.options.seed,
             "model": self.model.name,
-            "identity": self.model.identity.to_json(),
-            "version": __version__,
-            "note": NOTE,
             "frames": len(asked.rows),
             "failed": len(asked.errors),
             "damaged": self.damaged,
@@ -296,9 +291,17 @@ class Run:
             "files": {role: path.name for role, path in self.files.items()} | {"frames": self.frames.name},
             "whole": self.whole,
         }
+        told = sealed(summary, self._record())
         with writing(self.files["summary"]) as beside:
-            beside.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        return summary
+            beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return told
+
+    def _record(self) -> dict[str, Any]:
+        """Who made it and how."""
+        options = self.order.options
+        who = {"model": self.model.name, "identity": self.model.identity.to_json()}
+        asked = {"prompt": self.task.prompt(options.style), "seed": options.seed, "code": self.task.code_id}
+        return {"task": self.task.name, **who, **asked, "version": __version__, "note": NOTE}
 
 
 def things_of(answer: Instances) -> list[dict[str, Any]]:
