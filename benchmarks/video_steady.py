@@ -3,8 +3,8 @@
     python benchmarks/video_steady.py DATA [--frames 300] [--scenes 5] [--model embedded] [-o FOLDER]
 
 DATA/nyu holds photographs with depth. A virtual camera, hand-held, walks through each of them (`moving.py`): a clip
-with a cut between any two, in H.264. `plantain video` asks for metric depth in a process of its own; what was painted and
-what was steadied is held against the true depth of every frame:
+with a cut between any two, in H.264. `plantain video` asks for metric depth in a process of its own; what was painted
+and what was steadied is held against the true depth of every frame:
 
     abs_rel, delta1   against true metres, as for single photographs (the mean over frames)
     jitter            by how much the scale of a frame (median ratio to the truth) steps, beyond the scale of its

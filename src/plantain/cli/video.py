@@ -66,6 +66,8 @@ def video(
     redo
         Ask again about what is already there.
     """
+    if asking.batch or asking.dry_run:
+        raise UsageError("--batch and --dry-run go with `plantain predict`; a clip is asked about frame by frame")
     clips, question = split_clips(words)
     task = read_task(question, code, quiet=quiet)
     from plantain.video.clip import Take, require_av
@@ -110,7 +112,8 @@ def told(order: Order, model: Any, errors: list[PlantainError], *, quiet: bool) 
         print_error(error, str(order.clip))
         errors.append(error)
         return False
-    emit({**line, "files": {role: str(order.folder / name) for role, name in line["files"].items()},
+    cost = {} if run.cost_usd is None else {"cost_usd": run.cost_usd}
+    emit({**line, **cost, "files": {role: str(order.folder / name) for role, name in line["files"].items()},
           "peak_mib": peak_mib(), "seconds": round(time.monotonic() - start, 2)})  # fmt: skip
     lost = line["failed"] + line["damaged"]
     if lost:

@@ -115,7 +115,8 @@ def _moved(values: Any, places: Float[np.ndarray, "h w 2"], *, nearest: bool) ->
     import cv2
 
     way = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-    planes = np.ascontiguousarray(values).reshape(*values.shape[:2], -1)
+    known = values.astype(np.float32) if values.dtype == np.float16 else values
+    planes = np.ascontiguousarray(known).reshape(*values.shape[:2], -1)
     made = [cv2.remap(planes[..., i], places, None, way, borderMode=cv2.BORDER_REPLICATE)
             for i in range(planes.shape[-1])]  # fmt: skip
     return np.stack(made, -1).reshape(*places.shape[:2], *values.shape[2:])

@@ -68,7 +68,6 @@ class Asked:
     rows: list[tuple[int, float, Path | PlantainError]] = field(default_factory=list)
     gauge: Gauge = field(default_factory=Gauge)
     extent: Extent = field(default_factory=Extent)
-    cost_usd: float | None = None
 
     @property
     def errors(self) -> list[PlantainError]:
@@ -90,6 +89,7 @@ class Run:
         self.frames = order.folder / f"{self.base}.frames"
         self.shows_before = order.context and model.paints and model.capabilities.max_images >= PAIR
         self.damaged = 0
+        self.cost_usd: float | None = None
 
     # ---- names
 
@@ -147,7 +147,8 @@ class Run:
         for frame, outcome in self._outcomes():
             if isinstance(outcome.error, PainterGone | OutputError | UsageError):
                 raise outcome.error
-            asked.cost_usd = _added(asked.cost_usd, outcome.cost_usd)
+            if outcome.cost_usd is not None:
+                self.cost_usd = (self.cost_usd or 0.0) + outcome.cost_usd
             if outcome.error is not None:
                 asked.rows.append((frame.number, frame.seconds, outcome.error))
             else:
@@ -329,7 +330,3 @@ def _painting(raw: Path) -> Any:
     if made.pixels.dtype == "uint8":
         return made.pixels
     return (made.pixels * 65535 + 0.5).astype("uint16")
-
-
-def _added(usd: float | None, more: float | None) -> float | None:
-    return usd if more is None else (usd or 0.0) + more

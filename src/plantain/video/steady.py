@@ -7,13 +7,13 @@ so that edges which move are not smeared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from plantain._shapes import Float, Shaped
+from plantain._shapes import Float
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 from plantain.video.motion import Motion
 from plantain.video.scale import Correction, numbers
@@ -33,35 +33,31 @@ class Filter(Protocol):
         ...
 
 
-class Memory:
-    """The running mean of planes along the flow."""
+class Weights:
+    """How much a new frame counts against the past, a share 0..1 a pixel."""
 
     def __init__(self) -> None:
-        self.values: Float[np.ndarray, "h w *n"] | None = None
         self.count: Float[np.ndarray, "h w"] | None = None
 
-    def before(self, shape: tuple[int, ...], motion: Motion | None) -> Float[np.ndarray, "h w *n"] | None:
-        """What is remembered, at this frame's pixels; None where nothing of this shape is."""
-        if motion is None or self.values is None or self.values.shape != shape:
-            return None
-        return motion.carry(self.values)
+    def share(
+        self, shape: tuple[int, ...], motion: Motion | None, same: Float[np.ndarray, "h w"] | None = None
+    ) -> Float[np.ndarray, "h w"]:
+        """1 where a place begins anew. `same` (0..1): how far a place still says what it said; 1 where not given."""
+        weight = np.zeros(shape[:2], np.float32)
+        if motion is not None and self.count is not None and self.count.shape == shape[:2]:
+            weight = np.where(motion.seen, motion.carry(self.count) * (1 if same is None else same), 0)
+        self.count = np.minimum(weight + 1, MEMORY).astype(np.float32)
+        return np.asarray(1 / (weight + 1), np.float32)
 
-    def mean(
-        self,
-        now: Float[np.ndarray, "h w *n"],
-        old: Float[np.ndarray, "h w *n"] | None,
-        same: Float[np.ndarray, "h w"] | None,
-        motion: Motion | None,
-    ) -> Float[np.ndarray, "h w *n"]:
-        """The new mean; `same` (0..1): how far a place still says what it said."""
-        if old is None or same is None or motion is None or self.count is None:
-            self.values, self.count = now, np.ones(now.shape[:2], np.float32)
-            return now
-        weight = np.where(motion.seen, motion.carry(self.count) * same, 0).astype(np.float32)
-        share = (1 / (weight + 1)).reshape(*weight.shape, *[1] * (now.ndim - 2))
-        made = np.where(share < 1, old + share * (now - old), now).astype(np.float32)
-        self.values, self.count = made, np.minimum(weight + 1, MEMORY).astype(np.float32)
-        return made
+
+def carried(kept: Any, shape: tuple[int, ...], motion: Motion | None) -> Any:
+    """What is remembered, at this frame's pixels; None where nothing of this shape is."""
+    return motion.carry(kept) if motion is not None and kept is not None and kept.shape == shape else None
+
+
+def blended(now: Any, old: Any, share: Float[np.ndarray, "h w *n"]) -> Any:
+    """The running mean; what begins anew is as it is now, whatever was there (which may be NaN)."""
+    return now if old is None else np.where(share < 1, old + share * (now - old), now).astype(np.float32)
 
 
 # ---- depth and normals
@@ -71,19 +67,18 @@ class DepthFilter:
     """Depth in logarithms (relative depth as it is), at the clip's steady scale."""
 
     def __init__(self) -> None:
-        self.memory = Memory()
+        self.weights, self.kept = Weights(), None
 
     def step(self, answer: Depth, motion: Motion | None, correction: Correction) -> Depth:
         scaled = correction.apply(answer)
         now = numbers(scaled)
-        old = self.memory.before(now.shape, motion)
-        same = None
+        old, same = carried(self.kept, now.shape, motion), None
         if old is not None and motion is not None:
             old = correction.before.of(old)
             both = motion.seen & np.isfinite(old) & np.isfinite(now)
             width = SAME_DEPTH if answer.scale == "metric" else SAME_DEPTH * max(_spread(now[both]), 1e-6)
             same = np.where(both, np.exp(-np.square((now - old) / np.float32(width))), 0)
-        made = self.memory.mean(now, old, same, motion)
+        made = self.kept = blended(now, old, self.weights.share(now.shape, motion, same))
         values = np.exp(made) if answer.scale == "metric" else made
         return replace(scaled, values=np.where(answer.valid, values, scaled.values).astype(np.float32))
 
@@ -97,18 +92,17 @@ class NormalsFilter:
     """Directions; what is remembered turns with the camera first."""
 
     def __init__(self) -> None:
-        self.memory = Memory()
+        self.weights, self.kept = Weights(), None
 
     def step(self, answer: Normals, motion: Motion | None, _: Correction) -> Normals:
         now = answer.xyz
-        old = self.memory.before(now.shape, motion)
-        same = None
+        old, same = carried(self.kept, now.shape, motion), None
         if old is not None and motion is not None:
             both = motion.seen & answer.valid
             old = old @ _turn(old[both], now[both])
             cosine = (now * old).sum(-1) / np.maximum(np.linalg.norm(old, axis=-1), 1e-6)
             same = np.where(both, np.exp(-np.square(np.arccos(cosine.clip(-1, 1)) / SAME_DIRECTION)), 0)
-        made = self.memory.mean(now, old, same, motion)
+        made = self.kept = blended(now, old, self.weights.share(now.shape, motion, same)[..., None])
         length = np.linalg.norm(made, axis=-1, keepdims=True)
         xyz = np.where(answer.valid[..., None], made / np.maximum(length, 1e-6), now)
         return replace(answer, xyz=xyz.astype(np.float32))
@@ -130,47 +124,52 @@ class AlphaFilter:
     """A share 0..1 a pixel and name."""
 
     def __init__(self) -> None:
-        self.memory, self.presence = Memory(), Presence()
+        self.weights, self.presence, self.kept = Weights(), Presence(), None
 
     def step(self, answer: Alpha, motion: Motion | None, _: Correction) -> Alpha:
         now = np.moveaxis(answer.alpha, 0, -1)
-        old = self.memory.before(now.shape, motion)
-        made = self.memory.mean(now, old, _everywhere(motion), motion)
+        old = carried(self.kept, now.shape, motion)
+        made = self.kept = blended(now, old, self.weights.share(now.shape, motion)[..., None])
         alpha = np.ascontiguousarray(np.moveaxis(made, -1, 0))
         return replace(answer, alpha=alpha, presence=self.presence.step(answer.presence, motion))
 
 
 class LabelsFilter:
-    """Probabilities of the classes, "none of them" among them."""
+    """Probabilities of the classes, "none of them" among them: one after the other, so that memory holds one plane of
+    16 bits a class and little else."""
 
     def __init__(self) -> None:
-        self.memory, self.presence = Memory(), Presence()
+        self.weights, self.presence = Weights(), Presence()
+        self.kept: list[Float[np.ndarray, "h w"]] = []
 
     def step(self, answer: Labels, motion: Motion | None, _: Correction) -> Labels:
-        now = chances(answer)
-        old = self.memory.before(now.shape, motion)
-        made = self.memory.mean(now, old, _everywhere(motion), motion)
-        ids = made.argmax(-1).astype(answer.ids.dtype)
-        own = np.take_along_axis(made, ids[..., None].astype(int), -1)[..., 0]
-        ids[ids == len(answer.classes)] = -1
-        confidence = np.where(ids == answer.ids, answer.confidence, np.minimum(own, answer.confidence))
-        soft = None if answer.probabilities is None else made[..., :-1]
+        shape, count = answer.ids.shape, len(answer.classes) + 1
+        share = self.weights.share(shape, motion)
+        known = self.kept if len(self.kept) == count else [None] * count
+        best, ids = np.full(shape, -1, np.float32), np.zeros(shape, answer.ids.dtype)
+        self.kept = []
+        for i, now in enumerate(chances(answer)):
+            made = blended(now, carried(known[i], shape, motion), share)
+            better = made > best
+            best[better], ids[better] = made[better], i if i < count - 1 else -1
+            self.kept.append(made.astype(np.float16))
+        confidence = np.where(ids == answer.ids, answer.confidence, np.minimum(best, answer.confidence))
+        soft = None if answer.probabilities is None else np.stack(self.kept[:-1], -1).astype(np.float32)
         presence = self.presence.step(answer.presence, motion)
         return replace(answer, ids=ids, confidence=confidence.astype(np.float32), probabilities=soft, presence=presence)
 
 
-def chances(answer: Labels) -> Float[np.ndarray, "h w k"]:
+def chances(answer: Labels) -> Iterator[Float[np.ndarray, "h w"]]:
     """The probability of every class, and at the end of none: as they were unmixed, or from the class and its
     confidence."""
-    if answer.probabilities is not None:
-        rest = np.clip(1 - answer.probabilities.sum(-1, keepdims=True), 0, 1)
-        return np.concatenate([answer.probabilities, rest], -1).astype(np.float32)
     count = len(answer.classes) + 1
-    own = np.maximum(answer.confidence, 1 / count)
-    spread = np.repeat(((1 - own) / (count - 1))[..., None], count, -1)
-    places = np.where(answer.ids < 0, count - 1, answer.ids).astype(int)
-    np.put_along_axis(spread, places[..., None], own[..., None], -1)
-    return spread.astype(np.float32)
+    if answer.probabilities is not None:
+        yield from np.moveaxis(answer.probabilities, -1, 0)
+        yield np.clip(1 - answer.probabilities.sum(-1), 0, 1)
+        return
+    own = np.maximum(answer.confidence, np.float32(1 / count))
+    for place in (*range(count - 1), -1):
+        yield np.where(answer.ids == place, own, (1 - own) / np.float32(count - 1))
 
 
 class Presence:
@@ -189,10 +188,6 @@ class Presence:
         self.kept = {name: self.kept[name] + share * (value - self.kept[name]) for name, value in now.items()}
         self.count = min(self.count + 1, MEMORY)
         return dict(self.kept)
-
-
-def _everywhere(motion: Motion | None) -> Shaped[np.ndarray, "h w"] | None:
-    return None if motion is None else np.ones(motion.seen.shape, np.float32)
 
 
 FILTERS: dict[type[Prediction], Callable[[], Filter]] = {
