@@ -12,7 +12,7 @@ pytest.importorskip("cv2", reason="needs the extra video")
 
 from clips import panned, texture
 
-from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals
+from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic
 from plantain.video.flicker import Gauge
 from plantain.video.motion import Motion, Tracker
 from plantain.video.scale import Correction, corrections, smooth
@@ -152,6 +152,23 @@ def test_classes_that_flip_at_random_are_steady(motions):
     assert np.mean(wrong[0]) == pytest.approx(0.15, abs=0.01)
     assert np.mean(wrong[1][10:]) < 0.03
     assert after["flicker"] < 0.3 * before["flicker"]
+
+
+def test_everything_told_apart_keeps_its_numbers_and_its_classes(motions):
+    """A square (class 1) on a ground (class 0), its pixels flipped at random; the square is segment 1."""
+    truth = strip(lambda x, y: ((abs(x - 100) < 25) & (abs(y - 60) < 25)).astype(np.int16))
+    chance, filtered, wrong = np.random.default_rng(6), FILTERS[Panoptic](), []
+    for i in range(20):
+        ids = np.where(chance.random(truth[i].shape) < 0.15, 1 - truth[i], truth[i]).astype(np.int16)
+        shown = Panoptic(
+            ids=ids, classes=("ground", "square"), confidence=SURE, segments=(truth[i] * ids).astype(np.int32),
+            segment_labels=np.array([1]), segment_scores=np.ones(1, np.float32),
+        )  # fmt: skip
+        made = filtered.step(shown, motions[i], Correction())
+        wrong.append(float((made.ids != truth[i]).mean()))
+        assert made.tracks.tolist() == [1]
+        assert set(made.ids[made.segments == 1]) == {1}
+    assert np.mean(wrong[10:]) < 0.03
 
 
 def test_masks_and_normals_are_means_along_the_flow(motions):

@@ -265,7 +265,8 @@ class Run:
             return line | {"error": str(row[2]), "error_type": type(row[2]).__name__}
         assert isinstance(row[2], Path)
         line |= {"arrays": f"{self.frames.name}/{row[2].name}", "confidence": number(headline(answer))}
-        line |= {"presence": answer.presence} if answer.presence is not None else {}
+        present = answer.presence or {}
+        line |= {"presence": {name: number(chance) for name, chance in present.items()}} if present else {}
         return line | ({"things": things_of(answer)} if isinstance(answer, Instances) else {})
 
     def _clear(self, names: set[str]) -> None:

@@ -17,7 +17,7 @@ from plantain._shapes import Float
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 from plantain.video.motion import Motion
 from plantain.video.scale import Correction, numbers
-from plantain.video.tracks import PanopticTracks, PointTracks, ThingTracks
+from plantain.video.tracks import PointTracks, SegmentTracks, ThingTracks
 
 MEMORY = 8.0  # frames that the past of a place weighs at most
 SAME_DEPTH = 0.15  # in logarithms, or in mean distances from the median of relative depth: more has really changed
@@ -159,6 +159,21 @@ class LabelsFilter:
         return replace(answer, ids=ids, confidence=confidence.astype(np.float32), probabilities=soft, presence=presence)
 
 
+class PanopticFilter:
+    """Everything told apart: classes as in `LabelsFilter`; things keep their numbers, and pixels where their class won."""
+
+    def __init__(self) -> None:
+        self.labels, self.tracks = LabelsFilter(), SegmentTracks()
+
+    def step(self, answer: Panoptic, motion: Motion | None, correction: Correction) -> Panoptic:
+        flat = self.labels.step(answer, motion, correction)
+        owner = np.concatenate([[-1], answer.segment_labels])[answer.segments]
+        segments = np.where(flat.ids == owner, answer.segments, 0).astype(answer.segments.dtype)
+        tracks = self.tracks.step(answer, motion).tracks
+        return replace(answer, ids=flat.ids, confidence=flat.confidence, probabilities=flat.probabilities,
+                       presence=flat.presence, segments=segments, tracks=tracks)  # fmt: skip
+
+
 def chances(answer: Labels) -> Iterator[Float[np.ndarray, "h w"]]:
     """The probability of every class, and at the end of none: as they were unmixed, or from the class and its
     confidence."""
@@ -194,7 +209,7 @@ FILTERS: dict[type[Prediction], Callable[[], Filter]] = {
     Depth: DepthFilter,
     Normals: NormalsFilter,
     Labels: LabelsFilter,
-    Panoptic: PanopticTracks,
+    Panoptic: PanopticFilter,
     Instances: ThingTracks,
     Keypoints: PointTracks,
     Alpha: AlphaFilter,

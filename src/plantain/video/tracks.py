@@ -146,13 +146,13 @@ class ThingTracks:
         return steadied[np.argsort(-steadied.scores, kind="stable")]
 
 
-class PanopticTracks:
-    """Everything told apart: classes as they were painted, things with their numbers."""
+class SegmentTracks:
+    """The things of everything told apart, with their numbers."""
 
     def __init__(self) -> None:
         self.book = Book()
 
-    def step(self, answer: Panoptic, motion: Motion | None, _: Any) -> Panoptic:
+    def step(self, answer: Panoptic, motion: Motion | None) -> Panoptic:
         numbers = np.arange(1, len(answer.segment_labels) + 1)
         masks = answer.segments[None] == numbers[:, None, None]
         found = Instances(
