@@ -160,7 +160,7 @@ class LabelsFilter:
 
 
 class PanopticFilter:
-    """Everything told apart: classes as in `LabelsFilter`; things keep their numbers, and pixels where their class won."""
+    """Everything told apart: classes as in `LabelsFilter`; things keep their numbers, and pixels of their class."""
 
     def __init__(self) -> None:
         self.labels, self.tracks = LabelsFilter(), SegmentTracks()
