@@ -88,10 +88,13 @@ def verify(path: str | Path) -> Verdict:
 def _picture(path: Path, content: bytes) -> Verdict:
     if content[: len(SIGNATURE)] == SIGNATURE and is_deep(content):
         return _deep(path, content)
-    with open_picture(content) as image:
-        texts = dict(getattr(image, "text", {}))
-        found = {} if not _record_in(texts) else planes(image)
-        image.load()
+    try:
+        with open_picture(content) as image:
+            texts = dict(getattr(image, "text", {}))
+            found = {} if not _record_in(texts) else planes(image)
+            image.load()
+    except PhotoError as error:
+        raise PhotoError(f"{path} cannot be read as PNG, .npz or JSON, or is damaged: {error}") from None
     return _judged(path, texts, found, content)
 
 
@@ -145,7 +148,8 @@ def _data(path: Path, content: bytes) -> Verdict:
     try:
         told = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise PhotoError(f"{path} cannot be read as JSON ({str(error)[:80]})") from None
+        lines = "; of JSON lines verify the files that they name" if "Extra data" in str(error) else ""
+        raise PhotoError(f"{path} cannot be read as JSON ({str(error)[:80]}){lines}") from None
     record = told.pop(KEYWORD, {}) if isinstance(told, dict) else {}
     record = record if isinstance(record, dict) else {}
     return Verdict(path, "data", _state(record, fingerprint_of_json(told) if record else ""), record)
