@@ -201,3 +201,23 @@ def test_what_the_tests_paint_is_what_is_read():
     photo = panned(1)[0]
     made = wrap(Shown()).predict(photo, "metric depth")
     assert np.abs(made.metres / metres(photo) - 1).mean() < 0.02
+
+
+def test_an_order_that_was_ended_in_its_middle_does_not_pass_for_an_older_one(world, say):
+    """The second order has begun to write over the first one's arrays when it is stopped."""
+    assert say(*ask(world))[0] == 0
+    counted = []
+
+    def stop():
+        counted.append(1)
+        if len(counted) == COUNT + 4:
+            raise KeyboardInterrupt
+
+    order = Order(world / "pan.mp4", interpret("metric depth"), world / "out", steady=False)
+    with pytest.raises(KeyboardInterrupt):
+        Run(order, plantain.load("fakes:paint"), stop).make()
+    calm = ask(world, out="calm")
+    assert say(*calm)[0] == 0
+    code, (line,), _ = say(*ask(world))
+    assert (code, line["skipped"]) == (0, False)
+    assert content(world / "out") == content(world / "calm")

@@ -53,7 +53,8 @@ class Beside:
         self.strips: list[Image.Image] | None = None
 
     def draw(self, pixels: UInt8[np.ndarray, "h w 3"], answer: Prediction | None) -> UInt8[np.ndarray, "y x 3"]:
-        """One frame; without an answer the right half is dark. Both sides are even numbers, as H.264 wants them."""
+        """One frame; without an answer the right half is dark. Both sides are even numbers, as H.264 wants them. All
+        frames are as large as the first one that has an answer."""
         photo = Image.fromarray(pixels).resize(self.half, Image.Resampling.BILINEAR, reducing_gap=1.1)
         right = Image.new("RGB", self.half, panels.PAPER)
         if answer is not None:
@@ -67,10 +68,6 @@ class Beside:
         both.paste(right, (self.half[0] + GAP, 0))
         whole = panels.stack([both, *(self.strips or [self._heading(width)])])
         return _even(np.asarray(whole))
-
-    def prepared(self, pixels: UInt8[np.ndarray, "h w 3"], answer: Prediction) -> UInt8[np.ndarray, "y x 3"]:
-        """A frame with some answer: from now on, frames without one are as large."""
-        return self.draw(pixels, answer)
 
     def _heading(self, width: int) -> Image.Image:
         return panels.heading(width, self.title, self.by, NOTE, self._text)

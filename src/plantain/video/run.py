@@ -29,7 +29,7 @@ from plantain.pipeline.store import Store, base_of
 from plantain.pipeline.stream import stream
 from plantain.predictions.headline import headline
 from plantain.predictions.npz import from_npz
-from plantain.predictions.types import Depth, Instances, Prediction
+from plantain.predictions.types import Instances, Prediction
 from plantain.tasks import Task
 from plantain.video.beside import Beside, Extent
 from plantain.video.clip import Clip, Frame, Take, require_av
@@ -61,17 +61,31 @@ class Order:
     redo: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What became of one frame the first time: `raw`, where its answer lies as it was painted, or an error."""
+
+    number: int
+    seconds: float
+    raw: Path | None = None
+    error: PlantainError | None = None
+
+
 @dataclass(eq=False)
 class Asked:
-    """What is known after the first time through: a row a frame, as (number, seconds, raw arrays or error)."""
+    """What is known after the first time through."""
 
-    rows: list[tuple[int, float, Path | PlantainError]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     gauge: Gauge = field(default_factory=Gauge)
     extent: Extent = field(default_factory=Extent)
 
     @property
+    def answers(self) -> list[Path]:
+        return [row.raw for row in self.rows if row.raw is not None]
+
+    @property
     def errors(self) -> list[PlantainError]:
-        return [one for _, _, one in self.rows if isinstance(one, PlantainError)]
+        return [row.error for row in self.rows if row.error is not None]
 
 
 class Run:
@@ -116,8 +130,12 @@ class Run:
         """The files of the whole clip by role; the summary comes last and says that all are there."""
         folder, base = self.order.folder, self.base
         films = {"film": folder / f"{base}.mp4"}
-        films |= {"paintings": folder / f"{base}.paintings.mkv"} if self.order.paintings else {}
+        films |= {"paintings": self._paintings} if self.order.paintings else {}
         return {**films, "lines": folder / f"{base}.jsonl", "summary": folder / f"{base}.json"}
+
+    @property
+    def _paintings(self) -> Path:
+        return self.order.folder / f"{self.base}.paintings.mkv"
 
     # ---- the whole
 
@@ -135,8 +153,10 @@ class Run:
         for folder in (self.order.folder, self.frames, self.frames / "raw"):
             sweep(folder)
         asked = self.ask()
-        if len(asked.errors) == len(asked.rows):
+        if not asked.answers:
             raise asked.errors[0]
+        for older in (self.files["summary"], self._paintings):  # of another order of this clip
+            older.unlink(missing_ok=True)
         return self.write(asked)
 
     # ---- the first time
@@ -149,14 +169,12 @@ class Run:
                 raise outcome.error
             if outcome.cost_usd is not None:
                 self.cost_usd = (self.cost_usd or 0.0) + outcome.cost_usd
-            if outcome.error is not None:
-                asked.rows.append((frame.number, frame.seconds, outcome.error))
-            else:
-                path = outcome.files["arrays"]
-                answer = from_npz(path)
+            raw = None if outcome.error is not None else outcome.files["arrays"]
+            asked.rows.append(Row(frame.number, frame.seconds, raw, outcome.error))
+            if raw is not None:
+                answer = from_npz(raw)
                 asked.gauge.add(answer, tracker.step(frame.pixels))
                 asked.extent.add(answer)
-                asked.rows.append((frame.number, frame.seconds, path))
             self.did()
         self.damaged = self.clip.damaged
         return asked
@@ -202,17 +220,16 @@ class Run:
     def write(self, asked: Asked) -> dict[str, Any]:
         """Steadies, draws and writes; the summary last."""
         width = max(LEAST_WIDTH, SMOOTH_S * float(self.clip.fps))
-        known = [path for _, _, path in asked.rows if isinstance(path, Path)]
-        first = from_npz(known[0])
-        right = corrections(asked.gauge.steps, width) if isinstance(first, Depth) else [Correction()] * len(known)
+        first = from_npz(asked.answers[0])
+        right = corrections(asked.gauge.steps, width) or [Correction()] * len(asked.answers)
         beside = Beside(first.size, self.task.title, self.model.name, asked.extent.scale())
         after, names, lines = Gauge(), set[str](), []
         with ExitStack() as stack:
-            films = self._films(stack, beside, first, known[0])
+            films = self._films(stack, beside, first, asked.answers[0])
             for frame, row, answer in self._steadied(asked, right, after):
                 films["film"].add(beside.draw(frame.pixels, answer), frame.seconds)
-                if "paintings" in films and isinstance(row[2], Path):
-                    films["paintings"].add(_painting(row[2]), frame.seconds)
+                if "paintings" in films and row.raw is not None:
+                    films["paintings"].add(_painting(row.raw), frame.seconds)
                 line = self._line(row, answer)
                 names.add(str(line.get("arrays")))
                 lines.append(line)
@@ -224,28 +241,27 @@ class Run:
 
     def _steadied(
         self, asked: Asked, right: list[Correction], after: Gauge
-    ) -> Iterator[tuple[Frame, tuple[int, float, Path | PlantainError], Prediction | None]]:
+    ) -> Iterator[tuple[Frame, Row, Prediction | None]]:
         """Every frame with its row and its answer; the arrays are written."""
         tracker, corrected = Tracker(), iter(right)
         filters: dict[type[Prediction], Filter] = {}
         for frame, row in zip(self.clip.frames(), asked.rows, strict=True):
-            answer = None
-            if isinstance(row[2], Path):
-                raw, motion, correction = from_npz(row[2]), tracker.step(frame.pixels), next(corrected)
-                answer = raw
-                if self.order.steady:
-                    steady = filters.setdefault(type(raw), FILTERS[type(raw)]())
-                    answer = steady.step(raw, motion, correction)
-                origin = {**raw.origin, **({"steadied": True} if self.order.steady else {})}
-                answer = replace(answer, stem=self._stem(frame.number), task=self.task.name, origin=origin)
-                after.add(answer, motion)
-                answer.to_npz(self._arrays(row[2]))
+            if row.raw is None:
+                yield frame, row, None
+                continue
+            answer, motion, correction = from_npz(row.raw), tracker.step(frame.pixels), next(corrected)
+            if self.order.steady:
+                steady = filters.setdefault(type(answer), FILTERS[type(answer)]())
+                origin = {**answer.origin, "steadied": True}
+                answer = replace(steady.step(answer, motion, correction), origin=origin)
+            after.add(answer, motion)
+            answer.to_npz(self.frames / row.raw.name)
             yield frame, row, answer
 
     def _films(self, stack: ExitStack, beside: Beside, first: Prediction, raw: Path) -> dict[str, Film]:
         about = {"title": f"{self.task.title}, {NOTE}", "comment": f"{NOTE}; {self.model.name}; plantain {__version__}"}
         blank = next(self.clip.frames()).pixels
-        height, width = beside.prepared(blank, first).shape[:2]
+        height, width = beside.draw(blank, first).shape[:2]
         films = {"film": stack.enter_context(filming(self.files["film"], (width, height), self.clip.fps, about))}
         if self.order.paintings:
             pixels = _painting(raw)
@@ -255,16 +271,12 @@ class Run:
             films["paintings"] = stack.enter_context(film)
         return films
 
-    def _arrays(self, raw: Path) -> Path:
-        return self.frames / raw.name
-
-    def _line(self, row: tuple[int, float, Path | PlantainError], answer: Prediction | None) -> dict[str, Any]:
+    def _line(self, row: Row, answer: Prediction | None) -> dict[str, Any]:
         """What is said of one frame."""
-        line: dict[str, Any] = {"frame": row[0], "seconds": number(row[1])}
-        if answer is None:
-            return line | {"error": str(row[2]), "error_type": type(row[2]).__name__}
-        assert isinstance(row[2], Path)
-        line |= {"arrays": f"{self.frames.name}/{row[2].name}", "confidence": number(headline(answer))}
+        line: dict[str, Any] = {"frame": row.number, "seconds": round(row.seconds, 6)}
+        if answer is None or row.raw is None:
+            return line | {"error": str(row.error), "error_type": type(row.error).__name__}
+        line |= {"arrays": f"{self.frames.name}/{row.raw.name}", "confidence": number(headline(answer))}
         present = answer.presence or {}
         line |= {"presence": {name: number(chance) for name, chance in present.items()}} if present else {}
         return line | ({"things": things_of(answer)} if isinstance(answer, Instances) else {})
@@ -279,7 +291,7 @@ class Run:
         order = self.order
         clip = {"name": order.clip.name, "place": self._place(), "size": list(first.size), "fps": number(self.clip.fps)}
         summary = {
-            "clip": clip | {"every": order.take.every, "first": asked.rows[0][0], "last": asked.rows[-1][0]},
+            "clip": clip | {"every": order.take.every, "first": asked.rows[0].number, "last": asked.rows[-1].number},
             "task": self.task.name,
             "model": self.model.name,
             "frames": len(asked.rows),
@@ -311,7 +323,7 @@ def things_of(answer: Instances) -> list[dict[str, Any]]:
     tracks = answer.tracks if answer.tracks is not None else range(1, len(answer) + 1)
     rows = zip(tracks, answer.labels, answer.scores, answer.boxes, strict=True)
     return [
-        {"id": int(i), "class": answer.classes[label], "score": number(score), "box": [number(v) for v in box]}
+        {"id": int(i), "class": answer.classes[label], "score": number(score), "box": [round(float(v), 2) for v in box]}
         for i, label, score, box in rows
     ]
 
