@@ -3,9 +3,9 @@
     python benchmarks/mutants.py [--sample 300] [--seed 0] [--jobs 2] [--only codecs/curve.py] [-o out/mutants]
 
 Cosmic Ray lists every change (another operator, number, comparison, condition) of codecs, predictions and eval/metrics;
-a sample with a fixed seed is tried, each in a copy of the tree, against the tests of its part alone. A run that was
-stopped goes on (results.jsonl); the score and the changes that no test noticed are printed at the end. Hours on two
-cores. Exit code 1 where the tests fail before any change.
+a sample with a fixed seed is tried, each in a copy of the tree, against those tests of its part that run the changed
+statement (pytest-cov says which). A run that was stopped goes on (results.jsonl); the score and the changes that no
+test noticed are printed at the end. Exit code 1 where the tests fail before any change.
 """
 
 from __future__ import annotations
@@ -103,12 +103,49 @@ def annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]
 # ---- trying them ----
 
 
-def tests(mutant: Mutant) -> str:
-    """The command that tries a mutant: the tests that are named after its file first, then those of its part."""
-    places = PARTS[mutant.part]
-    files = [p for place in map(Path, places) for p in (sorted(place.glob("test_*.py")) if place.is_dir() else [place])]
-    files.sort(key=lambda p: Path(mutant.path).stem not in p.stem)
-    return shlex.join([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *map(str, files)])
+Reach = dict[str, dict[int, set[str]]]  # file -> line -> the tests that run it, "" for the import
+
+
+def command(tests: Sequence[str], *options: str) -> list[str]:
+    """Runs tests until the first failure."""
+    return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, *tests]
+
+
+def reached(database: Path, root: Path) -> Reach:
+    """Which tests run which lines, as pytest-cov wrote it down."""
+    from coverage import CoverageData
+
+    data = CoverageData(str(database))
+    data.read()
+    found: Reach = {}
+    for path in data.measured_files():
+        lines = data.contexts_by_lineno(path).items()
+        own = {line: {re.split(r"[\[|]", test)[0] for test in tests} for line, tests in lines}
+        found[Path(path).relative_to(root).as_posix()] = own
+    return found
+
+
+def noticing(mutant: Mutant, reach: Reach, source: str) -> list[str]:
+    """The tests that run the statement that is changed. All that run its file where it is run by the import alone, as
+    constants are, and none where nothing runs it."""
+    lines = reach.get(mutant.path, {})
+    first, last = statement(source, mutant.line)
+    own = set[str]().union(*(lines.get(line, set()) for line in range(first, last + 1)))
+    if own == {""}:
+        own = set[str]().union(*lines.values())
+    return sorted(own - {""})
+
+
+def statement(source: str, line: int) -> tuple[int, int]:
+    """The first and last line of the smallest statement around a line, of a block its head alone."""
+    found = (line, line)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.stmt):
+            body = getattr(node, "body", None)
+            last = max(node.lineno, body[0].lineno - 1) if body else node.end_lineno or node.lineno
+            if node.lineno <= line <= last:  # inner statements come later
+                found = (node.lineno, last)
+    return found
 
 
 def copy_of(root: Path, target: Path) -> Path:
@@ -129,29 +166,34 @@ def enter(home: str) -> None:
     os.environ["PYTHONPATH"] = str(tree / "src")
 
 
-def unchanged(part: str) -> float:
-    """Seconds that the tests of a part take as they are. SystemExit where they fail."""
-    start = time.perf_counter()
-    command = tests(Mutant(f"{part}/-.py", "", 0, 0, 0))
-    run = subprocess.run(shlex.split(command), capture_output=True, text=True)
+def unchanged(part: str) -> tuple[float, Reach]:
+    """Seconds that the tests of a part take as they are, and what each of them runs. SystemExit where they fail."""
+    start, database = time.perf_counter(), Path.cwd() / ".coverage"
+    options = (f"--cov={part}", "--cov-context=test", "--cov-report=")
+    run = subprocess.run(command(PARTS[part], *options), capture_output=True, text=True)
     if run.returncode:
         raise SystemExit(f"the tests of {part} fail before any change:\n{run.stdout[-2000:]}")
-    return time.perf_counter() - start
+    return time.perf_counter() - start, reached(database, Path.cwd())
 
 
-def tried(mutant: Mutant, limit_s: float) -> dict[str, Any]:
+def tried(mutant: Mutant, limit_s: float, reach: Reach) -> dict[str, Any]:
     """What became of a mutant: noticed or not, with the change itself."""
     from cosmic_ray.mutating import mutate_and_test
     from cosmic_ray.work_item import MutationSpec
 
     start = time.perf_counter()
+    tests = noticing(mutant, reach, Path(mutant.path).read_text(encoding="utf-8"))
+    listed = Path.cwd() / "tests.txt"
+    listed.write_text("\n".join(tests), encoding="utf-8")
     place = ((mutant.line, 0), (mutant.line, 1))
     spec = MutationSpec(Path(mutant.path), mutant.operator, mutant.occurrence, *place)
-    result = mutate_and_test([spec], tests(mutant), limit_s)
+    run = shlex.join(command([f"@{listed}"])) if tests else "true"  # what nothing runs, nothing notices
+    result = mutate_and_test([spec], run, limit_s)
     change = [line for line in (result.diff or "").splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
     outcome = result.test_outcome.value if result.test_outcome else result.worker_outcome.value
     seconds = round(time.perf_counter() - start, 1)
-    return asdict(mutant) | {"key": mutant.key, "outcome": outcome, "change": change, "seconds": seconds}
+    found = {"key": mutant.key, "outcome": outcome, "change": change, "tests": len(tests), "seconds": seconds}
+    return asdict(mutant) | found
 
 
 def report(results: Sequence[Mapping[str, Any]]) -> str:
@@ -188,8 +230,8 @@ def main() -> None:
     with ProcessPoolExecutor(given.jobs, initializer=enter, initargs=(str(home),)) as workers:
         parts = sorted({mutant.part for mutant in left})
         usual = dict(zip(parts, workers.map(unchanged, parts), strict=True))
-        limits = {part: 30 + PATIENCE * seconds for part, seconds in usual.items()}
-        for result in workers.map(tried, left, [limits[mutant.part] for mutant in left]):
+        limits = [30 + PATIENCE * usual[mutant.part][0] for mutant in left]
+        for result in workers.map(tried, left, limits, [usual[mutant.part][1] for mutant in left]):
             done[result["key"]] = result
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(result) + "\n")

@@ -29,9 +29,10 @@ MAY: dict[str, set[str]] = {
     "doctor": {"pipeline", "models"},
     "batch": {"pipeline", "tasks", "models"},
     "video": {"pipeline", "tasks", "models", "predictions", "imaging", "output"},
-    "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output"},
+    "label": {"data", "tasks", "predictions", "codecs", "imaging", "output"},
+    "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output", "data"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}
-    | {"data", "answers", "serve", "batch", "video"},
+    | {"data", "answers", "serve", "batch", "label", "video"},
     "__main__": {"cli"},
 }
 FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method: the one edge against the arrows

@@ -67,16 +67,18 @@ def writing(path: Path) -> Iterator[Path]:
         (stage / path.name).replace(path)
 
 
-def sweep(folder: Path) -> int:
-    """Removes the stages that killed processes of this machine left in `folder`; returns how many."""
-    stale = [stage for stage in folder.glob(f"{STAGE}*-*") if not _alive(stage)]
+def sweep(folder: Path, begins: str = STAGE) -> int:
+    """Removes the stages that killed processes of this machine left in `folder`; returns how many.
+
+    `begins`: what their names begin with; the number of the process follows."""
+    stale = [stage for stage in folder.glob(f"{begins}*-*") if not _alive(stage, begins)]
     for stage in stale:
         shutil.rmtree(stage, ignore_errors=True)
     return len(stale)
 
 
-def _alive(stage: Path) -> bool:
-    owner = stage.name.removeprefix(STAGE).split("-")[0]
+def _alive(stage: Path, begins: str) -> bool:
+    owner = stage.name.removeprefix(begins).split("-")[0]
     try:
         os.kill(int(owner), 0)
     except ProcessLookupError:

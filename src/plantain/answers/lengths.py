@@ -39,10 +39,15 @@ def _distance(thing: Thing, question: Question, depth: Depth) -> Answer:
     if not where.any():
         return _without_depth(thing, question, depth)
     unit, per = _unit(question)
-    low, middle, high = (value / per for value in measures.spread(depth.metres[where]))
+    low, middle, high = (value / per for value in _range(depth, where))
     said = f"{the(thing.name)}: {number(middle)} {unit} ({number(low)} to {number(high)})"
     confidence = thing.presence * mean_of(depth.confidence, where)
     return answer(question, said, middle, confidence, thing.name, (thing.answer, depth), unit, (low, high))
+
+
+def _range(depth: Depth, where: Bool[np.ndarray, "h w"]) -> tuple[float, float, float]:
+    """Low, middle and high of a thing's depth in meters: what varies over the thing, and what the map may be off."""
+    return measures.widened(*measures.spread(depth.metres[where]), mean_of(depth.confidence, where))
 
 
 def _without_depth(thing: Thing, question: Question, depth: Depth) -> Answer:
@@ -62,9 +67,10 @@ def _between(question: Question, seen: Seen) -> Answer:
             return _without_depth(thing, question, depth)
     masks = [measures.known(depth, thing.mask) for thing in pair]
     unit, per = _unit(question)
-    low, middle, high = (m / per for m in measures.gap(*(_points(depth, mask, seen.focal) for mask in masks)))
-    sure = np.prod([thing.presence for thing in pair])
-    confidence = float(sure * min(mean_of(depth.confidence, mask) for mask in masks))
+    right = min(mean_of(depth.confidence, mask) for mask in masks)
+    lengths = measures.gap(*(_points(depth, mask, seen.focal) for mask in masks))
+    low, middle, high = (metres / per for metres in measures.widened(*lengths, right))
+    confidence = float(np.prod([thing.presence for thing in pair]) * right)
     first, second = (the(thing.name) for thing in pair)
     said = f"from {first} to {second}: {number(middle)} {unit} ({number(low)} to {number(high)})"
     read = (pair[0].answer, depth)
@@ -90,7 +96,7 @@ def _side(side: str, thing: Thing, where: Bool[np.ndarray, "h w"], question: Que
     depth, (unit, per) = seen.depth(question), _unit(question)
     width, height = measures.extent(thing.mask)
     pixels = {"height": height, "width": width, "length": max(width, height)}[side]
-    low, middle, high = (pixels / seen.focal * metres / per for metres in measures.spread(depth.metres[where]))
+    low, middle, high = (pixels / seen.focal * metres / per for metres in _range(depth, where))
     said = f"{the(thing.name)}: {number(middle)} {unit} {SIDE_WORDS[side]} ({number(low)} to {number(high)})"
     if touches_border(thing.mask):
         said += ", and it may go on beyond the picture"

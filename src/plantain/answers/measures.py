@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
@@ -18,6 +19,7 @@ SPECK = 0.005  # of a mask's pixels on each of its sides that its size does not 
 NEAR = 0.1  # of a body's size: as near its mask a point may lie and still be on it
 MOST = 20_000  # pixels of a mask that points are held against
 LARGE = 0.2  # of the largest piece of a mask: a piece as large may be another body
+WITHIN = 0.25  # of the truth: depth that is right, as `bench calibrate` has it
 LOW, MIDDLE, HIGH = 16.0, 50.0, 84.0  # percentiles: one sigma below and above the median of a normal distribution
 
 
@@ -64,6 +66,22 @@ def spread(values: Float[np.ndarray, "n"]) -> tuple[float, float, float]:
     """The 16 %, 50 % and 84 % percentiles."""
     low, middle, high = np.percentile(values, (LOW, MIDDLE, HIGH))
     return float(low), float(middle), float(high)
+
+
+def widened(low: float, middle: float, high: float, right: float) -> tuple[float, float, float]:
+    """A range of lengths, wider by the error of the depth that it is read off, which moves all of it together.
+
+    `right`: the probability that this depth is within `WITHIN` of the truth (calibrated confidence), from which its
+    error's deviation follows, as if normal in the logarithm. Both errors are independent.
+
+    >>> low, _, high = widened(2.0, 2.0, 2.0, right=0.6827)  # one sigma is 25 %
+    >>> round(low, 2), round(high, 2)
+    (1.6, 2.5)
+    """
+    right = min(max(right, 1 / 3), 1.0)  # less says that it is wrong, but not how far
+    sigma = np.log(1 + WITHIN) / NormalDist().inv_cdf((1 + right) / 2) if right < 1 else 0.0
+    below, above = (float(np.hypot(np.log(one / other), sigma)) for one, other in ((middle, low), (high, middle)))
+    return middle * float(np.exp(-below)), middle, middle * float(np.exp(above))
 
 
 def gap(a: Float[np.ndarray, "n 3"], b: Float[np.ndarray, "m 3"]) -> tuple[float, float, float]:

@@ -53,6 +53,7 @@ class Book:
     def _asked(self) -> dict[str, Any]:
         order = self.order
         asked = [order.task, order.options, sorted(order.formats), dict(order.camera)]
+        asked += [list(order.context.examples)] if order.context.examples else []
         return {"question": order.task.prompt(), "asked": digest(asked), "version": __version__}
 
     def claim(self, model: Mapping[str, Any]) -> None:

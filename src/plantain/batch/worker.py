@@ -16,7 +16,7 @@ from typing import Any
 
 from plantain.batch.sources import Source
 from plantain.errors import PlantainError
-from plantain.pipeline.jobs import Job, Outcome, PredictOptions
+from plantain.pipeline.jobs import Context, Job, Outcome, PredictOptions
 from plantain.pipeline.predictor import Predictor, load
 from plantain.pipeline.store import Store
 from plantain.pipeline.stream import Item, Output, Stages
@@ -25,7 +25,8 @@ from plantain.tasks import Task
 
 @dataclass(frozen=True)
 class Order:
-    """What a batch asks, and of whom: all that a worker must know."""
+    """What a batch asks, and of whom: all that a worker must know. `files`: what is written beside the arrays, where
+    that is not painting and overlay; `context`: what is shown with every picture."""
 
     task: Task
     folder: Path
@@ -34,13 +35,16 @@ class Order:
     options: PredictOptions = field(default_factory=PredictOptions)
     formats: tuple[str, ...] = ()
     camera: Mapping[str, float | None] = field(default_factory=dict)
+    files: tuple[str, ...] | None = None
+    context: Context = field(default_factory=Context)
 
     @property
     def answers(self) -> Path:
         return self.folder / "answers"
 
     def store(self, model: Predictor) -> Store:
-        return Store(self.answers, model, formats=self.formats, camera=self.camera or None)
+        files = None if self.files is None else {self.task.name: self.files}
+        return Store(self.answers, model, formats=self.formats, files=files, camera=self.camera or None)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def _answer(order: Order, model: Predictor, driver: Connection) -> None:
     try:
         while True:
             source: Source = driver.recv()
-            job = Job(source.id, source.read, order.task, order.options)
+            job = Job(source.id, source.read, order.task, order.options, order.context)
             stages.put(job, output, partial(say, source))
     except EOFError:
         stages.close()

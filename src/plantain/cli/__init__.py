@@ -29,10 +29,14 @@ VERBS = {
     "tasks": ("tables:tasks", "Lists what can be asked."),
     "models": ("tables:models", "Lists who can be asked."),
     "learn": ("learn:learn", "Learns a question from a few photos with true answers, in seconds."),
-    "data": ("", "Instruction data for tuning: build, inspect, validate, stats, export."),
-    "train": ("train:train", "Trains the embedded generator."),
+    "data": ("", "Instruction data for tuning: build, inspect, validate, stats, export, teach."),
+    "train": ("train:train", "Trains the embedded generator, or tunes an open one on your data."),
+    "push": ("hub:push", "Puts a tuned generator on the Hugging Face hub."),
+    "pull": ("hub:pull", "Brings a tuned generator from the hub."),
     "bench": ("", "Benchmarks: run, score, report, compare, calibrate, list, robustness."),
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
+    "show": ("show:show", "Shows answers in Rerun's viewer: depth in space, classes, boxes, points."),
+    "label": ("label:label", "Labels photos for other tools: COCO, YOLO, VOC, LabelMe, CVAT, FiftyOne."),
     "video": ("video:video", "Answers a question about every frame of clips, steadily."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
     "mcp": ("mcp:mcp", "Tools for agents (Model Context Protocol)."),
@@ -54,8 +58,10 @@ DATA = {
     "inspect": ("data:inspect", "A page of random samples of shards, to look at."),
     "validate": ("data:validate", "Checks shards: hashes, paintings against truths, sides, held-out pictures."),
     "stats": ("data:stats", "Counts what shards hold, as JSON lines."),
+    "teach": ("data:teach", "Asks specialists about photographs, for training by their answers."),
     "export": ("data:export", "Shards as folders of another trainer: ai-toolkit, musubi."),
 }
+COMPLETION = "--install-completion"
 GROUPS = {"bench": BENCH, "data": DATA}
 HELP = """Turns image generators into vision models: photo + words -> painting -> numbers.
 
@@ -75,6 +81,7 @@ def app() -> App:
         name="plantain", help=HELP, version=__version__, suppress_keyboard_interrupt=False, help_format="plaintext"
     )
     _add(made, VERBS)
+    made.register_install_completion_command(name=COMPLETION, help="Lets the shell complete verbs and options.")
     for name, verbs in GROUPS.items():
         group = App(name=name, help=VERBS[name][1], sort_key=list(VERBS).index(name), help_format="plaintext")
         _add(group, verbs)
@@ -91,7 +98,10 @@ def _add(group: App, verbs: Mapping[str, tuple[str, str]]) -> None:
 def overview() -> str:
     """What `plantain --help` says: read from the table of verbs, so that nothing has to be imported for it."""
     verbs = "\n".join(f"  {verb:<12}{line}" for verb, (_, line) in VERBS.items())
-    return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n--version  Says which version this is."
+    more = (
+        f"--version             Says which version this is.\n{COMPLETION}  Lets the shell complete verbs and options."
+    )
+    return f"{HELP}\n\nVerbs (`plantain VERB --help` says more):\n{verbs}\n\n{more}"
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -104,7 +114,7 @@ def run(tokens: Sequence[str]) -> int:
     from plantain.errors import UsageError
 
     words = [STDIN if token == "-" else token for token in tokens]
-    if words[0] not in {*VERBS, "--version"}:
+    if words[0] not in {*VERBS, "--version", COMPLETION}:
         words.insert(0, "ask")
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")

@@ -121,10 +121,8 @@ def run(order: Order, sources: Sequence[Source], how: BatchArgs, *, quiet: bool 
 
     start = time.monotonic()
     with Book(order, again=how.retry_failed) as book:
-        there, failed, wanted = len(book.done), book.failed, [one for one in sources if one.id not in book.done]
-        if wanted:
-            with closing((on_ray if how.ray else here)(order, wanted, how, book)) as told:
-                listen(told, book, len(wanted), quiet=quiet)
+        there, failed = len(book.done), book.failed
+        work_off(order, sources, how, book, quiet=quiet)
         index = book.index()
         new, bad = len(book.done) - there, book.failed - failed
         counts = {"done": new - bad, "already there": there, "failed": bad}
@@ -132,6 +130,13 @@ def run(order: Order, sources: Sequence[Source], how: BatchArgs, *, quiet: bool 
         if not quiet:
             summary("pictures", counts, time.monotonic() - start)
         return exit_code(len(book.done) - book.failed, [PlantainError()] * book.failed)
+
+
+def work_off(order: Order, sources: Sequence[Source], how: BatchArgs, book: Book, *, quiet: bool) -> None:
+    """Asks about the pictures that the book does not have yet."""
+    if wanted := [one for one in sources if one.id not in book.done]:
+        with closing((on_ray if how.ray else here)(order, wanted, how, book)) as told:
+            listen(told, book, len(wanted), quiet=quiet)
 
 
 Lines = Generator[Mapping[str, Any], None, None]

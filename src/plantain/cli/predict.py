@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from plantain.cli.hosted import ahead, opened
-from plantain.cli.learn import read_examples
 from plantain.cli.options import Output, PredictArgs
 from plantain.cli.photos import ENDINGS, find, is_there, prepare
 from plantain.cli.reporting import run_jobs
@@ -63,6 +62,8 @@ def run_map(photos: Sequence[str], plan: Plan, asking: PredictArgs, output: Outp
             return show_plan(model, found[0].photo)
         context = Context()
         if asking.examples is not None:
+            from plantain.data.readers.examples import read_examples
+
             model, context = model.shown(task, read_examples(asking.examples, task))
         files = None if output.picked is None else {task.name: (*output.picked, *output.formats)}
         store = Store(output.folder, model, formats=output.formats, files=files, redo=output.redo, camera=output.camera)

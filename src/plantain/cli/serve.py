@@ -67,10 +67,12 @@ def serve(
     no_keys: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     state: Path | None = None,
     prefix: str = "",
+    no_page: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     drain_seconds: Whole = 60,
     limits: LimitArgs = LimitArgs(),
 ) -> int:
-    """Answers over HTTP: /v1/ask, /v1/predict, /v1/images/edits and others; /docs shows all.
+    """Answers over HTTP: /v1/ask, /v1/predict, /v1/images/edits and others; /docs shows all. A page for people is at
+    /ui where Gradio is installed.
 
     Only this machine is answered to, and anybody on it, until --host and --keys say otherwise. SIGTERM ends it in an
     orderly way: what is in the house is answered, jobs go on after the next start.
@@ -91,11 +93,14 @@ def serve(
         The folder in which jobs (/v1/jobs) are kept; without it there are none.
     prefix
         The path under which a proxy shows the server, as in /plantain.
+    no_page
+        No page for people at /ui.
     drain_seconds
         How long the end waits for answers that are being made.
     """
     try:
         from plantain.serve.app import create_app
+        from plantain.serve.page.mount import installed
         from plantain.serve.run import Place
         from plantain.serve.run import serve as run
     except ImportError as error:
@@ -106,7 +111,8 @@ def serve(
     known, own = read_keys(keys), host in LOOPBACK
     if not known and not own and not no_keys:
         raise UsageError(f"at {host} anybody could ask: give --keys FILE, or --no-keys if that is wanted")
-    settings = Settings(limits.limits(), known, state, own and not known)
+    page = installed() and not no_page
+    settings = Settings(limits.limits(), known, state, own and not known, page=page)
     app = create_app(loaded(asking, also), settings)
     run(app, Place(host, port, prefix.rstrip("/"), drain_seconds))
     return 0

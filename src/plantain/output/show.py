@@ -23,10 +23,24 @@ def overlay(prediction: Prediction, photo: Any = None, like: Prediction | None =
 
     The longer side is 560..1600 pixels whatever the photo's size; without a photo the answer stands alone. Names have
     the colors that they have in `like`, so that a truth can be compared with an answer."""
-    sheet = _sheet(prediction, photo, {} if like is None else named_colors(like))
-    draw = next(way for kind, way in DRAWINGS.items() if isinstance(prediction, kind))
-    picture, strips = draw(prediction, sheet)
+    sheet = _sheet(prediction, photo, {} if like is None else named_colors(like), (LEAST_SIDE, MOST_SIDE))
+    picture, strips = _draw(prediction, sheet)
     return panels.stack([picture, _heading(prediction, sheet), *strips])
+
+
+def drawn(
+    prediction: Prediction, photo: Any, longest: int, like: Prediction | None = None
+) -> tuple[Image.Image, Image.Image | None]:
+    """The answer over the photo at the photo's proportions, its longer side `longest` pixels, and apart from it what
+    explains its colors: legend or color bar, None where it needs none."""
+    sheet = _sheet(prediction, photo, {} if like is None else named_colors(like), (longest, longest))
+    picture, strips = _draw(prediction, sheet)
+    return picture, panels.stack(strips) if strips else None
+
+
+def _draw(prediction: Prediction, sheet: Sheet) -> tuple[Image.Image, list[Image.Image]]:
+    draw = next(way for kind, way in DRAWINGS.items() if isinstance(prediction, kind))
+    return draw(prediction, sheet)
 
 
 def png_bytes(image: Image.Image, answer: Prediction | None = None) -> bytes:
@@ -45,10 +59,11 @@ def named_colors(answer: Prediction) -> dict[str, panels.Color]:
     return dict(zip(answer.names, colors_of(answer), strict=True)) if isinstance(answer, Alpha) else {}
 
 
-def _sheet(prediction: Prediction, photo: Any, colors: Mapping[str, panels.Color]) -> Sheet:
+def _sheet(prediction: Prediction, photo: Any, colors: Mapping[str, panels.Color], sides: tuple[int, int]) -> Sheet:
+    """`sides`: the least and the most that the longer side may have."""
     width, height = prediction.size
     longer = max(width, height)
-    scale = min(max(1.0, LEAST_SIDE / longer), MOST_SIDE / longer)
+    scale = min(max(1.0, sides[0] / longer), sides[1] / longer)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if photo is None:
         return Sheet(Image.new("RGB", size, (128, 128, 128)), False, prediction.size, colors)

@@ -6,7 +6,7 @@ with every request, photo and painting in turn, painted in the request's own cod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,3 +47,14 @@ def paired(task: Task, examples: Sequence[tuple[Any, Any]]) -> tuple[Pair, ...]:
     if missing and not (len(task.queries) == len(known) == 1):
         raise UsageError(f"no example knows {', '.join(map(repr, missing))}; their answers name {', '.join(known)}")
     return tuple(pairs)
+
+
+def report(left_out: Mapping[str, Any], examples: int) -> list[str]:
+    """What was learned, for people: how well each photo was answered by a fit that had not seen it."""
+    if not left_out:
+        return [f"{examples} example: too few to say how well it will do; give two or more"]
+    if "error" in left_out:
+        return [f"left out one by one, the examples are painted with a mean error of {left_out['error']:.3f} (0 to 1)"]
+    each = [f"  {name}: {value:.3f}" for name, value in left_out["iou"].items() if value is not None]
+    missing = [f"warning: {name!r} has no pixel in any example" for name, v in left_out["iou"].items() if v is None]
+    return [f"IoU of examples left out, mean {left_out['miou']:.3f}:", *each, *missing]

@@ -11,6 +11,7 @@ jobs.py      long work that survives a restart; ledger.py is its table
 errors.py    every error as one JSON object
 watch.py     request ids, logs, metrics
 routes/      the paths, a file a subject
+page/        a page for people, at /ui
 agents.py    the tools of `plantain mcp`
 run.py       uvicorn, and an orderly end
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -12,6 +12,7 @@ from plantain.pipeline.predictor import Predictor
 from plantain.serve import errors
 from plantain.serve.guard import Gate, Guard
 from plantain.serve.jobs import Jobs
+from plantain.serve.page.mount import install as install_page
 from plantain.serve.queue import Engine
 from plantain.serve.routes import about, ask, health, images, jobs, predict
 from plantain.serve.settings import Settings
@@ -35,7 +36,10 @@ def create_app(models: Mapping[str, Predictor], settings: Settings | None = None
             app.state.jobs = Jobs(settings.state, engines, settings.limits.jobs, settings.kept_days)
             app.state.jobs.start()
         try:
-            yield
+            async with AsyncExitStack() as stack:
+                if app.state.page is not None:
+                    await stack.enter_async_context(app.state.page.opened())
+                yield
         finally:
             if app.state.jobs is not None:
                 await app.state.jobs.stop()
@@ -46,6 +50,7 @@ def create_app(models: Mapping[str, Predictor], settings: Settings | None = None
     app.state.settings, app.state.gate, app.state.metrics, app.state.draining = settings, gate, metrics, False
     for group in (ask, predict, images, about, jobs, health):
         app.router.routes.extend(group.router.routes)  # one flat list, in which metrics and errors find a path's route
+    app.state.page = install_page(app) if settings.page else None
     errors.install(app)
     app.add_middleware(Guard, settings=settings, gate=gate)
     app.add_middleware(Watch, metrics=metrics)
@@ -55,5 +60,7 @@ def create_app(models: Mapping[str, Predictor], settings: Settings | None = None
 async def drain(app: FastAPI) -> None:
     """The server is about to end: nothing new is begun, streams of progress end."""
     app.state.draining = True
+    if app.state.page is not None:
+        app.state.page.end()
     if (known := getattr(app.state, "jobs", None)) is not None:
         await known.drain()

@@ -39,9 +39,12 @@ class ApiError(PlantainError):
         param: str | None = None,
         kind: str = INVALID,
         retry_s: float | None = None,
+        login: str = "Bearer",
     ) -> None:
+        """`login`: of status 401, how one may say who one is."""
         super().__init__(message)
         self.status, self.code, self.param, self.kind, self.retry_s = status, code, param, kind, retry_s
+        self.login = login
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,16 @@ def told(error: PlantainError) -> JSONResponse:
     """The response that an error becomes. What is a fault of Plantain is said without its inside, which is logged."""
     if isinstance(error, ApiError):
         headers = {} if error.retry_s is None else {"retry-after": str(max(1, math.ceil(error.retry_s)))}
-        headers |= {"www-authenticate": "Bearer"} if error.status == 401 else {}
+        headers |= {"www-authenticate": error.login} if error.status == 401 else {}
         return JSONResponse(body(str(error), error.kind, error.param, error.code), error.status, headers)
     row = row_of(error)
-    message = str(error) if row is not INTERNAL else "something went wrong inside; the log has it by x-request-id"
-    return JSONResponse(body(message, row.type, row.param, row.code), row.status)
+    return JSONResponse(body(message_of(error), row.type, row.param, row.code), row.status)
+
+
+def message_of(error: PlantainError) -> str:
+    """What is said of an error; of a fault of Plantain nothing of its inside, which is logged."""
+    known = isinstance(error, ApiError) or row_of(error) is not INTERNAL
+    return str(error) if known else "something went wrong inside; the log has it by x-request-id"
 
 
 def row_of(error: PlantainError) -> Told:

@@ -19,7 +19,9 @@ from plantain.serve.watch import Metrics
 OPEN = frozenset(("/healthz", "/readyz", "/docs", "/openapi.json"))  # no key is asked for
 FREE = frozenset(("/v1/explain",))  # of POST: cheap, so that they do not wait with the others
 JOBS = "/v1/jobs"
+PAGE, UPLOAD = "/ui", "/ui/gradio_api/upload"  # for people; what brings files there
 ANYBODY = "anybody"
+LOGIN = 'Basic realm="Plantain: any name, and an API key as the password", charset="UTF-8"'
 
 
 class Gate:
@@ -27,6 +29,7 @@ class Gate:
 
     def __init__(self, limits: Limits, metrics: Metrics) -> None:
         self.limits, self.metrics = limits, metrics
+        self.rates = Rates(limits.rate)
         self.inside, self.pixels, self.mean_s = 0, 0, 1.0
 
     def enter(self) -> None:
@@ -65,14 +68,16 @@ class Visit:
 
 class Body:
     """A request's body on its way in: it may not be longer than allowed, and once it is whole, `gone` waits for the
-    client to hang up."""
+    client to hang up, where it is `watched`."""
 
-    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
-        self.scope, self.receive, self.most, self.size = scope, receive, most, 0
+    def __init__(self, scope: Scope, receive: Receive, most: int, watched: bool = False) -> None:
+        self.scope, self.receive, self.most, self.watched, self.size = scope, receive, most, watched, 0
         self.whole, self.left = asyncio.Event(), asyncio.Event()
 
     async def __call__(self) -> Message:
         if self.whole.is_set():
+            if not self.watched:
+                return await self.receive()
             await self.left.wait()
             return {"type": "http.disconnect"}
         message = await self.receive()
@@ -100,7 +105,6 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings, gate: Gate) -> None:
         self.app, self.settings, self.gate = app, settings, gate
-        self.rates = Rates(settings.limits.rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -112,36 +116,39 @@ class Guard:
             if path in OPEN:
                 await self.app(scope, receive, send)
                 return
-            key = self._admit(scope, headers)
-            if scope["method"] != "POST" or path in FREE:
+            page = self.settings.page and on_page(path)
+            key = self._admit(scope, headers, page)
+            if not page or path == UPLOAD:  # of the page, loading it is no question; those are counted when asked
+                self.gate.rates.take(key)
+            if scope["method"] != "POST" or path in FREE or (page and path != UPLOAD):
                 await self.app(scope, Body(scope, receive, self.settings.limits.body_bytes), send)
                 return
             limits = self.settings.limits
-            most = limits.job_bytes if path == JOBS else limits.body_bytes
+            most = limits.job_bytes if path in (JOBS, UPLOAD) else limits.body_bytes
             declared = headers.get(b"content-length", b"")
             if declared.isdigit() and int(declared) > most:
                 raise too_large(most)
-            await self._visit(scope, Body(scope, receive, most), send, Visit(key))
+            await self._visit(scope, Body(scope, receive, most, watched=True), send, Visit(key))
         except ApiError as error:
             await told(error)(scope, receive, send)
 
-    def _admit(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
-        """Who asks. ApiError for a name that is not ours, a missing or wrong key, and one request too many."""
+    def _admit(self, scope: Scope, headers: dict[bytes, bytes], page: bool) -> str:
+        """Who asks: the name of a key, else the address. ApiError for a name that is not ours, and for a missing or
+        wrong key."""
         if self.settings.loopback:
             host = urlsplit(b"//" + headers.get(b"host", b"localhost")).hostname
             if (host or b"").decode("latin-1") not in LOOPBACK:
                 message = "this server answers to localhost only; give it a host and keys to open it"
                 raise ApiError(403, "wrong_host", message)
         if self.settings.keys:
-            name = name_of(headers, self.settings.keys)
+            name = name_of(headers, self.settings.keys, password=page)
             if name is None:
                 message = "no valid API key; send it as: Authorization: Bearer KEY"
-                raise ApiError(401, "invalid_api_key", message, kind="authentication_error")
+                login = LOGIN if page else "Bearer"
+                raise ApiError(401, "invalid_api_key", message, kind="authentication_error", login=login)
             scope["plantain.key"] = name
-            self.rates.take(name)
             return name
-        self.rates.take(str((scope.get("client") or ("",))[0]))
-        return ANYBODY
+        return asker(scope)
 
     async def _visit(self, scope: Scope, body: Body, send: Send, visit: Visit) -> None:
         """One request with work to do. It is given up when the client has gone, and when its time is over."""
@@ -177,6 +184,15 @@ class Guard:
             return ApiError(408, "slow_upload", f"the upload took longer than {seconds:g} s")
         message = f"no answer within {seconds:g} s; send fewer or smaller requests, or a job"
         return ApiError(504, "timeout", message, kind=OURS)
+
+
+def on_page(path: str) -> bool:
+    return path in ("/", PAGE) or path.startswith(f"{PAGE}/")
+
+
+def asker(scope: Scope) -> str:
+    """Whose rate a request counts for: the name of its key, else the address that it comes from."""
+    return str(scope.get("plantain.key") or (scope.get("client") or ("",))[0])
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:

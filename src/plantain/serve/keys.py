@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import os
@@ -53,14 +55,28 @@ def parsed(lines: Iterable[str]) -> dict[bytes, str]:
     return found
 
 
-def name_of(headers: Mapping[bytes, bytes], keys: Mapping[bytes, str]) -> str | None:
-    """Whose key a request carries (`Authorization: Bearer KEY`, or `x-api-key`); None for none of ours.
+def name_of(headers: Mapping[bytes, bytes], keys: Mapping[bytes, str], *, password: bool = False) -> str | None:
+    """Whose key a request carries (`Authorization: Bearer KEY`, or `x-api-key`); None for none of ours. `password`: it
+    may also be the password that a browser asks its user for (`Authorization: Basic`), with any name.
 
     Every key is compared, and in constant time, so that the time tells nothing."""
-    bearer = re.fullmatch(rb"(?i:bearer) +(\S+) *", headers.get(b"authorization", b""))
-    given = digest((bearer[1] if bearer else headers.get(b"x-api-key", b"")).decode("latin-1"))
+    given = digest((_bearer(headers) or (_password(headers) if password else b"")).decode("latin-1"))
     matches = [name for known, name in keys.items() if hmac.compare_digest(known, given)]
     return matches[0] if matches else None
+
+
+def _bearer(headers: Mapping[bytes, bytes]) -> bytes:
+    bearer = re.fullmatch(rb"(?i:bearer) +(\S+) *", headers.get(b"authorization", b""))
+    return bearer[1] if bearer else headers.get(b"x-api-key", b"")
+
+
+def _password(headers: Mapping[bytes, bytes]) -> bytes:
+    """The password of RFC 7617: base64 of name:password."""
+    basic = re.fullmatch(rb"(?i:basic) +(\S+) *", headers.get(b"authorization", b""))
+    try:
+        return base64.b64decode(basic[1], validate=True).partition(b":")[2] if basic else b""
+    except (ValueError, binascii.Error):
+        return b""
 
 
 class Rates:

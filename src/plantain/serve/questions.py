@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from plantain._shapes import UInt8
-from plantain.answers.ask import Terms, answered, planned, with_camera
+from plantain.answers.ask import Answered, Terms, answered, planned, with_camera
 from plantain.answers.types import Answer
 from plantain.errors import UsageError
 from plantain.imaging.photo import read_photo
 from plantain.models.painting import Painting
-from plantain.pipeline.jobs import Job, Outcome, PredictOptions
+from plantain.pipeline.jobs import Context, Job, Outcome, PredictOptions
 from plantain.serve.queue import Engine
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import check_work, size_of, text_of
@@ -23,6 +23,8 @@ from plantain.tasks.language.parsing import interpret
 from plantain.tasks.language.plan import Plan
 from plantain.tasks.language.reader import read_plan
 
+NOTHING = Context()
+
 
 async def ask(
     engine: Engine, limits: Limits, photo: bytes, text: str, options: PredictOptions, terms: Terms
@@ -30,20 +32,34 @@ async def ask(
     """The answer to what people ask, and the seconds it took; all its paintings are asked for at once.
 
     UsageError, ApiError, PhotoError, PainterError."""
-    plan = await asyncio.to_thread(_planned, text_of(text, limits, "text"), engine, terms)
+    plan = await asyncio.to_thread(read_plan, text_of(text, limits, "text"))
+    found = await answer(engine, limits, photo, plan, options, terms)
+    assert found.answer is not None
+    return found.answer, found.seconds
+
+
+async def answer(
+    engine: Engine,
+    limits: Limits,
+    photo: bytes,
+    plan: Plan,
+    options: PredictOptions,
+    terms: Terms,
+    context: Context = NOTHING,
+) -> Answered:
+    """What becomes of a plan, whose answer is there: all its paintings are asked for at once. `context`: what the
+    model is shown besides. UsageError, ApiError, PhotoError, PainterError."""
+    plan = await asyncio.to_thread(planned, plan, engine.model, terms)
     own = await asyncio.to_thread(with_camera, photo, plan, terms)
     pixels = await asyncio.to_thread(read_photo, photo)
     for task in plan.tasks:
         check_work(task, options, _size(pixels), limits)
-    outcomes = await asyncio.gather(*(engine.outcome(Job("photo", pixels, task, options)) for task in plan.tasks))
+    jobs = (Job("photo", pixels, task, options, context) for task in plan.tasks)
+    outcomes = await asyncio.gather(*map(engine.outcome, jobs))
     found = await asyncio.to_thread(answered, outcomes, plan, own)
     if found.answer is None:
         raise found.error or UsageError("there is no answer")
-    return found.answer, found.seconds
-
-
-def _planned(text: str, engine: Engine, terms: Terms) -> Plan:
-    return planned(read_plan(text), engine.model, terms)
+    return found
 
 
 async def predict(engine: Engine, limits: Limits, photo: bytes, task: Task, options: PredictOptions) -> Outcome:

@@ -151,9 +151,20 @@ def _at(answer: Prediction, y: int, x: int) -> dict[str, Any]:
             inside = (left <= x) & (x < right) & (top <= y) & (y < bottom)
             inside = inside if answer.masks is None else answer.masks[:, y, x]
             return {"things": np.flatnonzero(inside).tolist()}
+        case Keypoints():
+            return {"nearest": _nearest_point(answer, x + 0.5, y + 0.5)}
         case Alpha():
             return {"alpha": {n: number(a) for n, a in zip(answer.names, answer.alpha[:, y, x], strict=True)}}
     raise UsageError(f"{answer.task or answer.kind} has no value at a point")
+
+
+def _nearest_point(answer: Keypoints, x: float, y: float) -> dict[str, Any] | None:
+    """The point that was seen nearest to a place, and how many pixels away it is; None where none was seen."""
+    away = np.where(answer.visible, np.hypot(*(answer.xy - (x, y)).T), np.nan)
+    if not np.isfinite(away).any():
+        return None
+    i = int(np.nanargmin(away))
+    return {"name": answer.names[i], "pixels": number(away[i]), "score": number(answer.scores[i])}
 
 
 # ---- whole replies

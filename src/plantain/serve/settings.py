@@ -35,10 +35,12 @@ class Limits:
 class Settings:
     """`keys`: SHA-256 digest -> name of who may ask; anybody where there is none. `state`: the folder of jobs; None
     where there are none. `loopback`: only names of this machine are answered to, so that no page in a browser can
-    reach the server under a name of its own (DNS rebinding). `kept_days`: how long an ended job is kept."""
+    reach the server under a name of its own (DNS rebinding). `kept_days`: how long an ended job is kept. `page`:
+    whether there is a page for people at /ui, which needs the extra `page`."""
 
     limits: Limits = field(default_factory=Limits)
     keys: Mapping[bytes, str] = field(default_factory=dict)
     state: Path | None = None
     loopback: bool = False
     kept_days: float = 7.0
+    page: bool = False

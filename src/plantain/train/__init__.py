@@ -25,6 +25,7 @@ def train(
     start: str | Path | None = None,
     cache: str | Path | None = None,
     lr: float | None = None,
+    seed: int | None = None,
     teachers: str | Path | None = None,
     say: Callable[[str], None] = print,
 ) -> Path:
@@ -47,8 +48,8 @@ def train(
 
     if preset not in PRESETS:
         raise UnknownName("preset", preset, PRESETS)
-    given: dict[str, Any] = {"minutes": minutes, "steps": steps, "lr": lr}
-    chosen = replace(PRESETS[preset], **{name: value for name, value in given.items() if value})
+    given: dict[str, Any] = {"minutes": minutes, "steps": steps, "lr": lr, "seed": seed}
+    chosen = replace(PRESETS[preset], **{name: value for name, value in given.items() if value is not None})
     root, folder, first = Path(data), Path(out), Path(start) if start else None
     if teachers and not (isinstance(chosen, SeedlingPreset) and chosen.live):
         raise UsageError(f"{preset} hears no teachers; use a preset such as seedling_gpu")

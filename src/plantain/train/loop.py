@@ -23,13 +23,17 @@ import torch
 import torch.utils.data
 from torch import Tensor, nn
 
-from plantain.errors import UsageError
+from plantain.errors import MissingExtra, UsageError
+from plantain.train.parallel import World, as_sharded, is_shard, whole
 from plantain.train.presets import Preset
 
 CHECKPOINT = "checkpoint.pt"
 VERSION = 2  # of the checkpoint's format
 PAUSE = 90  # seconds between checkpoints
+CHECKED = 500  # steps between checks on held-out samples
+BETAS = (0.9, 0.98)  # of AdamW
 
+ALONE = World()
 S = TypeVar("S")  # a sample
 B = TypeVar("B")  # a batch: a tensor, or tuples and mappings of them
 Draw = Callable[[int], Sequence[S]]  # a batch's number -> its samples, the same ones each time
@@ -76,26 +80,34 @@ class Trainee(ABC, Generic[S, B]):
 class TrainingRun(Generic[S, B]):
     """A training run in a folder. UsageError where it cannot go on from the checkpoint that is there."""
 
-    def __init__(self, trainee: Trainee[S, B], preset: Preset, folder: Path, resume: bool = False) -> None:
-        self.trainee, self.preset, self.folder = trainee, preset, folder
+    def __init__(
+        self, trainee: Trainee[S, B], preset: Preset, folder: Path, resume: bool = False, world: World = ALONE
+    ) -> None:
+        self.trainee, self.preset, self.folder, self.world = trainee, preset, folder, world
         self.device = torch.device(preset.device)
         self.state = dict(trainee.state())
         self.ema = {name: value.detach().clone() for name, value in self.state.items()}
-        self.optimizer = torch.optim.AdamW(trainee.parameter_groups(), preset.lr, betas=(0.9, 0.98), fused=True)
+        self.optimizer = optimizer(preset, trainee.parameter_groups())
         self.step, self.spent = 0, 0.0
         self.earlier = 0  # steps of the runs that this one began with
         self.stopped = False  # set from outside: save after this step and return
         if resume and (folder / CHECKPOINT).exists():
             self._load(read_checkpoint(folder, self.device))
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "preset.json").write_text(json.dumps(asdict(preset), indent=1))
+        if world.first:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "preset.json").write_text(json.dumps(asdict(preset), indent=1))
 
     def _load(self, held: dict[str, Any]) -> None:
         shapes = [{name: value.shape for name, value in state.items()} for state in (held["state"], self.state)]
         if shapes[0] != shapes[1]:
             raise UsageError(f"the run in {self.folder} is of another preset; name that one, or another folder")
         self.take(held["state"])
-        self.ema = held["ema"]
+        self.ema = {name: as_sharded(value, self.state[name]) for name, value in held["ema"].items()}
+        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        own = held["optimizer"]["state"]
+        for number, like in enumerate(trained):
+            if number in own:
+                own[number] = {name: as_sharded(part, like) for name, part in own[number].items()}
         self.optimizer.load_state_dict(held["optimizer"])
         self.step, self.spent, self.earlier = held["step"], held["spent"], held["earlier"]
 
@@ -110,13 +122,15 @@ class TrainingRun(Generic[S, B]):
         """Takes over weights and their average where names and shapes agree; what they lack stays as it is."""
         for name, value in self.state.items():
             if name in weights and weights[name].shape == value.shape:
-                value.copy_(weights[name])
-                self.ema[name].copy_(weights[name])
+                value.copy_(as_sharded(weights[name], value))
+                self.ema[name].copy_(as_sharded(weights[name], value))
 
     def save(self) -> None:
         state = {name: value.detach() for name, value in self.state.items()}
-        held = {"version": VERSION, "state": state, "ema": self.ema, "optimizer": self.optimizer.state_dict(),
-                "step": self.step, "spent": self.spent, "earlier": self.earlier}  # fmt: skip
+        held = whole({"version": VERSION, "state": state, "ema": self.ema, "optimizer": self.optimizer.state_dict(),
+                      "step": self.step, "spent": self.spent, "earlier": self.earlier})  # fmt: skip
+        if not self.world.first:
+            return
         beside = self.folder / f"{CHECKPOINT}.part"
         torch.save(held, beside)
         beside.replace(self.folder / CHECKPOINT)
@@ -148,7 +162,9 @@ class TrainingRun(Generic[S, B]):
                 losses = self.trainee.losses(to(batch, self.device))
             (share * (losses.values * losses.weights).mean()).backward()
             found.append(losses._replace(values=losses.values.detach()))
-        nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)
+        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.world.average(p.grad for p in trained if p.grad is not None)
+        nn.utils.clip_grad_norm_(trained, 1.0)
         self.optimizer.step()
         self._follow()
         self.step += 1
@@ -163,18 +179,27 @@ class TrainingRun(Generic[S, B]):
         for name in self.state.keys() - trained:
             self.ema[name].copy_(self.state[name])
 
-    def train(self, draw: Draw[S], until: float = 1.0, say: Callable[[str], None] = print) -> None:
-        """Trains until `until` of the preset's steps or minutes is spent; logs every 50 steps, saves every PAUSE."""
+    def train(
+        self, draw: Draw[S], until: float = 1.0, say: Callable[[str], None] = print,
+        check: Callable[[int], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Trains until `until` of the preset's steps or minutes is spent; logs every 50 steps, saves every PAUSE.
+        `check` is called with the step before the first one, every CHECKED steps, and at the end."""
         if self.progress >= until:
             return
+        if check is not None and self.world.first and self.step == 0:
+            check(0)
         batches, log, done = iter(self._batches(draw)), Log(self.folder), False
         saved, began = time.monotonic(), time.monotonic() - self.spent
         while not done:
             log.seen += self.update(itertools.islice(batches, self.preset.accumulate))
-            self.spent = time.monotonic() - began
+            (self.spent,) = self.world.agreed(time.monotonic() - began)
+            self.stopped = self.world.any(self.stopped)
             done = self.progress >= until or self.stopped
-            if self.step % 50 == 0 or done:
+            if self.world.first and (self.step % 50 == 0 or done):
                 say(log.row(self.step, self.spent, self.lr(), self.preset.minutes))
+            if check is not None and self.world.first and (self.step % CHECKED == 0 or done):
+                check(self.step)
             if time.monotonic() - saved > PAUSE or done:
                 self.save()
                 saved = time.monotonic()
@@ -211,6 +236,20 @@ def read_checkpoint(folder: Path, device: torch.device | str = "cpu") -> dict[st
     if held.get("version") != VERSION:
         raise UsageError(f"{path} is of another version of Plantain; train again, or start from what it exported")
     return held
+
+
+def optimizer(preset: Preset, groups: list[dict[str, Any]]) -> Any:
+    """AdamW, as it is or with a state of 8 bits. MissingExtra."""
+    if preset.optimizer == "adamw":
+        sharded = any(is_shard(p) for group in groups for p in group["params"])
+        return torch.optim.AdamW(groups, preset.lr, betas=BETAS, fused=not sharded)
+    if preset.optimizer != "adamw8bit":
+        raise UsageError(f"an optimizer is adamw or adamw8bit, not {preset.optimizer!r}")
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError as error:
+        raise MissingExtra("bitsandbytes", "tune") from error
+    return AdamW8bit(groups, preset.lr, betas=BETAS)
 
 
 def half_precision(device: torch.device) -> torch.autocast:

@@ -24,6 +24,7 @@ class Preset:
     seed: int = 0
     device: str = "cpu"
     workers: int = 1  # processes that make batches
+    optimizer: str = "adamw"  # or adamw8bit, whose state is a quarter as large (needs bitsandbytes)
 
 
 @dataclass(frozen=True)

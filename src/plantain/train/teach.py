@@ -1,18 +1,14 @@
 """What specialists say of every photograph, for `plantain train --teachers`: four networks, in batches.
 
-    python -m plantain.train.teach DATA WEIGHTS TOLD SET ...
-
-WEIGHTS holds deeplab_ade20k.tflite (150 classes of ADE20K), deeplabv3_mnv2_pascal_quant.tflite (VOC's 21), u2netp.onnx
-(the main object) and nanodet_m.onnx (boxes of COCO's 80). TOLD becomes what `plantain.data.teachers` reads, and
-TOLD/teachers.json says which files answered, by their SHA-256. Needs the packages tflite and onnx2torch.
+The folder of answers becomes what `plantain.data.teachers` reads; its teachers.json says who answered: each file by its
+SHA-256, and how good it was measured to be. Needs the packages tflite and onnx2torch.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +22,37 @@ from torch.nn import functional as F
 from plantain.data.base import Example
 from plantain.data.excerpts import read
 from plantain.data.teachers import GRID, PLANES
-from plantain.errors import MissingExtra
+from plantain.errors import MissingExtra, UsageError
+from plantain.files import writing
 from plantain.predictions.boxes import nms
 from plantain.train.tflite import TFLiteNet
 
-FILES = ("deeplab_ade20k.tflite", "deeplabv3_mnv2_pascal_quant.tflite", "u2netp.onnx", "nanodet_m.onnx")
+
+class Teacher(NamedTuple):
+    """A specialist's file: its SHA-256, license, and what it scored on held-out photographs (docs/specialists.md)."""
+
+    sha256: str
+    license: str
+    measured: str
+
+
+TEACHERS: Mapping[str, Teacher] = {
+    "deeplab_ade20k.tflite": Teacher(
+        "9476784566f88bf0bdc3169f0012fb7d08857b325811d8c1aaf5ada1c0d4e4f9", "Apache-2.0 (upstream)",
+        "ADE20K: accuracy of pixels .721, mIoU of the 30 commonest classes .496",
+    ),
+    "deeplabv3_mnv2_pascal_quant.tflite": Teacher(
+        "350af47fd346ea6d74b58833a351f583ba860e9806ec5bd292ff8d8f1f249398", "Apache-2.0", "VOC animals: mIoU .584",
+    ),
+    "u2netp.onnx": Teacher(
+        "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8", "Apache-2.0 (upstream)",
+        "main objects: IoU .848",
+    ),
+    "nanodet_m.onnx": Teacher(
+        "4b82da9944b88577175ee23a459dce2e26e6e4be573def65b1055dc2d9720186", "Apache-2.0 (upstream)",
+        "COCO persons: box AP50 .611",
+    ),
+}  # fmt: skip
 BIG, SMALL, BOXES = 513, 320, 416  # pixels of the squares that DeepLab, U2NetP and NanoDet see
 BATCH = 40
 FAINTEST = 0.2  # score of a box that is kept; `plantain.data.teachers` says which are believed
@@ -83,7 +105,7 @@ class Teachers(nn.Module):
             from onnx2torch import convert
         except ImportError:
             raise MissingExtra("onnx2torch", "train") from None
-        ade, voc, main, boxes = (weights / name for name in FILES)
+        ade, voc, main, boxes = (weights / name for name in TEACHERS)
         self.ade = TFLiteNet(ade, skip_last=2)  # logits of a quarter of the size
         self.voc = TFLiteNet(voc, skip_last=3)
         self.main = convert(str(main))
@@ -189,15 +211,28 @@ def batched_nanodet(path: Path) -> Any:
     return model
 
 
+def require_known(weights: Path) -> None:
+    """UsageError where a teacher's file is missing, or is not the one whose quality was measured."""
+    for name, teacher in TEACHERS.items():
+        if not (weights / name).is_file():
+            raise UsageError(f"{weights} has no {name}; the teachers are {', '.join(TEACHERS)}")
+        found = hashlib.sha256((weights / name).read_bytes()).hexdigest()
+        if found != teacher.sha256:
+            raise UsageError(f"{weights / name} is not the teacher that was measured: its SHA-256 begins with "
+                             f"{found[:12]}, not {teacher.sha256[:12]}")  # fmt: skip
+
+
 def teach(
     data: Path, weights: Path, told: Path, names: Sequence[str], workers: int = 8, limit: int | None = None,
     say: Callable[[str], None] = print,
 ) -> None:  # fmt: skip
-    """Asks all teachers about the training photographs of the named sets; sets that are told already are left alone."""
+    """Asks all teachers about the training photographs of the named sets; sets that are told already are left alone.
+    UsageError, MissingExtra."""
+    require_known(weights)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     told.mkdir(parents=True, exist_ok=True)
-    hashes = {name: hashlib.sha256((weights / name).read_bytes()).hexdigest() for name in FILES}
-    (told / "teachers.json").write_text(json.dumps(hashes, indent=1))
+    about = {name: teacher._asdict() for name, teacher in TEACHERS.items()}
+    (told / "teachers.json").write_text(json.dumps(about, indent=1))
     teachers = Teachers(weights, device)
     for name in names:
         if (told / f"{name}.boxes.json").exists():
@@ -212,17 +247,8 @@ def teach(
                 planes[key][len(boxes) : len(boxes) + len(more)] = plane
             boxes += more
         arrays: dict[str, Any] = {"ids": np.array([e.id for e in examples]), **planes}
-        np.savez(told / f"{name}.npz", **arrays)
-        (told / f"{name}.boxes.json").write_text(json.dumps(boxes))
+        with writing(told / f"{name}.npz") as beside, beside.open("wb") as file:
+            np.savez(file, **arrays)
+        with writing(told / f"{name}.boxes.json") as beside:
+            beside.write_text(json.dumps(boxes))
         say(f"{name}: {len(examples)} photographs")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for argument in ("data", "weights", "told"):
-        parser.add_argument(argument, type=Path)
-    parser.add_argument("sets", nargs="+")
-    parser.add_argument("--workers", type=int, default=8, help="processes that read photographs")
-    parser.add_argument("--limit", type=int, help="photographs a set, for a rehearsal")
-    given = parser.parse_args()
-    teach(given.data, given.weights, given.told, given.sets, given.workers, given.limit)

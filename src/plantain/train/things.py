@@ -348,9 +348,10 @@ if __name__ == "__main__":
     two.add_argument("out", type=Path)
     two.add_argument("--minutes", type=float, default=15)
     two.add_argument("--hidden", type=int, default=128)
+    two.add_argument("--blocks", type=int, default=3)
     given = parser.parse_args()
     if given.verb == "fit":
-        lines = fit(given.cache, given.out, given.minutes, given.hidden)
+        lines = fit(given.cache, given.out, given.minutes, given.hidden, given.blocks)
     else:
         first, of = map(int, given.part.split("/"))
         lines = gather(given.data, given.weights, given.cache, given.sets, (first, of))

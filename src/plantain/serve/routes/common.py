@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, UploadFile
@@ -33,7 +34,11 @@ def limits_of(request: Request) -> Limits:
 
 def engine_of(request: Request, name: str | None) -> Engine:
     """The queue of a model. ApiError 404 for one that is not served, 503 for one that has ended."""
-    engines: dict[str, Engine] = request.app.state.engines
+    return engine_in(request.app.state.engines, name)
+
+
+def engine_in(engines: Mapping[str, Engine], name: str | None) -> Engine:
+    """One of several queues. See `engine_of`."""
     if name and name not in engines:
         known = ", ".join(engines)
         raise ApiError(404, "model_not_found", f"no model {name!r} here; known: {known}", param="model")

@@ -32,6 +32,11 @@ def encode(pipe: Any, spec: GeneratorSpec, rgb: Any) -> Any:
 
 def decode(pipe: Any, spec: GeneratorSpec, z: Any) -> Any:
     """Pictures (B 3 H W, 0..1) of latents (B C h w)."""
+    return unbounded(pipe, spec, z).clamp(0, 1)
+
+
+def unbounded(pipe: Any, spec: GeneratorSpec, z: Any) -> Any:
+    """As the decoder gives them: also colors below 0 and above 1, which still have a gradient."""
     vae = pipe.vae
     mean, deviation = statistics(vae, z)
     if hasattr(vae, "bn"):
@@ -40,7 +45,7 @@ def decode(pipe: Any, spec: GeneratorSpec, z: Any) -> Any:
         z = unpatched(z, spec.patch) * deviation + mean
     picture = vae.decode(z[:, :, None] if spec.frames else z, return_dict=False)[0]
     picture = picture[:, :, 0] if spec.frames else picture
-    return (picture[:, :3] / 2 + 0.5).clamp(0, 1)
+    return picture[:, :3] / 2 + 0.5
 
 
 def statistics(vae: Any, like: Any) -> tuple[Any, Any]:
@@ -87,3 +92,36 @@ def zeros(pipe: Any, spec: GeneratorSpec, size: tuple[int, int]) -> Any:
     if spec.zeros == "grid":
         return torch.zeros(1, channels, height, width)
     return torch.zeros(1, width * height, channels)
+
+
+# ---- where the latents to be painted lie in what the denoiser takes and gives
+
+
+def beside(spec: GeneratorSpec, hidden: Any, grid: tuple[int, int]) -> Any:
+    """What a denoiser's input holds but the latents to be painted, on a `grid` of (rows, columns): the references."""
+    count = grid[0] * grid[1]
+    if spec.place == "channels":
+        return hidden[:, hidden.shape[1] // 2 :]
+    if spec.place == "left":
+        return hidden[..., grid[1] :]
+    return hidden[:, :-count] if spec.place == "last" else hidden[:, count:]
+
+
+def put(spec: GeneratorSpec, z: Any, rest: Any) -> Any:
+    """The denoiser's input: latents to be painted (B C h w) and what stands `beside` them."""
+    import torch
+
+    if spec.place in ("channels", "left"):
+        return torch.cat([z, rest], 1 if spec.place == "channels" else -1)
+    return torch.cat([rest, tokens(z)] if spec.place == "last" else [tokens(z), rest], 1)
+
+
+def taken(spec: GeneratorSpec, made: Any, grid: tuple[int, int]) -> Any:
+    """What a denoiser says of the latents to be painted: B C h w."""
+    count = grid[0] * grid[1]
+    if spec.place == "channels":
+        return made
+    if spec.place == "left":
+        return made[..., : grid[1]]
+    own = made[:, -count:] if spec.place == "last" else made[:, :count]
+    return own.transpose(1, 2).reshape(made.shape[0], -1, *grid)

@@ -85,12 +85,12 @@ class Lockstep:
     def _answer(self) -> None:
         groups: dict[Any, list[int]] = {}
         for lane, (_, args, kwargs) in self.waiting.items():
-            groups.setdefault(_signature((args, kwargs), _batch(args, kwargs)), []).append(lane)
+            groups.setdefault(signature((args, kwargs), _batch(args, kwargs)), []).append(lane)
         for lanes in groups.values():
             calls = [self.waiting[lane] for lane in lanes]
             batch = _batch(*calls[0][1:])
             try:
-                args, kwargs = _join([call[1:] for call in calls], batch)
+                args, kwargs = join([call[1:] for call in calls], batch)
                 parts = _split(calls[0][0](*args, **kwargs), len(lanes))
             except Exception as error:  # each of them gets it
                 parts = [error] * len(lanes)
@@ -110,7 +110,7 @@ def _batch(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
     return int((args[0] if args else kwargs.get("hidden_states", kwargs.get("sample"))).shape[0])
 
 
-def _signature(value: Any, batch: int) -> Any:
+def signature(value: Any, batch: int) -> Any:
     """Equal for calls that may be joined: shapes of what is joined, and the value of everything else."""
     import torch
 
@@ -119,23 +119,24 @@ def _signature(value: Any, batch: int) -> Any:
         rows = value.ndim and value.shape[0] == batch and value.is_floating_point()
         return shape if rows else (shape, value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     if isinstance(value, Mapping):
-        return tuple((key, _signature(value[key], batch)) for key in sorted(value))
+        return tuple((key, signature(value[key], batch)) for key in sorted(value))
     if isinstance(value, list | tuple):
-        return tuple(_signature(one, batch) for one in value)
+        return tuple(signature(one, batch) for one in value)
     return value if value is None or isinstance(value, bool | int | float | str) else id(value)
 
 
-def _join(values: Sequence[Any], batch: int) -> Any:
-    """Tensors and lists with a row for each painting one after another; anything else is the same for all."""
+def join(values: Sequence[Any], batch: int) -> Any:
+    """Arguments of calls as those of one call: tensors and lists with a row for each painting one after another;
+    anything else is the same for all."""
     import torch
 
     first = values[0]
     if isinstance(first, torch.Tensor):
         return torch.cat(list(values)) if first.ndim and first.shape[0] == batch else first
     if isinstance(first, Mapping):
-        return {key: _join([value[key] for value in values], batch) for key in first}
+        return {key: join([value[key] for value in values], batch) for key in first}
     if isinstance(first, tuple):
-        return tuple(_join([value[i] for value in values], batch) for i in range(len(first)))
+        return tuple(join([value[i] for value in values], batch) for i in range(len(first)))
     if isinstance(first, list) and len(first) == batch:
         return [one for value in values for one in value]
     return first

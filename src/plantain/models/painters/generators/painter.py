@@ -9,9 +9,9 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -29,12 +29,63 @@ from plantain.models.painting import Painting, Request, Usage
 from plantain.models.specialists.pretrained import hub_commit
 
 REMEMBERED = 64  # prompts whose embeddings are kept
+FEWEST = 8  # steps of a schedule from which its shift can be read
+
+
+class FirstCall(NamedTuple):
+    """A canvas (width, height), arguments of the denoiser's first call for it (one row), and the times of the schedule,
+    1 is pure noise; none where the class has another kind of time."""
+
+    canvas: tuple[int, int]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    times: tuple[float, ...]
+
+
+class _Asked(BaseException):
+    """Leaves a stock call where it asks the denoiser; an Exception would be logged on its way."""
+
+    def __init__(self, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+        super().__init__()
+        self.positional, self.named = positional, named
+
+
+def _asking(denoiser: Any, device: str) -> Any:
+    """A stand-in for a denoiser, which need not be on the device: it has its configuration, and is never run."""
+    import torch
+
+    class Asking(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("here", torch.zeros(0, device=device))
+
+        @property
+        def device(self) -> Any:
+            return self.here.device
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(denoiser, name)
+
+        @wraps(denoiser.forward)  # some classes read its signature
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            raise _Asked(args, kwargs)
+
+    return Asking()
+
+
+def _times(scheduler: Any) -> tuple[float, ...]:
+    flow = "FlowMatch" in type(scheduler).__name__
+    return tuple(float(each) for each in scheduler.sigmas) if flow else ()
 
 
 class DiffusersPainter(Painter):
     """`weights`: a folder or a repository of the hub instead of the row's; `adapter`: a LoRA; `quantize`: nf4 or int8;
     `offload`: text encoders and denoiser are on the device in turn; `megapixels`: canvases no larger than that;
-    `together`: photos that go through the denoiser at a time. Weights are found or fetched when its identity is asked
+    `together`: photos that go through the denoiser at a time. `waiting`: the denoiser stays in ordinary memory, for a
+    trainer that first wants what it is told (`first_call`). Weights are found or fetched when its identity is asked
     for, and loaded at the first painting."""
 
     default_weights: ClassVar[Mapping[str, str]] = {name: row.repo for name, row in GENERATORS.items()}
@@ -49,11 +100,13 @@ class DiffusersPainter(Painter):
         offload: bool = False,
         megapixels: float | None = None,
         together: int = 4,
+        waiting: bool = False,
     ) -> None:
         self.spec = GENERATORS[name]
         self.source = str(weights or self.spec.repo)
         self.adapter = str(adapter or self.spec.adapter)
         self.asked_device, self.quantize, self.offload = device, quantize, bool(offload)
+        self.waiting = waiting
         self.most = None if megapixels is None else round(float(megapixels) * 1e6)
         self.together = max(1, int(together))
         self.capabilities = Capabilities(self.spec.images, self.together, float_output=True)
@@ -68,6 +121,12 @@ class DiffusersPainter(Painter):
             return self.asked_device
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
+    @lazy
+    def steps(self) -> int:
+        """Of a painting, unless said otherwise: one, where the adapter was tuned for it."""
+        tuned = weights.recipe(self.adapter) if self.adapter else {}
+        return int(tuned.get("steps", self.spec.steps))
+
     @property
     def precision(self) -> str:
         return "float32" if self.device.startswith("cpu") else "bfloat16"
@@ -79,8 +138,11 @@ class DiffusersPainter(Painter):
         revision = "" if local else weights.revision_of(self.spec, self.source)
         if self.spec.transformer and not local:
             revision += f" + {self.spec.transformer}@{hub_commit(self.spec.transformer)}"
-        file = weights.adapter_file(self.spec, self.adapter) if self.adapter else None
-        sampling = {"steps": self.spec.steps, **self.spec.guidance}
+        file = None
+        if self.adapter:
+            whole = weights.tuned_denoiser(self.spec, self.adapter)
+            file = whole or weights.adapter_file(self.spec, self.adapter)
+        sampling = {"steps": self.steps, **self.spec.guidance}
         return Identity(
             self.spec.name,
             revision=revision,
@@ -126,8 +188,10 @@ class DiffusersPainter(Painter):
             denoiser = getattr(pipe, self.spec.denoiser)
             denoiser.forward = joinable(denoiser.forward, dtype)
             self._remember(pipe)
-            for module in self._modules(pipe, texts=False) + ([] if self.offload else self._modules(pipe, texts=True)):
-                module.to(self.device)
+            placed = self._modules(pipe, texts=False) + ([] if self.offload else self._modules(pipe, texts=True))
+            for module in placed:
+                if not (self.waiting and module is denoiser):
+                    module.to(self.device)
         return pipe
 
     def close(self) -> None:
@@ -279,7 +343,7 @@ class DiffusersPainter(Painter):
         import torch
 
         spec, sampling = self.spec, request.sampling
-        steps = int(sampling.get("steps", spec.steps))
+        steps = int(sampling.get("steps", self.steps))
         once = steps == 1 and spec.flow
         guidance = dict(spec.unguided if once else spec.guidance)
         if "guidance" in sampling and guidance:
@@ -317,6 +381,23 @@ class DiffusersPainter(Painter):
                 f"{self.spec.name} does not fit into the memory of {self.device}: it takes about {ways[0][1]:.0f} GB "
                 f"(computed); in this order, try {switches}"
             ) from error
+
+    # ---- training
+
+    def first_call(self, request: Request) -> FirstCall:
+        """What the stock call asks its denoiser first, without guidance: what a trainer conditions on. PainterError,
+        UsageError."""
+        pipe = self.pipe
+        self._check(pipe, request)
+        size, images = self._shown(request)
+        own = self._copy(pipe)
+        setattr(own, self.spec.denoiser, _asking(getattr(pipe, self.spec.denoiser), self.device))
+        sampling = {"steps": max(self.spec.steps, FEWEST), "guidance": 1.0}
+        try:
+            own(**self._arguments(own, replace(request, sampling=sampling), size, images), **self.spec.joined)
+        except _Asked as asked:
+            return FirstCall(size, asked.positional, asked.named, _times(own.scheduler))
+        raise PainterError(f"{self.spec.name} painted without its {self.spec.denoiser}")
 
     # ---- the doctor
 

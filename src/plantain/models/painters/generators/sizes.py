@@ -81,10 +81,12 @@ class Size:
         unit, least = self.multiple, math.ceil(self.side / self.multiple)
         wide, high = (max(least, round(v / unit)) for v in (across, down))
         while wide * high * unit * unit > most or max(wide, high) > self.aspect * min(wide, high):
-            if wide / high > across / down or high <= least:
+            if wide > least and (wide / high > across / down or high <= least):
                 wide -= 1
-            else:
+            elif high > least:
                 high -= 1
+            else:
+                break
         return wide * unit, high * unit
 
 

@@ -222,6 +222,8 @@ def exact(vae: Any) -> None:
 def adapt(pipe: Any, spec: GeneratorSpec, source: str) -> str:
     """Loads an adapter into the denoiser, and says how many of its keys. UsageError where none is loaded, or where it
     was made for another base."""
+    if (whole := tuned_denoiser(spec, source)) is not None:
+        return _replace(pipe, spec, whole)
     _package("peft")
     from peft.utils import get_peft_model_state_dict
     from safetensors import safe_open
@@ -250,6 +252,33 @@ def adapt(pipe: Any, spec: GeneratorSpec, source: str) -> str:
             f"none of the {len(state)} keys of {source} is a layer of {spec.name}: an adapter of another base"
         )
     return f"adapter {source}: {len(state)} keys, {len(loaded)} tensors of {spec.denoiser} loaded"
+
+
+def tuned_denoiser(spec: GeneratorSpec, source: str) -> Path | None:
+    """The folder of a denoiser that was tuned as a whole, where `source` is what `plantain train` wrote."""
+    place = Path(source) / spec.denoiser
+    return place if (place / "config.json").is_file() else None
+
+
+def _replace(pipe: Any, spec: GeneratorSpec, folder: Path) -> str:
+    """Takes over all weights of a tuned denoiser. UsageError where they are of another network."""
+    denoiser = getattr(pipe, spec.denoiser)
+    try:
+        tuned = type(denoiser).from_pretrained(folder, dtype=denoiser.dtype, local_files_only=True)
+        denoiser.load_state_dict(tuned.state_dict())
+    except Exception as error:  # of many kinds; each means that it does not fit
+        raise UsageError(f"{folder} does not fit {spec.name} ({_first_line(error)}); it is of another base") from error
+    return f"{folder}: the whole {spec.denoiser} loaded"
+
+
+def recipe(source: str) -> Mapping[str, Any]:
+    """What `plantain train` wrote beside a tuned generator; empty for others."""
+    place = Path(source) if Path(source).is_dir() else Path(source).parent
+    try:
+        found: Mapping[str, Any] = json.loads((place / "plantain.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if str(found.get("format", "")).startswith("plantain-tuned/") else {}
 
 
 def _load_adapter(pipe: Any, spec: GeneratorSpec, denoiser: Any, file: Path, state: Mapping[str, Any]) -> None:
@@ -287,7 +316,7 @@ def _same_base(spec: GeneratorSpec, file: Path, about: Mapping[str, str]) -> Non
         beside = json.loads((file.parent / "adapter_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         beside = {}
-    told = about.get("base") or beside.get("base_model_name_or_path") or ""
+    told = about.get("base") or recipe(str(file)).get("generator") or beside.get("base_model_name_or_path") or ""
     known = {name: row for row in GENERATORS.values() for name in (row.name, row.repo)}
     if told in known and not {told, known[told].name} & relatives(spec):
         raise UsageError(f"the adapter {file} was made for {told}, not for {spec.name}")

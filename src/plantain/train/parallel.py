@@ -1,0 +1,129 @@
+"""Several processes that train one network: `torchrun --nproc-per-node 4 -m plantain train ...`.
+
+Each sees its part of every batch; gradients are averaged before a step, so that all hold the same weights, and one of
+them (`World.first`) writes. A network that is too large for one card is cut into shards (`shard`, FSDP2), of which each
+process holds its own; checkpoints are whole, and go on in any number of processes. Alone, all of this does nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+BUCKET = 1 << 24  # numbers that are averaged at a time
+
+
+@dataclass(frozen=True)
+class World:
+    """This process and how many there are."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def average(self, gradients: Iterable[Tensor]) -> None:
+        """The mean over all processes, in place."""
+        if self.size == 1:
+            return
+        waiting: list[Tensor] = []
+        for gradient in gradients:
+            if is_shard(gradient):  # averaged on its way back already
+                continue
+            waiting.append(gradient)
+            if sum(one.numel() for one in waiting) >= BUCKET:
+                self._average(waiting)
+                waiting = []
+        if waiting:
+            self._average(waiting)
+
+    def _average(self, parts: list[Tensor]) -> None:
+        flat = torch.cat([part.reshape(-1) for part in parts])
+        torch.distributed.all_reduce(flat)
+        flat /= self.size
+        for part, mean in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
+            part.copy_(mean.view_as(part))
+
+    def agreed(self, *values: float) -> tuple[float, ...]:
+        """The first process's numbers, or the largest where they are flags of all: see `any`."""
+        return self._shared(values, lambda held: torch.distributed.broadcast(held, 0))
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so in any process."""
+        found = self._shared((float(flag),), lambda held: torch.distributed.all_reduce(held, MAX()))
+        return bool(found[0])
+
+    def _shared(self, values: tuple[float, ...], share: Any) -> tuple[float, ...]:
+        if self.size == 1:
+            return values
+        held = torch.tensor(values, dtype=torch.float64, device=device())
+        share(held)
+        return tuple(held.tolist())
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.size > 1:
+            torch.distributed.barrier()
+
+
+def MAX() -> Any:
+    return torch.distributed.ReduceOp.MAX
+
+
+# ---- shards of a network
+
+
+def shard(net: nn.Module, parts: Iterable[nn.Module]) -> None:
+    """Cuts the parts of a network, and what is left of it, into shards over all processes."""
+    from torch.distributed.fsdp import fully_shard
+
+    for part in parts:
+        fully_shard(part)
+    fully_shard(net)
+
+
+def is_shard(value: Any) -> bool:
+    """Whether this process holds a part of a tensor alone."""
+    return hasattr(value, "full_tensor")
+
+
+def whole(value: Any) -> Any:
+    """A tensor put together from its shards, in every process; also in mappings and lists."""
+    if isinstance(value, Mapping):
+        return {key: whole(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(whole(part) for part in value)
+    return value.full_tensor() if is_shard(value) else value
+
+
+def as_sharded(value: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor cut as another one is."""
+    if not is_shard(like) or is_shard(value) or value.shape != like.shape:
+        return value
+    from torch.distributed.tensor import distribute_tensor
+
+    held: Any = like
+    return distribute_tensor(value.to(like.device), held.device_mesh, held.placements)
+
+
+def device() -> str:
+    return f"cuda:{torch.cuda.current_device()}" if torch.distributed.get_backend() == "nccl" else "cpu"
+
+
+def join(environment: Mapping[str, str] = os.environ) -> World:
+    """The world that torchrun or accelerate made, of one process where neither did."""
+    size = int(environment.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return World()
+    if not torch.distributed.is_initialized():
+        cuda = torch.cuda.is_available()
+        if cuda:
+            torch.cuda.set_device(int(environment.get("LOCAL_RANK", "0")))
+        torch.distributed.init_process_group("nccl" if cuda else "gloo")
+    return World(torch.distributed.get_rank(), size)
