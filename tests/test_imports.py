@@ -28,10 +28,11 @@ MAY: dict[str, set[str]] = {
     "eval": {"output", "codecs", "data", "pipeline", "models", "tasks", "imaging", "predictions"},
     "doctor": {"pipeline", "models"},
     "batch": {"pipeline", "tasks", "models"},
+    "video": {"pipeline", "tasks", "models", "predictions", "imaging", "output"},
     "label": {"data", "tasks", "predictions", "codecs", "imaging", "output"},
     "serve": {"answers", "pipeline", "tasks", "models", "predictions", "imaging", "output", "data"},
     "cli": {"pipeline", "tasks", "models", "imaging", "predictions", "output", "codecs", "doctor", "train", "eval"}
-    | {"data", "answers", "serve", "batch", "label"},
+    | {"data", "answers", "serve", "batch", "label", "video"},
     "__main__": {"cli"},
 }
 FRONT = {  # `Prediction.save / show / to_npz / ...` hand over inside the method: the one edge against the arrows

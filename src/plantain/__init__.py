@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plantain.errors import PlantainError
     from plantain.models import MODELS, Capabilities, Identity, ModelSpec, Painter
     from plantain.models.painting import Painting, Request
+    from plantain.output.verify import Verdict, verify
     from plantain.pipeline.codec import decode
     from plantain.pipeline.jobs import Job, Outcome, PredictOptions
     from plantain.pipeline.predictor import Predictor, edit, generate, load, predict
@@ -39,6 +40,7 @@ _HOME = {  # name -> module that has it
     "ask": "answers.ask",
     "decode": "pipeline.codec",
     "stream": "pipeline.stream",
+    **dict.fromkeys(("verify", "Verdict"), "output.verify"),
     "PlantainError": "errors",
     "TASKS": "tasks",
     "MODELS": "models",
@@ -81,6 +83,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "Request",
+    "Verdict",
     "ask",
     "decode",
     "edit",
@@ -90,4 +93,5 @@ __all__ = [
     "predict",
     "stream",
     "tasks",
+    "verify",
 ]

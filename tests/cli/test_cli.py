@@ -137,7 +137,8 @@ def test_annotations_hold_every_answer_to_their_question(say):
 def test_a_photo_and_a_question(say):
     code, (record,), lines = say(photo("kitchen.png"), "metric depth", "-o", "out/")
     assert (code, lines) == (0, [])
-    assert list(record) == KEYS
+    assert list(record) == [*KEYS, "provenance"]
+    assert record["provenance"]["note"] == "machine-made estimate"
     assert record["image"] == "kitchen.png"
     assert (record["task"], record["model"]) == ("metric-depth", "tiny")
     assert parse(record["prompt"]).name == "metric-depth"

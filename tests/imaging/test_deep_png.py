@@ -34,13 +34,13 @@ def test_pillow_reads_the_upper_bytes_and_the_text(tmp_path) -> None:
         assert np.array_equal(np.asarray(image.convert("RGB")), (LEVELS >> 8).astype(np.uint8))
 
 
-def png(rows: list[tuple[int, bytes]], width: int) -> bytes:
+def png(rows: list[tuple[int, bytes]], width: int, interlaced: bool = False) -> bytes:
     """A PNG whose rows are given with their filters, as the specification lays it out."""
 
     def chunk(name, body):
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    head = struct.pack(">IIBBBBB", width, len(rows), 16, 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, len(rows), 16, 2, 0, 0, int(interlaced))
     body = zlib.compress(b"".join(bytes([kind]) + content for kind, content in rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
@@ -56,10 +56,22 @@ def test_rows_filtered_by_none_left_and_above(tmp_path) -> None:
     assert np.array_equal(read_deep((tmp_path / "x.png").read_bytes()), want)
 
 
+def test_rows_filtered_by_other_programs() -> None:
+    """libpng, through OpenCV, told to use each filter alone and then all of them; OpenCV's channels are blue first."""
+    cv2 = pytest.importorskip("cv2")
+    y, x = np.mgrid[:37, :53]
+    smooth = np.stack([900 * x + 300 * y, 65535 - 700 * y, 20 * x * y], -1).astype(np.uint16)
+    noisy = smooth + np.random.default_rng(2).integers(0, 40, smooth.shape).astype(np.uint16)
+    for filters in (cv2.IMWRITE_PNG_FILTER_AVG, cv2.IMWRITE_PNG_FILTER_PAETH, cv2.IMWRITE_PNG_ALL_FILTERS):
+        done, content = cv2.imencode(".png", noisy[..., ::-1], [cv2.IMWRITE_PNG_FILTER, filters])
+        assert done
+        assert np.array_equal(read_deep(content.tobytes()), noisy)
+
+
 def test_what_is_read_at_eight_bits(tmp_path) -> None:
-    (tmp_path / "paeth.png").write_bytes(png([(4, bytes(12))], 2))
-    assert read_deep((tmp_path / "paeth.png").read_bytes()) is None
-    assert Painting.load(tmp_path / "paeth.png").pixels.dtype == np.uint8
+    (tmp_path / "interlaced.png").write_bytes(png([(0, bytes(13))], 2, interlaced=True))
+    assert read_deep((tmp_path / "interlaced.png").read_bytes()) is None
+    assert Painting.load(tmp_path / "interlaced.png").pixels.dtype == np.uint8
     Image.fromarray((LEVELS >> 8).astype(np.uint8)).save(tmp_path / "eight.png")
     assert read_deep((tmp_path / "eight.png").read_bytes()) is None
 

@@ -37,8 +37,11 @@ VERBS = {
     "batch": ("batch:batch", "Answers a question about a great many pictures: folders, shards, stores."),
     "show": ("show:show", "Shows answers in Rerun's viewer: depth in space, classes, boxes, points."),
     "label": ("label:label", "Labels photos for other tools: COCO, YOLO, VOC, LabelMe, CVAT, FiftyOne."),
+    "video": ("video:video", "Answers a question about every frame of clips, steadily."),
     "serve": ("serve:serve", "Answers over HTTP: questions, edits, long jobs."),
     "mcp": ("mcp:mcp", "Tools for agents (Model Context Protocol)."),
+    "verify": ("verify:verify", "Says whether a file is an answer of Plantain, and unchanged."),
+    "sign": ("verify:sign", "Signs a picture of Plantain with a certificate (C2PA)."),
     "doctor": ("doctor:doctor", "Checks the installation, and how exactly a painter keeps its place."),
 }
 BENCH = {

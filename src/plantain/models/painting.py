@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from plantain._shapes import Bool, Float, UInt8
 from plantain.files import writing
-from plantain.imaging.deep_png import deep_png, read_deep
+from plantain.imaging import provenance
+from plantain.imaging.deep_png import read_deep
 from plantain.imaging.photo import open_picture
+from plantain.imaging.provenance import NOTE
 from plantain.models.identity import Identity
 
-NOTE = "machine-made estimate"
 LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF", "GIF")  # formats that change colors; WebP may or may not
 RECORDED = {"task": str, "code": str, "prompt": str, "seed": int, "geometry": dict, "asked": dict}
+KEYWORD = "plantain"  # of the text chunk with the record
 NOBODY = Identity("unknown")
 Purpose = Literal["perceive", "edit", "generate"]
 
@@ -90,7 +92,7 @@ class Painting:
         return np.round(np.nan_to_num(self.pixels).clip(0, 1) * 255).astype(np.uint8)
 
     def provenance(self) -> dict[str, Any]:
-        """The record that travels in the PNG's text chunk named `plantain`."""
+        """The record that travels in the PNG's text chunk named `plantain`; the hash of its pixels is added there."""
         from plantain import __version__
 
         return {
@@ -125,16 +127,11 @@ class Painting:
         return out.getvalue()
 
     def png(self) -> bytes:
-        """A PNG (of 16 bits where the pixels are float) with the provenance inside."""
-        # half letters (lone surrogates) stand as JSON's own \\u escapes
-        record = json.dumps(self.provenance(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
-        if self.pixels.dtype != np.uint8:
-            levels = np.round(np.nan_to_num(self.pixels).clip(0, 1) * np.float64(65535)).astype(np.uint16)
-            return deep_png(levels, {"plantain": record})
-        info, out = PngImagePlugin.PngInfo(), BytesIO()
-        info.add_itxt("plantain", record)
-        Image.fromarray(self.pixels).save(out, format="PNG", pnginfo=info)
-        return out.getvalue()
+        """A PNG (of 16 bits where the pixels are float) with the provenance and the hash of its pixels inside."""
+        picture: Any = Image.fromarray(self.pixels) if self.pixels.dtype == np.uint8 else None
+        if picture is None:
+            picture = np.round(np.nan_to_num(self.pixels).clip(0, 1) * np.float64(65535)).astype(np.uint16)
+        return provenance.png(picture, self.provenance(), keyword=KEYWORD, level=6)
 
     def save(self, path: str | Path) -> Path:
         """Writes `png`, whole or not at all. Raises OutputError."""
@@ -148,7 +145,7 @@ class Painting:
         with open_picture(source) as image:
             content = source if isinstance(source, bytes) else Path(source).read_bytes()
             lossy = image.format in LOSSY or (image.format == "WEBP" and not _lossless_webp(content))
-            text = getattr(image, "text", {}).get("plantain", "")
+            text = getattr(image, "text", {}).get(KEYWORD, "")
             rgb = _rgb(image)
             deep = read_deep(content) if image.format == "PNG" else None
         pixels = rgb if deep is None else (deep / np.float64(65535)).astype(np.float32)
@@ -159,7 +156,7 @@ def read_record(path: str | Path | bytes) -> dict[str, Any]:
     """The provenance in a PNG, its pixels not read; {} where there is none."""
     try:
         with open_picture(path) as image:
-            record = json.loads(getattr(image, "text", {}).get("plantain", ""))
+            record = json.loads(getattr(image, "text", {}).get(KEYWORD, ""))
     except Exception:  # no picture, no record, or a damaged one
         return {}
     return record if isinstance(record, dict) else {}

@@ -39,6 +39,7 @@ class Sheet:
     known: bool  # False: there is no photo, only gray
     answer: tuple[int, int]  # (width, height) of the answer
     colors: Mapping[str, Color] = field(default_factory=dict)  # that names must have, whatever the answer's own
+    scale_of_depth: Scale | None = None  # what the ends of the color bar stand for; without it the answer's own
 
     @property
     def width(self) -> int:
@@ -141,7 +142,7 @@ def _draw_depth(depth: Depth, sheet: Sheet) -> Drawn:
     strips = [panels.legend(sheet.width, missing, sheet.text)] if missing else []
     colors = np.broadcast_to(np.array(EMPTY, np.float32), (*valid.shape, 3))
     if valid.any():
-        scale = _scale(values[valid], depth.scale == "metric")
+        scale = sheet.scale_of_depth or scale_of(values[valid], depth.scale == "metric")
         steps = scale.place(np.where(valid, values, scale.low)) * (STEPS - 1)
         ramp = _ramp(np.linspace(0, 1, STEPS)).astype(np.float32)
         colors = np.where(valid[..., None], ramp[steps.astype(np.int16)], colors)
@@ -165,7 +166,7 @@ class Scale:
         return np.clip(np.log(np.maximum(values, 1e-9) / self.low) / math.log(self.high / self.low), 0, 1)
 
 
-def _scale(values: Float[np.ndarray, "n"], metric: bool) -> Scale:
+def scale_of(values: Float[np.ndarray, "n"], metric: bool) -> Scale:
     """Nearly all of the values, at least 5 % wide; logarithmic where metres span more than a factor of 12."""
     low, high = (float(v) for v in np.percentile(values, (1, 99)))
     high = max(high, low + 0.05 * abs(low), low + 1e-6)
@@ -261,17 +262,18 @@ def _counted(labels: Labels, index: int, share: float) -> str:
 def _draw_instances(things: Instances, sheet: Sheet) -> Drawn:
     """Every thing in a color of its own, with its box and score; the highest scores are drawn on top."""
     order = [int(i) for i in np.argsort(things.scores, kind="stable")]
+    own = [vivid(i) for i in (range(len(things)) if things.tracks is None else things.tracks.tolist())]
     pixels = sheet.pixels * 0.85
     for i in order if things.masks is not None else []:
         mask = sheet.grow(np.asarray(things.masks)[i])
-        pixels[mask] = 0.45 * pixels[mask] + 0.55 * np.array(vivid(i), np.float32)
-        pixels[_outlines(mask, sheet.line)] = vivid(i)
+        pixels[mask] = 0.45 * pixels[mask] + 0.55 * np.array(own[i], np.float32)
+        pixels[_outlines(mask, sheet.line)] = own[i]
     picture = _picture(pixels)
     draw = ImageDraw.Draw(picture)
     boxes = things.boxes.reshape(-1, 2, 2) * sheet.scale
     for i in order:
-        draw.rectangle([tuple(corner) for corner in boxes[i].tolist()], outline=vivid(i), width=sheet.line)
-    _tag(draw, things, boxes, order[::-1], sheet)
+        draw.rectangle([tuple(corner) for corner in boxes[i].tolist()], outline=own[i], width=sheet.line)
+    _tag(draw, things, boxes, order[::-1], own, sheet)
     counts = np.bincount(things.labels, minlength=len(things.classes))
     entries = [Entry(name, None, _found(int(n))) for name, n in zip(things.classes, counts, strict=True)]
     return picture, [panels.legend(sheet.width, entries, sheet.text)]
@@ -282,7 +284,12 @@ def _found(number: int) -> str:
 
 
 def _tag(
-    draw: ImageDraw.ImageDraw, things: Instances, boxes: Float[np.ndarray, "n 2 2"], order: Sequence[int], sheet: Sheet
+    draw: ImageDraw.ImageDraw,
+    things: Instances,
+    boxes: Float[np.ndarray, "n 2 2"],
+    order: Sequence[int],
+    own: Sequence[Color],
+    sheet: Sheet,
 ) -> None:
     """Name and score at each box, the highest score first; one that would cover another is left out."""
     size = round(sheet.text * 0.8)
@@ -290,7 +297,8 @@ def _tag(
     for i in order:
         (left, top), (right, _) = boxes[i].tolist()
         score = f"{things.scores[i]:.2f}"
-        named = f"{things.classes[int(things.labels[i])]} {score}"
+        number = "" if things.tracks is None else f"#{things.tracks[i]} "
+        named = f"{things.classes[int(things.labels[i])]} {number}{score}"
         text = named if panels.length(named, size) + size < max(right - left, 7 * size) else score
         wide = panels.length(text, size) + size * 0.7
         left, top = max(min(left, width - wide), 0), top - high if top >= high else top
@@ -298,8 +306,8 @@ def _tag(
         if any(place[0] < b[2] and b[0] < place[2] and place[1] < b[3] and b[1] < place[3] for b in taken):
             continue
         taken.append(place)
-        draw.rectangle(place, fill=vivid(i))
-        panels.write(draw, (left + size * 0.35, top + high / 2), text, size, fill=_ink_on(vivid(i)))
+        draw.rectangle(place, fill=own[i])
+        panels.write(draw, (left + size * 0.35, top + high / 2), text, size, fill=_ink_on(own[i]))
 
 
 # ---- points ----

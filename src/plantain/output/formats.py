@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,7 @@ from PIL import Image
 from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.errors import MissingExtra, UsageError
 from plantain.files import writing
+from plantain.imaging.provenance import NOTE, save_png, sealed
 from plantain.output.skeleton import bones
 from plantain.predictions.boxes import box_around, boxes_around, xywh
 from plantain.predictions.npz import from_npz
@@ -44,7 +45,7 @@ def _write_sixteen_bits(depth: Prediction, path: Path, steps_per_metre: float) -
     writable = metric.valid & (steps > 0) & (np.rint(steps) <= 65535)
     raw = np.where(writable, np.maximum(np.rint(steps), 1), 0).astype(np.uint16)
     with writing(path) as beside:
-        Image.fromarray(raw).save(beside, format="PNG", compress_level=LEVEL)
+        save_png(Image.fromarray(raw), beside, depth.provenance(), LEVEL)
     return path
 
 
@@ -105,6 +106,7 @@ def write_ply(
     vertices = np.empty(len(xyz), dtype=[("xyz", "<f4", 3), ("rgb", "u1", 3)])
     vertices["xyz"], vertices["rgb"] = xyz, 128 if photo is None else photo[valid]
     head = ["ply", "format binary_little_endian 1.0", "comment metres; +x right, +y up, +z to the viewer"]
+    head += [f"comment {NOTE} by {' '.join(str(depth.provenance().get('model', 'unknown')).split())}"]
     head += [f"element vertex {len(xyz)}", *(f"property float {axis}" for axis in "xyz")]
     head += [*(f"property uchar {channel}" for channel in ("red", "green", "blue")), "end_header"]
     with writing(Path(path)) as beside:
@@ -325,13 +327,14 @@ def _coco_body(prediction: Keypoints) -> list[tuple[str, dict[str, Any]]]:
 
 def write_coco(prediction: Prediction, path: str | Path, *, name: str | None = None) -> Path:
     """`coco_json` of one answer as a file."""
-    return write_json(coco_json([prediction], [name] if name else None), Path(path))
+    return write_json(coco_json([prediction], [name] if name else None), Path(path), prediction)
 
 
-def write_json(content: Any, path: Path) -> Path:
-    """A JSON file, whole or not at all. Raises OutputError."""
+def write_json(content: Mapping[str, Any], path: Path, made: Prediction | Mapping[str, Any]) -> Path:
+    """A JSON file, whole or not at all, with the provenance of an answer, or a record. Raises OutputError."""
+    record = made.provenance() if isinstance(made, Prediction) else made
     with writing(path) as beside:
-        beside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        beside.write_text(json.dumps(sealed(content, record), ensure_ascii=False), encoding="utf-8")
     return path
 
 
@@ -390,11 +393,11 @@ def write_panoptic(prediction: Any, path: str | Path) -> Path:
     image, info = panoptic_png(prediction)
     target = Path(path)
     with writing(target) as beside:
-        image.save(beside, format="PNG", compress_level=LEVEL)
+        save_png(image, beside, prediction.provenance(), LEVEL)
     things = things_of(prediction)
     rows = [{"id": i, "name": name, "isthing": int(name in things)} for i, name in enumerate(prediction.classes, 1)]
     record = {"file_name": target.name, "segments_info": info, "categories": rows}
-    write_json(record, target.with_suffix(".json"))
+    write_json(record, target.with_suffix(".json"), prediction)
     return target
 
 
@@ -404,7 +407,8 @@ def write_panoptic(prediction: Any, path: str | Path) -> Path:
 def to_supervision(prediction: Prediction) -> Any:
     """`supervision.Detections` of instances, labels, masks; `supervision.KeyPoints` of keypoints.
 
-    Class names are in `data["class_name"]`. Raises MissingExtra without the package, UsageError for depth, normals."""
+    Class names are in `data["class_name"]`, numbers that things keep over a video in `tracker_id`. Raises MissingExtra
+    without the package, UsageError for depth, normals."""
     try:
         import supervision
     except ImportError as error:
@@ -422,5 +426,6 @@ def to_supervision(prediction: Prediction) -> Any:
         mask=found.masks,
         confidence=found.scores.astype(np.float32),
         class_id=found.labels.astype(int),
+        tracker_id=prediction.tracks if isinstance(prediction, Instances) else None,
         data={"class_name": np.array([found.classes[int(label)] for label in found.labels], dtype=str)},
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from PIL import Image
 from plantain._shapes import Float, UInt8
 from plantain.errors import UsageError
 from plantain.files import writing
+from plantain.imaging.provenance import save_png
 from plantain.output.drawing import EMPTY, colors_of, vivid
-from plantain.output.formats import LEVEL
+from plantain.output.formats import LEVEL, write_json
 from plantain.predictions.disparity import disparity
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Labels, Normals, Prediction
 
@@ -30,7 +30,7 @@ def write_masks(prediction: Prediction, path: Path) -> Path:
     alpha = _alpha(prediction)
     soft = isinstance(alpha, Edges) or alpha.task in SOFT
     planes = (_bytes(plane) if soft else np.where(plane > 0.5, 255, 0).astype(np.uint8) for plane in alpha.alpha)
-    return _write_each((Image.fromarray(plane) for plane in planes), len(alpha.names), path)
+    return _write_each((Image.fromarray(plane) for plane in planes), len(alpha.names), path, alpha)
 
 
 def write_cutouts(prediction: Prediction, path: Path, photo: UInt8[np.ndarray, "h w 3"] | None) -> Path:
@@ -43,7 +43,7 @@ def write_cutouts(prediction: Prediction, path: Path, photo: UInt8[np.ndarray, "
         size = f"{pixels.shape[1]} x {pixels.shape[0]}"
         raise UsageError(f"the photo is {size} pixels, its mask {alpha.size}; wanted equal")
     cut = (Image.fromarray(cutout(pixels, plane)) for plane in alpha.alpha)
-    return _write_each(cut, len(alpha.names), path)
+    return _write_each(cut, len(alpha.names), path, alpha)
 
 
 def cutout(photo: UInt8[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 4"]:
@@ -61,9 +61,9 @@ def write_labels(prediction: Prediction, path: Path) -> Path:
     none = 65535 if wide else NONE
     ids = np.where(prediction.ids < 0, none, prediction.ids).astype(np.uint16 if wide else np.uint8)
     colors = colors_of(prediction)
-    _write(Image.fromarray(ids) if wide else _palette(ids, colors), path)
+    _write(Image.fromarray(ids) if wide else _palette(ids, colors), path, prediction)
     about = {"classes": list(prediction.classes), "none": none, "colors": [list(color) for color in colors]}
-    _write_text(json.dumps({"file_name": path.name, **about}, ensure_ascii=False), path.with_suffix(".json"))
+    write_json({"file_name": path.name, **about}, path.with_suffix(".json"), prediction)
     return path
 
 
@@ -75,7 +75,7 @@ def write_numbered(things: Instances, path: Path) -> Path:
     ids = np.zeros(things.confidence.shape, np.uint8)
     for row in order:
         ids[things.masks[row]] = row + 1
-    return _write(_palette(ids, [(0, 0, 0), *(vivid(i) for i in range(len(order)))]), path)
+    return _write(_palette(ids, [(0, 0, 0), *(vivid(i) for i in range(len(order)))]), path, things)
 
 
 def write_normals(prediction: Prediction, path: Path) -> Path:
@@ -84,7 +84,7 @@ def write_normals(prediction: Prediction, path: Path) -> Path:
         raise UsageError(f"this format holds normals, not {prediction.kind}; ask for 'normals'")
     levels = np.clip(np.rint((prediction.xyz + 1) * 127.5), 0, 255).astype(np.uint8)
     levels[~prediction.valid] = 0
-    return _write(Image.fromarray(levels), path)
+    return _write(Image.fromarray(levels), path, prediction)
 
 
 def write_disparity(prediction: Prediction, path: Path) -> Path:
@@ -92,7 +92,7 @@ def write_disparity(prediction: Prediction, path: Path) -> Path:
     if not isinstance(prediction, Depth):
         raise UsageError(f"this format holds disparity, not {prediction.kind}; ask for 'disparity'")
     levels = np.rint(disparity(prediction) * 65535).astype(np.uint16)
-    return _write(Image.fromarray(levels), path)
+    return _write(Image.fromarray(levels), path, prediction)
 
 
 # ---- what they share
@@ -116,10 +116,10 @@ def _palette(ids: UInt8[np.ndarray, "h w"], colors: Iterable[tuple[int, int, int
     return image
 
 
-def _write_each(pictures: Iterable[Image.Image], count: int, path: Path) -> Path:
+def _write_each(pictures: Iterable[Image.Image], count: int, path: Path, answer: Prediction) -> Path:
     """One picture under the name, several under numbered names."""
     for i, picture in enumerate(pictures, 1):
-        _write(picture, path if count == 1 else numbered(path, i))
+        _write(picture, path if count == 1 else numbered(path, i), answer)
     return path
 
 
@@ -132,12 +132,7 @@ def numbered(path: Path, number: int) -> Path:
     return path.with_suffix(f".{number}{path.suffix}")
 
 
-def _write(picture: Image.Image, path: Path) -> Path:
+def _write(picture: Image.Image, path: Path, answer: Prediction) -> Path:
     with writing(path) as beside:
-        picture.save(beside, format="PNG", compress_level=LEVEL)
+        save_png(picture, beside, answer.provenance(), LEVEL)
     return path
-
-
-def _write_text(text: str, path: Path) -> None:
-    with writing(path) as beside:
-        beside.write_text(text, encoding="utf-8")

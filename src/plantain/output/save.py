@@ -10,6 +10,7 @@ from typing import Any
 
 from plantain.errors import UnknownName, UsageError
 from plantain.files import publish, staging, writing
+from plantain.imaging.provenance import exif
 from plantain.output.formats import (
     focal_of,
     write_coco,
@@ -161,8 +162,12 @@ def _save_one(prediction: Prediction, path: Path, about: About, formats: Sequenc
         return {"arrays": npz.to_npz(prediction, path)}
     if name in FORMATS:
         return {name: FORMATS[name].write(prediction, path, about)}
+    picture = overlay(prediction, about.photo)
     with writing(path) as beside:
-        overlay(prediction, about.photo).save(beside)
+        if path.suffix.lower() == ".png":
+            beside.write_bytes(png_bytes(picture, prediction))
+        else:
+            picture.save(beside, exif=exif(prediction.provenance()))
     return {"overlay": path}
 
 
@@ -173,7 +178,7 @@ def write_files(prediction: Prediction, stage: Path, base: str, wanted: Sequence
     names = names_of(base, wanted)
     for role, name in list(names.items())[:-1]:
         if role == "overlay":
-            (stage / name).write_bytes(png_bytes(overlay(prediction, about.photo)))
+            (stage / name).write_bytes(png_bytes(overlay(prediction, about.photo), prediction))
         elif role != "painting":
             FORMATS[role].write(prediction, stage / name, about)
         elif prediction.painting is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from plantain.imaging.provenance import png
 from plantain.output import panels
 from plantain.output.drawing import DRAWINGS, Sheet, colors_of
 from plantain.predictions.headline import headline
@@ -42,8 +43,10 @@ def _draw(prediction: Prediction, sheet: Sheet) -> tuple[Image.Image, list[Image
     return draw(prediction, sheet)
 
 
-def png_bytes(image: Image.Image) -> bytes:
-    """A picture as the bytes of a PNG file."""
+def png_bytes(image: Image.Image, answer: Prediction | None = None) -> bytes:
+    """A picture as the bytes of a PNG file; `answer`: of which it is, and whose provenance it carries."""
+    if answer is not None:
+        return png(image, answer.provenance(), level=1)
     out = BytesIO()
     image.save(out, format="PNG", compress_level=1)
     return out.getvalue()

@@ -167,6 +167,7 @@ class Outcome:
         elif self.answer is not None:
             known |= {"task": self.answer.task, "prompt": self.answer.prompt, "model": self.answer.model}
             known |= {"code": self.answer.code} if self.answer.code else {}
+            known |= {"provenance": in_short(self.answer.provenance())}
         return result(**known)
 
     @property
@@ -199,7 +200,13 @@ def _revived(kind: Any, text: str) -> PlantainError:
 def _of_prediction(answer: Prediction) -> dict[str, Any]:
     painting = answer.painting
     made = {"prompt": painting.prompt, "model": painting.model} if painting else {}
-    return {"task": answer.task, **made, "confidence": headline(answer), "presence": answer.presence}
+    told = {"task": answer.task, **made, "confidence": headline(answer), "presence": answer.presence}
+    return told | {"provenance": in_short(answer.provenance())}
+
+
+def in_short(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a JSON line says of a record beside task, model and prompt: seed, code, version, and what it is."""
+    return {key: record[key] for key in ("seed", "code", "version", "note") if key in record}
 
 
 def paths_of(files: Mapping[str, Path]) -> dict[str, Any]:

@@ -245,7 +245,9 @@ class PreparedQuestion:
         (seen,) = painted
         if not isinstance(seen, Prediction):
             raise seen
-        return self.predictor.calibrated(replace(seen, stem=self.stem))
+        who = self.predictor.identity
+        origin = {"model": who.name, "identity": who.to_json(), "prompt": self.task.prompt()}
+        return self.predictor.calibrated(replace(seen, stem=self.stem, origin=origin))
 
 
 class SpecialistPredictor(Predictor):

@@ -25,6 +25,7 @@ import numpy as np
 from plantain import __version__
 from plantain._shapes import UInt8
 from plantain.files import STAGE, publish, staging
+from plantain.imaging.provenance import NOTE
 from plantain.models.identity import digest
 from plantain.models.painting import Painting, read_record
 from plantain.output.formats import coco_annotations, write_json
@@ -140,7 +141,9 @@ class Store:
                 kept.append(_kept(replace(job, id=(place / stem).as_posix(), photo=line["image"]), path, record))
         if len(kept) < 2:
             return None
-        return write_json({"info": {"asked": asked}} | coco_annotations(kept), self._annotations(job))
+        content = {"info": {"asked": asked, "description": NOTE}} | coco_annotations(kept)
+        who = {"model": self.model.name, "identity": self.model.identity.to_json()}
+        return write_json(content, self._annotations(job), {**who, "version": __version__, "note": NOTE})
 
     def _annotations(self, job: Job) -> Path:
         """Where the COCO file of a job's question lies: a name that is its own, or free."""

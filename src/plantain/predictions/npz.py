@@ -1,15 +1,17 @@
 """An answer as one .npz file and back: the only dialect in which Plantain keeps numbers.
 
 Arrays stand under the names of `Prediction.arrays`; beside them are `kind`, `task`, `stem` and, where there are some,
-`colors` (k 3), `things` (of panoptics) and `presence_names` with `presence`. Files are small and quick to write because
-they hold what a code can say and no more: depth as float16 (relative error 5e-4), shares (confidence, alpha,
-probabilities) as float16 in steps of 1/255, normals as float16 in steps of 1/127, class numbers in as few bytes as hold
-them, and masks as packed bits: `np.unpackbits(masks, axis=2, count=width)`. `from_npz` gives float32 and bool back, and
-reads files that people write by hand with plain arrays.
+`colors` (k 3), `things` (of panoptics) and `presence_names` with `presence`; `provenance` says in JSON who made it,
+with a hash of the other arrays. Files are small and quick to write because they hold what a code can say and no more:
+depth as float16 (relative error 5e-4), shares (confidence, alpha, probabilities) as float16 in steps of 1/255, normals
+as float16 in steps of 1/127, class numbers in as few bytes as hold them, and masks as packed bits:
+`np.unpackbits(masks, axis=2, count=width)`. `from_npz` gives float32 and bool back, and reads files that people write
+by hand with plain arrays.
 """
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
@@ -22,6 +24,7 @@ import numpy as np
 from plantain._shapes import Bool, Float, Shaped
 from plantain.errors import TruthError
 from plantain.files import writing
+from plantain.imaging.provenance import CONTENT, KEYWORD, fingerprint
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
 LEVEL = 3  # of zlib: on these arrays no slower than 1, and a quarter smaller
@@ -55,10 +58,17 @@ def to_npz(answer: Prediction, path: str | Path, *, exact: bool = False) -> Path
 def write(answer: Prediction, path: Path | BytesIO, *, exact: bool = False) -> None:
     """`to_npz` without the care for half-written files: for a place that nobody else sees, or a stream of bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
-        for name, array in (answer.arrays() | _record(answer)).items():
-            stored = array if exact else _compact(name, array)
+        for name, stored in _sealed(answer, exact).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.asanyarray(stored), allow_pickle=False)
+                np.lib.format.write_array(entry, stored, allow_pickle=False)
+
+
+def _sealed(answer: Prediction, exact: bool) -> dict[str, np.ndarray]:
+    """The arrays as they are stored, and under `provenance` who made them, with a hash of all the others."""
+    every = answer.arrays() | _record(answer)
+    stored = {name: np.asanyarray(array if exact else _compact(name, array)) for name, array in every.items()}
+    record = {**answer.provenance(), CONTENT: fingerprint(stored)}
+    return stored | {KEYWORD: np.array(json.dumps(record))}
 
 
 def _record(answer: Prediction) -> dict[str, np.ndarray]:
@@ -129,6 +139,17 @@ def from_npz(source: str | Path | bytes, kind: type[Prediction] | None = None) -
     return _answer(arrays, kind or _kind_of(arrays, name), name)
 
 
+def origin_of(arrays: Arrays) -> dict[str, Any]:
+    """The record in arrays that were read, without the hash and what any answer says; {} where there is none."""
+    try:
+        record = json.loads(str(arrays[KEYWORD]))
+    except (KeyError, ValueError, RecursionError):
+        return {}
+    said = Prediction(confidence=np.zeros((0, 0), np.float32), task=str(arrays.get("task", ""))).provenance()
+    known = record.items() if isinstance(record, dict) else ()
+    return {key: value for key, value in known if key != CONTENT and said.get(key) != value}
+
+
 def _kind_of(arrays: Arrays, name: str) -> type[Prediction]:
     found = next((kind for kind, (first, *_) in NEEDED.items() if first in arrays), None)
     if found is None:
@@ -149,6 +170,7 @@ def _answer(arrays: Arrays, kind: type[Prediction], name: str) -> Prediction:
     if kind is Depth:
         values["values"] = _restored("metres", arrays["metres"])
     values["confidence"] = _confidence(arrays, name)
+    values["origin"] = origin_of(arrays)
     if values.get("masks") is not None:
         values["masks"] = unpacked(values["masks"], values["confidence"].shape[1])
     if "presence" in arrays:

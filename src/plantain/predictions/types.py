@@ -8,7 +8,7 @@ Saving, drawing, scoring and serving dispatch on the kind, never on the task or 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
@@ -16,22 +16,35 @@ import numpy as np
 
 from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.errors import UsageError
+from plantain.imaging.provenance import NOTE
 
 if TYPE_CHECKING:
     from plantain.models.painting import Painting
 
+ORIGIN = ("model", "identity", "prompt", "seed", "code")  # what of a painting's record is said of the answer
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Prediction:
-    """What all kinds share. `stem` and `task` name the files that `save` writes."""
+    """What all kinds share. `stem` and `task` name the files that `save` writes; `origin` says who made it where there
+    is no painting that does, and what was done to it since."""
 
     confidence: Float[np.ndarray, "h w"]
     painting: Painting | None = None
     presence: Mapping[str, float] | None = None
     stem: str = "photo"
     task: str = ""
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     kind: ClassVar[str] = "prediction"
+
+    def provenance(self) -> dict[str, Any]:
+        """Who made it and how: model, prompt, seed, code, version; what travels in every file of the answer."""
+        from plantain import __version__
+
+        painted = {} if self.painting is None else self.painting.provenance()
+        own = {key: painted[key] for key in ORIGIN if key in painted}
+        return {"task": self.task, **own, "version": __version__, "note": NOTE, **self.origin}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The answer as named arrays: the keys of the .npz file."""
@@ -177,29 +190,34 @@ class Labels(Prediction):
 class Panoptic(Labels):
     """Labels in which things are also told apart: `segments` (h w) numbers them, 0 = none; `segment_labels` (n) says
     the class of segment 1..n. `things` names the classes whose things are counted, where stuff is numbered too; None
-    means every class that has a numbered segment."""
+    means every class that has a numbered segment. `tracks`: of a video, the numbers that segments keep over frames."""
 
     segments: Int[np.ndarray, "h w"]
     segment_labels: Int[np.ndarray, "n"]
     segment_scores: Float[np.ndarray, "n"]
     things: tuple[str, ...] | None = None
+    tracks: Int[np.ndarray, "n"] | None = None
 
     kind: ClassVar[str] = "labels"
 
     def arrays(self) -> dict[str, np.ndarray]:
         own = {"segments": self.segments, "segment_labels": self.segment_labels}
+        own |= {} if self.tracks is None else {"tracks": self.tracks}
         return super().arrays() | own | {"segment_scores": self.segment_scores}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Instances(Prediction):
-    """Things one by one: boxes (xyxy, pixels), scores 0..1, labels (index into `classes`), and masks if painted."""
+    """Things one by one: boxes (xyxy, pixels), scores 0..1, labels (index into `classes`), and masks if painted.
+
+    `tracks`: of a video, the number that each thing keeps from frame to frame."""
 
     boxes: Float[np.ndarray, "n 4"]
     labels: Int[np.ndarray, "n"]
     classes: tuple[str, ...]
     scores: Float[np.ndarray, "n"]
     masks: Bool[np.ndarray, "n h w"] | None = None
+    tracks: Int[np.ndarray, "n"] | None = None
 
     kind: ClassVar[str] = "instances"
 
@@ -213,12 +231,13 @@ class Instances(Prediction):
         asked = which if isinstance(which, slice) else np.asarray(which, None if np.size(which) else int)
         places = np.atleast_1d(np.arange(len(self))[asked])
         masks = None if self.masks is None else self.masks[places]
+        tracks = None if self.tracks is None else self.tracks[places]
         boxes, labels, scores = self.boxes[places], self.labels[places], self.scores[places]
-        return replace(self, boxes=boxes, labels=labels, scores=scores, masks=masks)
+        return replace(self, boxes=boxes, labels=labels, scores=scores, masks=masks, tracks=tracks)
 
     def arrays(self) -> dict[str, np.ndarray]:
         out = {"boxes": self.boxes, "labels": self.labels, "classes": np.array(self.classes), "scores": self.scores}
-        out |= {"confidence": self.confidence}
+        out |= {"confidence": self.confidence} | ({} if self.tracks is None else {"tracks": self.tracks})
         return out if self.masks is None else {"masks": self.masks} | out
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from plantain._shapes import Bool
 from plantain.errors import UsageError
 from plantain.output.show import overlay, png_bytes
-from plantain.pipeline.jobs import Outcome
+from plantain.pipeline.jobs import Outcome, in_short
 from plantain.predictions import npz
 from plantain.predictions.boxes import box_around
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
@@ -185,7 +185,7 @@ def npz_of(answer: Prediction) -> bytes:
 
 
 def overlay_of(answer: Prediction, photo: Any) -> bytes:
-    return png_bytes(overlay(answer, photo))
+    return png_bytes(overlay(answer, photo), answer)
 
 
 def base64_of(content: bytes) -> str:
@@ -201,6 +201,7 @@ def prediction_json(
     line = outcome.to_json()
     fields = {key: line[key] for key in ("task", "prompt", "model", "confidence", "presence", "seconds")}
     told: dict[str, Any] = {"kind": answer.kind, **fields, "size": list(answer.size), "result": summary(answer)}
+    told |= {"provenance": in_short(answer.provenance())}
     told |= {"points": at(answer, places)} if places else {}
     makers: Mapping[str, Callable[[], bytes]] = {
         "painting": lambda: png_of(answer),
