@@ -84,6 +84,8 @@ Drawn = tuple[Image.Image, list[Image.Image]]  # the picture, and the strips und
 
 
 def _percent(share: float) -> str:
+    if 0.995 <= share < 1:
+        return ">99 %"
     return f"{100 * share:.0f} %" if share >= 0.01 else "<1 %"
 
 
