@@ -33,10 +33,9 @@ from plantain.models.painters.generators import weights
 from plantain.models.painters.generators.painter import DiffusersPainter
 from plantain.models.painters.generators.spec import GENERATORS
 from plantain.models.painting import Request
+from plantain.train.tuning.plan import KLEIN
 
 TOKENS = 512  # of a prompt with a legend
-KLEIN = {"num_layers": 5, "num_single_layers": 20, "num_attention_heads": 24, "joint_attention_dim": 7680,
-         "guidance_embeds": False}  # fmt: skip
 SMALL = {"num_layers": 1, "num_single_layers": 1, "attention_head_dim": 16, "num_attention_heads": 2,
          "axes_dims_rope": (4, 4, 4, 4)}  # fmt: skip
 SMALL_VAE = {"block_out_channels": (4, 4, 4, 4), "norm_num_groups": 4, "layers_per_block": 1}

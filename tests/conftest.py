@@ -1,5 +1,6 @@
 """Array shapes are checked in every test: jaxtyping's hook puts beartype on all of Plantain before it is imported."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -23,3 +24,17 @@ def excerpts() -> Path:
     if not (folder / "nyu").is_dir():
         pytest.skip(f"no labelled photographs in {folder}; set PLANTAIN_DATA")
     return folder
+
+
+@pytest.fixture
+def say(capsys):
+    """Runs a command: exit code, JSON lines of stdout, lines of stderr."""
+
+    from plantain import cli  # after the hook
+
+    def run(*words):
+        code = cli.main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, [json.loads(line) for line in out.splitlines()], err.splitlines()
+
+    return run

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,7 @@ import pytest
 
 pytest.importorskip("diffusers")
 torch = pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
-import pretraining as study  # noqa: E402
+study = pytest.importorskip("pretraining")
 
 
 def test_words_are_the_same_everywhere_and_colors_are_values() -> None:

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 import plantain
-from plantain import cli
 from plantain.doctor import SAMPLE
 from plantain.errors import PlantainError
 from plantain.imaging.provenance import XMP_KEYWORD
@@ -166,16 +165,6 @@ def test_other_programs_read_the_label(folder, tmp_path):
         assert image.getexif()[0x010E].startswith("machine-made estimate: metric-depth by")
     answer.save(tmp_path / "a.ply", fov_deg=60)
     assert b"comment machine-made estimate by function" in (tmp_path / "a.ply").read_bytes()[:300]
-
-
-@pytest.fixture
-def say(capsys):
-    def run(*words):
-        code = cli.main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, [json.loads(line) for line in out.splitlines()], err.splitlines()
-
-    return run
 
 
 def test_exit_codes_and_lines(folder, tmp_path, say):

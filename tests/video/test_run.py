@@ -22,7 +22,6 @@ from clips import panned, read, write  # noqa: E402
 from fakes import Shown, metres  # noqa: E402
 
 import plantain  # noqa: E402
-from plantain import cli  # noqa: E402
 from plantain.files import STAGE  # noqa: E402
 from plantain.models.painting import Painting  # noqa: E402
 from plantain.output.panels import LEAST_WIDTH  # noqa: E402
@@ -45,16 +44,6 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setenv("FAKES_LOG", str(tmp_path / "log"))
     monkeypatch.syspath_prepend(str(HERE))
     return tmp_path
-
-
-@pytest.fixture
-def say(capsys):
-    def run(*words):
-        code = cli.main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, [json.loads(line) for line in out.splitlines()], err.splitlines()
-
-    return run
 
 
 def ask(world, *more, clip="pan.mp4", out="out"):
