@@ -110,10 +110,22 @@ def view(scene: Scene, pose: Pose, size: tuple[int, int]) -> View:
     known = np.isfinite(depth)
     x, y = _sources(scene, depth, known, matrix, place, focal, middle)
     made = cv2.remap(scene.photo, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    pixels = np.asarray(cv2.inpaint(made, (~known).astype(np.uint8), 3, cv2.INPAINT_TELEA))
+    pixels = filled(made, known)
     left, top, right, bottom = scene.scored
     known &= (x >= left) & (x <= right - 1) & (y >= top) & (y <= bottom - 1)
     return View(pixels, np.where(known, depth, 0), known)
+
+
+def filled(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Unknown pixels as the mean of what is known around them, from the border of the known inwards."""
+    import cv2
+
+    colors, there = np.where(known[..., None], pixels, 0).astype(np.float32), known.astype(np.float32)
+    while not there.all():
+        near, mean = cv2.blur(there, (3, 3)), cv2.blur(colors, (3, 3))
+        new = (there == 0) & (near > 0)
+        colors[new], there[new] = mean[new] / near[new][:, None], 1
+    return np.rint(colors).clip(0, 255).astype(np.uint8)
 
 
 def _sources(

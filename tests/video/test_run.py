@@ -147,6 +147,9 @@ def test_bad_clips_beside_a_good_one(world, say):
     code, _, err = say(*ask(world, clip="none.mp4"))
     assert (code, len(err)) == (2, 1)
     assert say("video", world / "pan.mp4")[0] == 2
+    code, _, err = say("predict", world / "pan.mp4", "metric depth")
+    assert code == 2
+    assert "plantain video" in err[0]
     assert say(*ask(world, "--seconds", "3:1"))[0] == 2
 
 

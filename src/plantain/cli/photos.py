@@ -19,6 +19,7 @@ from plantain.files import sweep
 ENDINGS = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif", ".heic")
 )
+CLIPS = frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"))
 JPEG = b"\xff\xd8"
 
 
@@ -61,6 +62,8 @@ def _photos(word: str) -> Iterator[PhotoFile]:
         parts = path.parts
         fixed = Path(*parts[: next(i for i, part in enumerate(parts) if has_magic(part))])
         yield from _below(fixed, [Path(one) for one in sorted(glob(word, recursive=True))], f"the pattern {word!r}")
+    elif path.suffix.lower() in CLIPS and is_there(path):
+        raise UsageError(f'{word} is a clip; ask about its frames, as in: plantain video {word} "metric depth"')
     else:
         yield PhotoFile(path, Path(), path.stem)
 
