@@ -19,7 +19,7 @@ av = pytest.importorskip("av", reason="needs the extra video")
 pytest.importorskip("cv2", reason="needs the extra video")
 
 from clips import panned, read, write  # noqa: E402
-from fakes import Shown, metres  # noqa: E402
+from fakes_video import Shown, metres  # noqa: E402
 
 import plantain  # noqa: E402
 from plantain.files import STAGE  # noqa: E402
@@ -47,7 +47,7 @@ def world(tmp_path, monkeypatch):
 
 
 def ask(world, *more, clip="pan.mp4", out="out"):
-    return ["video", world / clip, "metric depth", "-o", world / out, "-m", "fakes:paint", "--quiet", *more]
+    return ["video", world / clip, "metric depth", "-o", world / out, "-m", "fakes_video:paint", "--quiet", *more]
 
 
 def painted(world) -> int:
@@ -207,7 +207,7 @@ def test_an_order_that_was_ended_in_its_middle_does_not_pass_for_an_older_one(wo
 
     order = Order(world / "pan.mp4", interpret("metric depth"), world / "out", steady=False)
     with pytest.raises(KeyboardInterrupt):
-        Run(order, plantain.load("fakes:paint"), stop).make()
+        Run(order, plantain.load("fakes_video:paint"), stop).make()
     calm = ask(world, out="calm")
     assert say(*calm)[0] == 0
     code, (line,), _ = say(*ask(world))
