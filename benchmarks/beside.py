@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -109,17 +110,17 @@ def main() -> None:
     row("--help", ["ms"], in_turns(versions, 3 * given.turns, lambda v: [1000 * v.run("-m", "plantain", "--help")[0]]))
     row("one photo, cold", ["s", "MiB"], in_turns(versions, given.turns, lambda v: v.answers(photos[:1], "edges")))
     for question in given.questions:
-        figures = in_turns(versions, given.turns, lambda v: v.answers(photos, question))  # noqa: B023 (called at once)
+        figures = in_turns(versions, given.turns, partial(Version.answers, photos=photos, question=question))
         row(f"{len(photos)} photos, {question!r}", ["s a photo", "MiB"],
             [[seconds / len(photos), peak] for seconds, peak in figures])  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         large = str(Path(folder) / "large.jpg")
         Image.open(photos[0]).convert("RGB").resize((4000, 3000), Image.Resampling.LANCZOS).save(large, quality=92)
         for question in given.questions:
-            row(f"12 megapixels, {question!r}", ["s", "MiB"],
-                in_turns(versions, given.turns, lambda v: v.answers([large], question)))  # noqa: B023  # fmt: skip
-            row(f"12 megapixels, saving {question!r}", ["CPU s", "MB"],
-                in_turns(versions, 1, lambda v: v.saving(large, question)))  # noqa: B023  # fmt: skip
+            answers = in_turns(versions, given.turns, partial(Version.answers, photos=[large], question=question))
+            row(f"12 megapixels, {question!r}", ["s", "MiB"], answers)
+            savings = in_turns(versions, 1, partial(Version.saving, photo=large, question=question))
+            row(f"12 megapixels, saving {question!r}", ["CPU s", "MB"], savings)
 
 
 if __name__ == "__main__":

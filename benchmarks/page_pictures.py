@@ -124,9 +124,14 @@ def side_by_side(pictures: list[Image.Image]) -> Image.Image:
 def every(page: Page, folder: Path) -> None:
     """A picture of each other state."""
     folder.mkdir(parents=True, exist_ok=True)
-    shot = lambda name: page.screenshot(path=folder / f"{name}.png", full_page=True)  # noqa: E731
+
+    def shot(name: str) -> None:
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    def tab(name: str) -> None:
+        page.get_by_role("tab", name=name).click()
+
     shot("answer")
-    tab = lambda name: page.get_by_role("tab", name=name).click()  # noqa: E731
     tab("3-D")
     page.click("#make-cloud")
     page.wait_for_timeout(8000)

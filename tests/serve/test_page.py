@@ -18,10 +18,10 @@ from plantain.pipeline.predictor import wrap
 from plantain.serve.errors import ApiError
 from plantain.serve.guard import Body
 from plantain.serve.keys import parsed
+from plantain.serve.page.access import check_origin, paths_in
 from plantain.serve.page.cache import new_folder, owned
-from plantain.serve.page.desk import Desk
-from plantain.serve.page.fence import check_origin, paths_in
 from plantain.serve.page.mount import until_end
+from plantain.serve.page.service import PageService
 from plantain.serve.settings import Limits, Settings
 from serve.served import Painter, code_of, metres, picture
 
@@ -51,12 +51,12 @@ def told(answer) -> str:
 
 
 @pytest.fixture
-def acts(client):
-    from plantain.serve.page.acts import Acts
+def events(client):
+    from plantain.serve.page.events import Events
 
-    desk = Desk(client.app.state)
-    yield Acts(desk)
-    desk.close()
+    service = PageService(client.app.state)
+    yield Events(service)
+    service.close()
 
 
 def who(key: str | None = None):
@@ -71,9 +71,9 @@ def run(event):
     return asyncio.run(event)
 
 
-def ask(acts, photo, text, request=None, **said):
+def ask(events, photo, text, request=None, **said):
     options = {"model": "", "fov": 0, "samples": 1, "seed": 0, "least": 0} | said
-    return run(acts.ask(photo, text, *options.values(), request or who()))
+    return run(events.ask(photo, text, *options.values(), request or who()))
 
 
 # ---- the server
@@ -208,37 +208,37 @@ def test_a_stream_learns_that_its_client_has_gone() -> None:
 # ---- its events
 
 
-def test_a_question_is_answered_and_can_be_pointed_at(acts) -> None:
+def test_a_question_is_answered_and_can_be_pointed_at(events) -> None:
     photo = dropped(picture(100), "my kitchen.png")
-    words, value, name, _, _, _ = ask(acts, photo, "metric depth")
+    words, value, name, _, _, _ = ask(events, photo, "metric depth")
     assert "depth:" in words and "fake" in words
     assert value["id"] == name and value["size"] == [64, 48]
     assert [(one["about"], one["view"]) for one in value["layers"]][:3] == [
         ("", "photo"), ("metric depth", "answer"), ("metric depth", "painting"),
     ]  # fmt: skip
     assert all(owned(one["image"]["path"]).suffix == ".png" for one in value["layers"])
-    read = acts.read_points([name, [[3.5, 4.2], [60, 40]]], who())
+    read = events.read_points([name, [[3.5, 4.2], [60, 40]]], who())
     assert [float(lines[1].split(" m away")[0]) for lines in read["points"]] == pytest.approx(
         [metres(100)] * 2, rel=0.01
     )
     assert "say the camera" in read["apart"]
-    run(acts.camera(name, 90, who()))  # 32 pixels of focal length: 56.5 pixels apart at one depth
-    far = float(acts.read_points([name, [[0, 24], [56.5, 24]]], who())["apart"].split()[0])
+    run(events.camera(name, 90, who()))  # 32 pixels of focal length: 56.5 pixels apart at one depth
+    far = float(events.read_points([name, [[0, 24], [56.5, 24]]], who())["apart"].split()[0])
     assert far == pytest.approx(metres(100) * 56.5 / 32, rel=0.01)
-    _, files = run(acts.files(name, who()))
+    _, files = run(events.files(name, who()))
     assert files["value"][0].endswith("my kitchen.zip") and len(files["value"]) > 4
-    line, cloud = run(acts.cloud(name, 90, who()))
+    line, cloud = run(events.cloud(name, 90, who()))
     assert "points" in line and owned(cloud["value"]).read_bytes()[:3] == b"ply"
 
 
-def test_answers_are_seen_by_the_key_that_asked(acts) -> None:
-    _, _, name, *_ = ask(acts, dropped(picture()), "metric depth", who("lab"))
-    assert "points" in acts.read_points([name, [[1, 1]]], who("lab"))
+def test_answers_are_seen_by_the_key_that_asked(events) -> None:
+    _, _, name, *_ = ask(events, dropped(picture()), "metric depth", who("lab"))
+    assert "points" in events.read_points([name, [[1, 1]]], who("lab"))
     for request in (who("other"), who()):
-        assert acts.read_points([name, [[1, 1]]], request) == {"error": "this answer is not kept any more; ask again"}
-        assert "not kept any more" in told(run(acts.files(name, request)))
+        assert events.read_points([name, [[1, 1]]], request) == {"error": "this answer is not kept any more; ask again"}
+        assert "not kept any more" in told(run(events.files(name, request)))
     for nonsense in (None, [], [name], [name, "x"], [name, [[1]]], [name, [[1, "y"]]], [name, [[999, 1]]]):
-        assert set(acts.read_points(nonsense, who("lab"))) == {"error"}
+        assert set(events.read_points(nonsense, who("lab"))) == {"error"}
 
 
 @pytest.mark.parametrize(
@@ -255,73 +255,79 @@ def test_answers_are_seen_by_the_key_that_asked(acts) -> None:
         (picture(width=4000, height=4001), "metric depth", "make the picture smaller"),
     ],
 )
-def test_what_cannot_be_answered_is_one_line(photo, text, said, acts) -> None:
-    answer = ask(acts, dropped(photo) if isinstance(photo, bytes) else photo, text)
+def test_what_cannot_be_answered_is_one_line(photo, text, said, events) -> None:
+    answer = ask(events, dropped(photo) if isinstance(photo, bytes) else photo, text)
     assert said in told(answer) and 'role="alert"' in told(answer)
     assert "/tmp" not in told(answer) and "--fov" not in told(answer)
     assert len(answer) == 6
 
 
 def test_limits_hold_on_the_page(serving) -> None:
-    from plantain.serve.page.acts import Acts
+    from plantain.serve.page.events import Events
 
-    acts = Acts(Desk(serving(Settings(Limits(rate=2, inside=1))).app.state))
+    events = Events(PageService(serving(Settings(Limits(rate=2, inside=1))).app.state))
     photo = dropped(picture())
-    assert "m," in told(ask(acts, photo, "metric depth"))
-    acts.desk.gate.enter()
-    assert "requests are waiting" in told(ask(acts, photo, "metric depth"))
-    assert "more than 2 requests a minute" in told(ask(acts, photo, "metric depth"))
-    assert acts.desk.gate.inside == 1 and acts.desk.gate.pixels == 0
-    slow = Acts(Desk(serving(Settings(Limits(seconds=0.05))).app.state))
-    slow.desk.state.engines["fake"].model.painter.free.clear()
+    assert "m," in told(ask(events, photo, "metric depth"))
+    events.service.gate.enter()
+    assert "requests are waiting" in told(ask(events, photo, "metric depth"))
+    assert "more than 2 requests a minute" in told(ask(events, photo, "metric depth"))
+    assert events.service.gate.inside == 1 and events.service.gate.pixels == 0
+    slow = Events(PageService(serving(Settings(Limits(seconds=0.05))).app.state))
+    slow.service.state.engines["fake"].model.painter.free.clear()
     assert "no answer within 0.05 s" in told(ask(slow, photo, "metric depth"))
 
 
-def test_words_that_are_typed_are_no_markup(acts) -> None:
+def test_words_that_are_typed_are_no_markup(events) -> None:
     text = "segment <img src=x onerror=alert(1)>, wall"
-    for words in (told(ask(acts, dropped(picture()), text)), run(acts.read_text(text)), run(acts.read_text("<b>fnd"))):
+    for words in (
+        told(ask(events, dropped(picture()), text)),
+        run(events.read_text(text)),
+        run(events.read_text("<b>fnd")),
+    ):
         assert "<img" not in words and "<b>fnd" not in words
 
 
-def test_a_legend_is_painted_or_shown_in_its_colors(acts) -> None:
+def test_a_legend_is_painted_or_shown_in_its_colors(events) -> None:
     """The painter paints white: with white for the wall everything is wall, and is shown in what was chosen."""
     photo, rows = dropped(picture()), [{"name": "wall", "color": "#ffffff"}, {"name": "cup", "color": "#00ff00"}]
     options = ("", 0, 1, 0, 0, who())
-    words, _, name, legend, _, _ = run(acts.ask_legend(photo, rows, True, *options))
+    words, _, name, legend, _, _ = run(events.ask_legend(photo, rows, True, *options))
     assert "wall 100 %" in words and legend == rows
     rows[0]["color"] = "#ff8800"
-    _, _, name, legend, _, _ = run(acts.ask_legend(photo, [*rows, {"name": " ", "color": "#000000"}], False, *options))
+    _, _, name, legend, _, _ = run(
+        events.ask_legend(photo, [*rows, {"name": " ", "color": "#000000"}], False, *options)
+    )
     assert legend == rows
-    assert acts.desk.get(name, {}).predictions[0].colors == ((255, 136, 0), (0, 255, 0))
+    assert events.service.get(name, {}).predictions[0].colors == ((255, 136, 0), (0, 255, 0))
     for wrong, said in (([], "no class"), ("x", "list of names"), ([{"name": "a", "color": "no"}], "no")):
-        assert said in told(run(acts.ask_legend(photo, wrong, True, *options)))
+        assert said in told(run(events.ask_legend(photo, wrong, True, *options)))
 
 
-def test_two_answers_are_compared(acts) -> None:
+def test_two_answers_are_compared(events) -> None:
     asked = (dropped(picture(100)), "metric depth", "fake", 0, "fake", 7, 0, who())
-    words, value = run(acts.compare(*asked))
+    words, value = run(events.compare(*asked))
     assert "they differ by 0%" in words and "fake, seed 0" in words and "fake, seed 7" in words
     assert {one["about"] for one in value["layers"][1:]} == {"fake, seed 0", "fake, seed 7"}
-    assert len(acts.read_points([value["id"], [[1, 1]]], who())["points"][0]) == 3
-    assert "no model" in told(run(acts.compare(*asked[:4], "nobody", *asked[5:])))
+    assert len(events.read_points([value["id"], [[1, 1]]], who())["points"][0]) == 3
+    assert "no model" in told(run(events.compare(*asked[:4], "nobody", *asked[5:])))
 
 
-def test_edits_and_pictures_from_words(acts) -> None:
+def test_edits_and_pictures_from_words(events) -> None:
     from plantain.models.painting import Painting
 
     photo = dropped(picture(100))
-    words, path = run(acts.edit(photo, "colorize", "", 0, who()))
+    words, path = run(events.edit(photo, "colorize", "", 0, who()))
     assert "made by a machine" in words
     assert (Painting.load(owned(path).read_bytes()).rgb == 155).all()  # the painter's edits are negatives
-    assert run(acts.use({"path": path})) == path
-    _, path = run(acts.generate("a chair", "", 9, who()))
+    assert run(events.use({"path": path})) == path
+    _, path = run(events.generate("a chair", "", 9, who()))
     assert (Painting.load(owned(path).read_bytes()).rgb == 9).all()
-    assert "drop a photo first" in told(run(acts.edit(None, "colorize", "", 0, who())))
+    assert "drop a photo first" in told(run(events.edit(None, "colorize", "", 0, who())))
 
 
 def test_examples_are_shown_with_every_question(serving) -> None:
     """A painter of many images gets photo and painting of each example beside the photo."""
-    from plantain.serve.page.acts import Acts
+    from plantain.serve.page.events import Events
 
     seen = []
 
@@ -332,24 +338,24 @@ def test_examples_are_shown_with_every_question(serving) -> None:
 
     many = Many()
     many.capabilities = Capabilities(max_images=5, float_output=True)
-    acts = Acts(Desk(serving(many=wrap(many)).app.state))
+    events = Events(PageService(serving(many=wrap(many)).app.state))
     mask = np.zeros((48, 64), np.uint8)
     mask[:, 30:] = 255
     from PIL import Image
 
     Image.fromarray(mask).save(path := new_folder() / "one.png")
     files = [dropped(picture(form="JPEG"), "one.jpg"), {"path": str(path), "orig_name": "one.png"}]
-    words, chosen, question, file, _ = run(acts.learn(files, "segment the crack", "many", who()))
+    words, chosen, question, file, _ = run(events.learn(files, "segment the crack", "many", who()))
     assert "Learned" in words and question == "segment the crack" and file["visible"] is False
-    answer = ask(acts, dropped(picture()), question, model=chosen["value"])
+    answer = ask(events, dropped(picture()), question, model=chosen["value"])
     assert "crack" in told(answer) and seen == [3]
-    assert "not kept any more" in told(ask(acts, dropped(picture()), question, who("other"), model=chosen["value"]))
-    alone = told(run(acts.learn(files[:1], "segment the crack", "many", who())))
+    assert "not kept any more" in told(ask(events, dropped(picture()), question, who("other"), model=chosen["value"]))
+    alone = told(run(events.learn(files[:1], "segment the crack", "many", who())))
     assert "there is no answer among the files" in alone
-    assert "takes 1 at most" in told(run(acts.learn(files, "segment the crack", "fake", who())))
+    assert "takes 1 at most" in told(run(events.learn(files, "segment the crack", "fake", who())))
 
 
-def test_the_field_of_view_is_read_from_the_photo(acts) -> None:
+def test_the_field_of_view_is_read_from_the_photo(events) -> None:
     """36 mm wide on film of 36 x 24: the angle is 2 atan(36 / 2 / 36) for a photo of that shape."""
     import io
     import math
@@ -359,6 +365,6 @@ def test_the_field_of_view_is_read_from_the_photo(acts) -> None:
     out, exif = io.BytesIO(), Image.Exif()
     exif.get_ifd(0x8769)[0xA405] = 36
     Image.new("RGB", (360, 240)).save(out, "JPEG", exif=exif)
-    words, fov = run(acts.dropped(dropped(out.getvalue(), "a.jpg")))
+    words, fov = run(events.dropped(dropped(out.getvalue(), "a.jpg")))
     assert words == "" and fov == pytest.approx(2 * math.degrees(math.atan(0.5)), abs=0.1)
-    assert "not a readable photo" in told(run(acts.dropped(dropped(b"no"))))
+    assert "not a readable photo" in told(run(events.dropped(dropped(b"no"))))

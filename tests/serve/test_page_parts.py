@@ -22,8 +22,8 @@ from plantain.serve.page.compare import agreement
 from plantain.serve.page.doubts import doubts, uncalibrated
 from plantain.serve.page.examples import Dropped, read_dropped
 from plantain.serve.page.files import write_all, write_cloud
+from plantain.serve.page.kept import KeptAnswer, KeptAnswers
 from plantain.serve.page.readings import apart, facing, in_space, reading
-from plantain.serve.page.shelf import Kept, Shelf
 from plantain.serve.page.understood import refused, understood
 from plantain.serve.page.views import layers
 from plantain.serve.settings import Limits
@@ -40,9 +40,9 @@ def depth(metres=2.0, **more) -> Depth:
     return Depth(values=values, valid=ON.copy(), confidence=SURE, task="metric-depth", **more)
 
 
-def kept(*predictions, said="it", confidence=0.8, **more) -> Kept:
+def kept(*predictions, said="it", confidence=0.8, **more) -> KeptAnswer:
     answer = Answer(said, None, None, None, confidence, predictions, "map")
-    return Kept("me", "kitchen", np.full((*SIZE, 3), 90, np.uint8), answer, "fake", **more)
+    return KeptAnswer("me", "kitchen", np.full((*SIZE, 3), 90, np.uint8), answer, "fake", **more)
 
 
 # ---- at a point
@@ -154,14 +154,14 @@ def test_agreement_is_what_the_metrics_say() -> None:
 
 def test_the_shelf_is_bounded_and_everybodys_own() -> None:
     one = kept(depth())
-    shelf = Shelf(room=int(1.5 * one.bytes))
-    first, second = shelf.put(one), shelf.put(one)
+    answers = KeptAnswers(room=int(1.5 * one.bytes))
+    first, second = answers.put(one), answers.put(one)
     assert one.bytes == 80 * 60 * (3 + 4 + 4 + 1)
-    assert shelf.get(second, "me") is one
+    assert answers.get(second, "me") is one
     for name, owner in ((first, "me"), (second, "you"), (None, "me"), (["x"], "me")):
         with pytest.raises(UsageError, match="not kept any more"):
-            shelf.get(name, owner)
-    small = Shelf(room=1)
+            answers.get(name, owner)
+    small = KeptAnswers(room=1)
     assert small.get(small.put(one), "me") is one
 
 

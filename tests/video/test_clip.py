@@ -13,14 +13,14 @@ pytest.importorskip("cv2", reason="needs the extra video")
 from clips import HEIGHT, WIDTH, panned, write  # noqa: E402
 
 from plantain.errors import PhotoError, UsageError  # noqa: E402
-from plantain.video.clip import Clip, Take  # noqa: E402
+from plantain.video.clip import Clip, FrameRange  # noqa: E402
 
 
 def test_frames_come_with_their_numbers_and_times_at_any_rate(tmp_path):
     """Times of a phone: neither even nor beginning at 0 after the cut."""
     times = [0, 0.04, 0.1, 0.12, 0.3, 0.31, 0.5]
     frames = panned(7, 3)
-    clip = Clip(write(tmp_path / "a.mkv", frames, times), Take.of(2, "0.05:0.5"))
+    clip = Clip(write(tmp_path / "a.mkv", frames, times), FrameRange.of(2, "0.05:0.5"))
     found = list(clip.frames())
     assert [one.number for one in found] == [2, 4]
     assert [one.seconds for one in found] == pytest.approx([0.1, 0.3])
@@ -85,9 +85,9 @@ def test_what_is_no_clip_is_one_clear_line(name, tmp_path):
 @pytest.mark.parametrize(("every", "span"), [(0, None), (1, "5"), (1, "3:2"), (1, "a:b"), (1, "-1:2")])
 def test_takes_that_make_no_sense(every, span):
     with pytest.raises(UsageError):
-        Take.of(every, span)
+        FrameRange.of(every, span)
 
 
 def test_a_take_beyond_the_end_says_so(tmp_path):
     with pytest.raises(PhotoError, match="its 5 frames are not among"):
-        list(Clip(write(tmp_path / "a.mp4", panned(5)), Take.of(1, "9:")).frames())
+        list(Clip(write(tmp_path / "a.mp4", panned(5)), FrameRange.of(1, "9:")).frames())

@@ -29,7 +29,7 @@ from plantain.output.verify import verify  # noqa: E402
 from plantain.pipeline.predictor import wrap  # noqa: E402
 from plantain.tasks.language.parsing import interpret  # noqa: E402
 from plantain.video.beside import GAP  # noqa: E402
-from plantain.video.clip import Clip, Take  # noqa: E402
+from plantain.video.clip import Clip, FrameRange  # noqa: E402
 from plantain.video.run import Order, Run  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -181,7 +181,7 @@ def test_a_painter_of_several_pictures_is_shown_the_frame_before(tmp_path):
     counts = {}
     for context in (True, False):
         painter = Shown()
-        order = Order(clip, interpret("metric depth"), tmp_path / str(context), Take(1, 0, 0.2), context=context)
+        order = Order(clip, interpret("metric depth"), tmp_path / str(context), FrameRange(1, 0, 0.2), context=context)
         summary = Run(order, wrap(painter)).make()
         assert (summary["frames"], summary["shown_before"]) == (5, context)
         counts[context] = painter.counts

@@ -70,16 +70,16 @@ def video(
         raise UsageError("--batch and --dry-run go with `plantain predict`; a clip is asked about frame by frame")
     clips, question = split_clips(words)
     task = read_task(question, code, quiet=quiet)
-    from plantain.video.clip import Take, require_av
+    from plantain.video.clip import FrameRange, require_av
     from plantain.video.run import Order
 
     require_av()
-    take = Take.of(what.every, what.seconds)
+    wanted = FrameRange.of(what.every, what.seconds)
     prepare([out])
     with opened(asking, quiet=quiet) as model, notes(quiet=quiet):
         model.resolve_task(task)
         orders = [
-            Order(clip, task, out, take, asking.options(), what.steady, what.paintings, what.context, redo)
+            Order(clip, task, out, wanted, asking.options(), what.steady, what.paintings, what.context, redo)
             for clip in clips
         ]
         errors: list[PlantainError] = []

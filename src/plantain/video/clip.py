@@ -28,7 +28,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Take:
+class FrameRange:
     """Which frames are taken: every so many-th of those from `start` to before `end` (seconds)."""
 
     every: int = 1
@@ -40,10 +40,10 @@ class Take:
             raise UsageError(f"--every must be at least 1, not {self.every}")
 
     @classmethod
-    def of(cls, every: int, span: str | None) -> Take:
+    def of(cls, every: int, span: str | None) -> FrameRange:
         """`span` is START:END in seconds, either of which may be left out. UsageError for what is none.
 
-        >>> Take.of(2, "1.5:").end
+        >>> FrameRange.of(2, "1.5:").end
         inf
         """
         try:
@@ -65,14 +65,14 @@ class Clip:
     `fps`: of the frames that are taken, on average; `expected`: about how many there are; `damaged`: frames and
     pieces of the file that could not be decoded as they were, known once `frames` has come to its end."""
 
-    def __init__(self, path: Path, take: Take = Take()) -> None:
-        self.path, self.take, self.damaged = path, take, 0
+    def __init__(self, path: Path, wanted: FrameRange = FrameRange()) -> None:
+        self.path, self.wanted, self.damaged = path, wanted, 0
         with self._opened() as (container, stream):
             rate = stream.average_rate or FPS
-            self.fps = Fraction(rate) / take.every
+            self.fps = Fraction(rate) / wanted.every
             length = (container.duration or 0) / 1_000_000
             count = stream.frames or round(length * float(rate))
-            seconds = max(0.0, min(take.end, count / float(rate)) - take.start)
+            seconds = max(0.0, min(wanted.end, count / float(rate)) - wanted.start)
             self.expected = max(1, round(seconds * float(self.fps)))
 
     def frames(self) -> Iterator[Frame]:
@@ -84,9 +84,9 @@ class Clip:
                 rate = float(stream.average_rate or FPS)
                 start = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
                 seconds = number / rate if picture.time is None else picture.time - start
-                if seconds >= self.take.end:
+                if seconds >= self.wanted.end:
                     break
-                if self.take.wants(number, seconds):
+                if self.wanted.wants(number, seconds):
                     taken += 1
                     yield Frame(number, seconds, upright(picture, stream.sample_aspect_ratio))
         if not taken:

@@ -56,7 +56,7 @@ def of_alpha(now: Alpha, before: Alpha, motion: Motion) -> float:
 
 def of_things(now: Instances, before: Instances, motion: Motion) -> float:
     """What things lack of overlapping those that were moved there; those that come or go lack all. In percent."""
-    known = [tracks.moved(one, motion) for one in tracks.Book().meet(before, None)]
+    known = [tracks.moved(one, motion) for one in tracks.TrackIds().meet(before, None)]
     owner = tracks.match(known, now)
     if not known and not len(now):
         return 0.0

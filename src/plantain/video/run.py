@@ -32,7 +32,7 @@ from plantain.predictions.npz import from_npz
 from plantain.predictions.types import Instances, Prediction
 from plantain.tasks import Task
 from plantain.video.beside import Beside, Extent
-from plantain.video.clip import Clip, Frame, Take, require_av
+from plantain.video.clip import Clip, Frame, FrameRange, require_av
 from plantain.video.film import Film, filming
 from plantain.video.flicker import Gauge, number
 from plantain.video.motion import Tracker
@@ -53,7 +53,7 @@ class Order:
     clip: Path
     task: Task
     folder: Path
-    take: Take = field(default_factory=Take)
+    wanted: FrameRange = field(default_factory=FrameRange)
     options: PredictOptions = field(default_factory=PredictOptions)
     steady: bool = True
     paintings: bool = False
@@ -96,7 +96,7 @@ class Run:
         if order.paintings and not model.paints:
             raise UsageError(f"{model.name} is a specialist and paints nothing; leave out --paintings")
         self.order, self.model, self.did = order, model, did
-        self.clip = Clip(order.clip, order.take)
+        self.clip = Clip(order.clip, order.wanted)
         self.task = model.resolve_task(order.task)
         self.whole = self._whole()
         self.base = self._base()
@@ -111,7 +111,7 @@ class Run:
         order, model = self.order, self.model
         who = [model.identity.to_json(), dict(model.calibration), __version__]
         put = [self.task.prompt(order.options.style), self.task.code, vars(order.options)]
-        how = [vars(order.take), order.steady, order.paintings, order.context]
+        how = [vars(order.wanted), order.steady, order.paintings, order.context]
         return digest([content_hash(order.clip), put, who, how])
 
     def _base(self) -> str:
@@ -291,7 +291,7 @@ class Run:
         order = self.order
         clip = {"name": order.clip.name, "place": self._place(), "size": list(first.size), "fps": number(self.clip.fps)}
         summary = {
-            "clip": clip | {"every": order.take.every, "first": asked.rows[0].number, "last": asked.rows[-1].number},
+            "clip": clip | {"every": order.wanted.every, "first": asked.rows[0].number, "last": asked.rows[-1].number},
             "task": self.task.name,
             "model": self.model.name,
             "frames": len(asked.rows),

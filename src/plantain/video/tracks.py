@@ -38,7 +38,7 @@ class Thing:
     missing: int = 0
 
 
-class Book:
+class TrackIds:
     """Who is who. Numbers begin at 1 and are never given twice within a clip."""
 
     def __init__(self) -> None:
@@ -128,10 +128,10 @@ class ThingTracks:
     """Things with their numbers; boxes, scores and masks are running means along the flow."""
 
     def __init__(self) -> None:
-        self.book = Book()
+        self.ids = TrackIds()
 
     def step(self, answer: Instances, motion: Motion | None, _: Any) -> Instances:
-        things = self.book.meet(answer, motion)
+        things = self.ids.meet(answer, motion)
         masks = None
         if answer.masks is not None:
             masks = np.stack([_on(one.mask) for one in things]) if things else answer.masks
@@ -150,7 +150,7 @@ class SegmentTracks:
     """The things of everything told apart, with their numbers."""
 
     def __init__(self) -> None:
-        self.book = Book()
+        self.ids = TrackIds()
 
     def step(self, answer: Panoptic, motion: Motion | None) -> Panoptic:
         numbers = np.arange(1, len(answer.segment_labels) + 1)
@@ -163,7 +163,7 @@ class SegmentTracks:
             masks=masks,
             confidence=answer.confidence,
         )
-        tracks = [one.number for one in self.book.meet(found, motion)[: len(found)]]
+        tracks = [one.number for one in self.ids.meet(found, motion)[: len(found)]]
         return replace(answer, tracks=np.array(tracks, np.int64))
 
 

@@ -19,7 +19,7 @@ from plantain.output.save import save
 from plantain.output.show import png_bytes
 from plantain.pipeline.store import slug
 from plantain.predictions.types import Depth, Instances, Prediction
-from plantain.serve.page.shelf import Kept
+from plantain.serve.page.kept import KeptAnswer
 from plantain.serve.page.views import title
 
 MOST_POINTS = 300_000  # that a browser gets to turn; the downloaded cloud has all
@@ -28,7 +28,7 @@ CUT_OUT = ("matte", "refer")  # tasks whose masks cut things out of the photo
 NO_CAMERA = "points in space need the camera: say its field of view (a phone's main camera held wide has about 70)"
 
 
-def write_all(kept: Kept, folder: Path) -> list[Path]:
+def write_all(kept: KeptAnswer, folder: Path) -> list[Path]:
     """Every file of an answer below a folder, the archive of all of them first. OutputError."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, one in enumerate(kept.predictions):
@@ -40,7 +40,7 @@ def write_all(kept: Kept, folder: Path) -> list[Path]:
     return [_archive(folder / f"{kept.stem}.zip", files), *files]
 
 
-def _write(one: Prediction, kept: Kept, folder: Path, taken: list[str]) -> None:
+def _write(one: Prediction, kept: KeptAnswer, folder: Path, taken: list[str]) -> None:
     """Painting, overlay and arrays, and what other programs take as it is."""
     formats = [name for name in MAPS.get(one.task, ()) if one.kind != "instances" or name != "mask" or _has_masks(one)]
     formats += ["cutout"] if one.task in CUT_OUT else []
@@ -63,7 +63,7 @@ def _archive(path: Path, files: list[Path]) -> Path:
     return path
 
 
-def write_cloud(kept: Kept, folder: Path) -> tuple[Path, str, float]:
+def write_cloud(kept: KeptAnswer, folder: Path) -> tuple[Path, str, float]:
     """Points in space for a browser, a line about them, and from how far their middle is best seen in meters; of the
     thing alone of which points were asked. UsageError without a depth, or without the camera."""
     depth = kept.depth
@@ -92,7 +92,7 @@ def distance_of(cloud: Float[np.ndarray, "n 3"]) -> float:
     return float(max(high, wide / 1.5) / math.tan(math.radians(23)) + 0.5 * deep)
 
 
-def _asked_for(kept: Kept) -> Bool[np.ndarray, "h w"]:
+def _asked_for(kept: KeptAnswer) -> Bool[np.ndarray, "h w"]:
     """Of a point cloud of a thing that thing, else everything."""
     mask = kept.answer.mask
     return np.ones(kept.photo.shape[:2], bool) if mask is None else mask

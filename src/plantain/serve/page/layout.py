@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from plantain.serve.page.acts import SPARE, Acts
+from plantain.serve.page.events import SPARE, Events
 from plantain.serve.page.examples import HOW
 from plantain.serve.page.parts import HERE, legend, viewer
 
@@ -71,22 +71,22 @@ class Outputs:
         return [self.said, self.viewer, self.kept, self.legend, self.files, self.cloud]
 
 
-def build(acts: Acts) -> gr.Blocks:
+def build(events: Events) -> gr.Blocks:
     """The whole page."""
     with gr.Blocks(title="Plantain", analytics_enabled=False) as page:
         gr.HTML(HEAD)
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
-                given = inputs(acts.models())
+                given = inputs(events.models())
             with gr.Column(scale=6, min_width=320), gr.Tabs() as tabs:
-                found = answer_tab(acts, tabs)
-                legend_tab(acts, given, found)
-                cloud_tab(acts, given, found)
-                other = compare_tab(acts, given)
-                learn_tab(acts, given, other)
-                edit_tab(acts, given)
-        asking(acts, given, found)
-        page.load(acts.who, None, [given.model, other], show_progress="hidden", **QUIET)
+                found = answer_tab(events, tabs)
+                legend_tab(events, given, found)
+                cloud_tab(events, given, found)
+                other = compare_tab(events, given)
+                learn_tab(events, given, other)
+                edit_tab(events, given)
+        asking(events, given, found)
+        page.load(events.who, None, [given.model, other], show_progress="hidden", **QUIET)
     return page
 
 
@@ -131,27 +131,27 @@ def inputs(models: list[str]) -> Inputs:
     return Inputs(photo, text, read, ask, model, fov, samples, seed, least)
 
 
-def asking(acts: Acts, given: Inputs, found: Outputs) -> None:
+def asking(events: Events, given: Inputs, found: Outputs) -> None:
     """The question, and what follows from the photo and the camera."""
     everything = [given.photo, given.text, *given.options]
-    gr.on([given.ask.click, given.text.submit], acts.ask, everything, found.answer, **RAW).then(
+    gr.on([given.ask.click, given.text.submit], events.ask, everything, found.answer, **RAW).then(
         lambda: gr.Tabs(selected="answer"), None, found.tabs, show_progress="hidden", js=TO_ANSWER, **QUIET
     )
-    given.read.click(acts.better, None, given.text, show_progress="hidden", **QUIET)
+    given.read.click(events.better, None, given.text, show_progress="hidden", **QUIET)
     given.text.change(
-        acts.read_text, given.text, given.read, trigger_mode="always_last", show_progress="hidden", **QUIET
+        events.read_text, given.text, given.read, trigger_mode="always_last", show_progress="hidden", **QUIET
     )
-    given.photo.change(acts.dropped, given.photo, [found.said, given.fov], show_progress="hidden", **RAW)
-    given.fov.change(acts.camera, [found.kept, given.fov], found.viewer, show_progress="hidden", **QUIET)
+    given.photo.change(events.dropped, given.photo, [found.said, given.fov], show_progress="hidden", **RAW)
+    given.fov.change(events.camera, [found.kept, given.fov], found.viewer, show_progress="hidden", **QUIET)
 
 
 # ---- the right
 
 
-def answer_tab(acts: Acts, tabs: gr.Tabs) -> Outputs:
+def answer_tab(events: Events, tabs: gr.Tabs) -> Outputs:
     with gr.Tab("Answer", id="answer"):
         said = gr.HTML(elem_id="said")
-        shown = viewer(acts.read_points, elem_id="viewer")
+        shown = viewer(events.read_points, elem_id="viewer")
         kept = gr.State("")
         with gr.Accordion("Files", open=False) as opened:
             words = gr.HTML()
@@ -163,11 +163,11 @@ def answer_tab(acts: Acts, tabs: gr.Tabs) -> Outputs:
         label="Points in space", display_mode="point_cloud", clear_color=(0.09, 0.1, 0.12, 1), height=440, render=False,
         camera_position=(90, 85, None), interactive=False, elem_id="cloud",
     )  # fmt: skip
-    gr.on([make.click, opened.expand], acts.files, kept, [words, files], **QUIET)
+    gr.on([make.click, opened.expand], events.files, kept, [words, files], **QUIET)
     return Outputs(said, shown, kept, editor, files, cloud, tabs)
 
 
-def legend_tab(acts: Acts, given: Inputs, found: Outputs) -> None:
+def legend_tab(events: Events, given: Inputs, found: Outputs) -> None:
     with gr.Tab("Legend", id="legend"):
         gr.HTML('<p class="pl-hint">Classes for every pixel: words, and the colors in which they are shown.</p>')
         found.legend.render()
@@ -177,35 +177,35 @@ def legend_tab(acts: Acts, given: Inputs, found: Outputs) -> None:
         )  # fmt: skip
         go = gr.Button("Segment with this legend", variant="primary", elem_id="segment")
     everything = [given.photo, found.legend, exact, *given.options]
-    go.click(acts.ask_legend, everything, found.answer, **RAW).then(
+    go.click(events.ask_legend, everything, found.answer, **RAW).then(
         lambda: gr.Tabs(selected="answer"), None, found.tabs, show_progress="hidden", js=TO_ANSWER, **QUIET
     )
 
 
-def cloud_tab(acts: Acts, given: Inputs, found: Outputs) -> None:
+def cloud_tab(events: Events, given: Inputs, found: Outputs) -> None:
     with gr.Tab("3-D", id="cloud"):
         words = gr.HTML('<p class="pl-hint">Points in space, of an answer with metric depth. They need the camera\'s '
                         "field of view, under Options.</p>")  # fmt: skip
         go = gr.Button("Show in space", variant="primary", elem_id="make-cloud")
         found.cloud.render()
-    go.click(acts.cloud, [found.kept, given.fov], [words, found.cloud], **QUIET)
+    go.click(events.cloud, [found.kept, given.fov], [words, found.cloud], **QUIET)
 
 
-def compare_tab(acts: Acts, given: Inputs) -> gr.Dropdown:
+def compare_tab(events: Events, given: Inputs) -> gr.Dropdown:
     with gr.Tab("Compare", id="compare", render_children=True):
         words = gr.HTML('<p class="pl-hint">The question on the left, answered twice: by two models, or by one with '
                         "another seed.</p>")  # fmt: skip
         with gr.Row():
-            other = gr.Dropdown(acts.models(), value=acts.models()[-1], label="Against", elem_id="other")
+            other = gr.Dropdown(events.models(), value=events.models()[-1], label="Against", elem_id="other")
             seed = gr.Number(1, label="Its seed", minimum=0, precision=0)
         go = gr.Button("Compare", variant="primary", elem_id="compare")
-        both = viewer(acts.read_points, elem_id="both")
+        both = viewer(events.read_points, elem_id="both")
     asked = [given.photo, given.text, given.model, given.seed, other, seed, given.fov]
-    go.click(acts.compare, asked, [words, both], **RAW)
+    go.click(events.compare, asked, [words, both], **RAW)
     return other
 
 
-def learn_tab(acts: Acts, given: Inputs, other: gr.Dropdown) -> None:
+def learn_tab(events: Events, given: Inputs, other: gr.Dropdown) -> None:
     with gr.Tab("Learn", id="learn"):
         words = gr.HTML(f'<p class="pl-hint">Learn a question from examples: {HOW}.</p>')
         files = gr.File(label="Examples: photos and their answers", file_count="multiple", elem_id="examples")
@@ -213,7 +213,7 @@ def learn_tab(acts: Acts, given: Inputs, other: gr.Dropdown) -> None:
         go = gr.Button("Learn from these", variant="primary", elem_id="learn")
         kept = gr.File(label="What was learned, for plantain -m", interactive=False, visible=False)
     go.click(
-        acts.learn,
+        events.learn,
         [files, text, given.model],
         [words, given.model, given.text, kept, other],
         show_progress_on=words,
@@ -221,7 +221,7 @@ def learn_tab(acts: Acts, given: Inputs, other: gr.Dropdown) -> None:
     )
 
 
-def edit_tab(acts: Acts, given: Inputs) -> None:
+def edit_tab(events: Events, given: Inputs) -> None:
     with gr.Tab("Edit", id="edit"):
         words = gr.HTML('<p class="pl-hint">Another picture: the photo changed as you say, or one from words.</p>')
         text = gr.Textbox(label="What to do, or what to paint", placeholder="colorize", elem_id="order")
@@ -231,6 +231,6 @@ def edit_tab(acts: Acts, given: Inputs) -> None:
         made = gr.Image(label="Picture", format="png", type="filepath", interactive=False, elem_id="made",
                         buttons=["download", "fullscreen"])  # fmt: skip
         use = gr.Button("Use as the photo", size="sm", elem_id="use")
-    use.click(acts.use, made, given.photo, show_progress="hidden", **RAW)
-    edit.click(acts.edit, [given.photo, text, given.model, given.seed], [words, made], **RAW)
-    generate.click(acts.generate, [text, given.model, given.seed], [words, made], **QUIET)
+    use.click(events.use, made, given.photo, show_progress="hidden", **RAW)
+    edit.click(events.edit, [given.photo, text, given.model, given.seed], [words, made], **RAW)
+    generate.click(events.generate, [text, given.model, given.seed], [words, made], **QUIET)

@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plantain.serve.errors import OURS, ApiError, told
 from plantain.serve.guard import PAGE
+from plantain.serve.page.access import AccessRules
 from plantain.serve.page.cache import clean, folder
-from plantain.serve.page.desk import Desk
-from plantain.serve.page.fence import Fence
+from plantain.serve.page.service import PageService
 from plantain.serve.watch import LOG
 
 CLEANED_EVERY_S = 300.0
@@ -54,11 +54,11 @@ class Page:
 
     async def _live(self) -> None:
         assert self.ready is not None
-        desk = Desk(self.state)
+        service = PageService(self.state)
         try:
-            inner = await asyncio.to_thread(built, desk, self.state.settings.limits.body_bytes)
+            inner = await asyncio.to_thread(built, service, self.state.settings.limits.body_bytes)
             async with inner.router.lifespan_context(inner):
-                self.ready.set_result(Fence(inner))
+                self.ready.set_result(AccessRules(inner))
                 await self.ending.wait()
         except Exception as error:
             LOG.exception("page")
@@ -67,7 +67,7 @@ class Page:
                 self.ready.exception()  # whoever asks for the page is told; nobody has to
             del error
         finally:
-            await asyncio.to_thread(desk.close)
+            await asyncio.to_thread(service.close)
 
     async def _clean(self) -> None:
         """Removes what is old."""
@@ -116,18 +116,18 @@ async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None
     await app(scope, receive, send)
 
 
-def built(desk: Desk, most_bytes: int) -> FastAPI:
+def built(service: PageService, most_bytes: int) -> FastAPI:
     """Gradio's application with the page at PAGE."""
     folder()  # before Gradio looks where uploads go
     import gradio as gr
 
-    from plantain.serve.page.acts import Acts
+    from plantain.serve.page.events import Events
     from plantain.serve.page.layout import build, head, theme
 
     more: dict[str, Any] = {"theme": theme(), "ssr_mode": False, "mcp_server": False}
     more |= {"footer_links": [], "run_history": False, "show_error": False, "enable_monitoring": False, "head": head()}
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    return gr.mount_gradio_app(inner, build(Acts(desk)), PAGE, max_file_size=most_bytes, **more)
+    return gr.mount_gradio_app(inner, build(Events(service)), PAGE, max_file_size=most_bytes, **more)
 
 
 def install(app: FastAPI) -> Page:

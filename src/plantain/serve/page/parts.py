@@ -11,7 +11,7 @@ import gradio as gr
 
 from plantain.errors import UsageError
 from plantain.serve.page.files import write_png
-from plantain.serve.page.shelf import Kept
+from plantain.serve.page.kept import KeptAnswer
 from plantain.serve.page.views import Layer, layers
 
 HERE = Path(__file__).parent
@@ -51,7 +51,7 @@ def _read(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def shown(name: str, kept: Kept, folder: Path) -> dict[str, Any]:
+def shown(name: str, kept: KeptAnswer, folder: Path) -> dict[str, Any]:
     """An answer as the viewer takes it; its pictures are written below the folder."""
     return on_stage(name, kept.size, layers(kept), folder)
 

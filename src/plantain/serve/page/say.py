@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from plantain.answers.ask import CAMERA
-from plantain.serve.page.shelf import Kept
+from plantain.serve.page.kept import KeptAnswer
 from plantain.serve.page.understood import Understood, refused
 
 WARNING = "Not to be believed as it stands"
@@ -38,14 +38,14 @@ def doubts(lines: Sequence[str]) -> str:
     return f'<div class="pl-doubts" role="alert"><p><b>{WARNING}</b></p>{each}</div>'
 
 
-def answer(kept: Kept, why_not: Sequence[str], besides: Sequence[str] = ()) -> str:
+def answer(kept: KeptAnswer, why_not: Sequence[str], besides: Sequence[str] = ()) -> str:
     """The line for people, why it is not to be believed, who said it, and what else is to be known."""
     notes = "".join(f'<p class="pl-by">Note: {escape(one)}</p>' for one in kept.answer.notes)
     by = f'<p class="pl-by">{escape("; ".join((f"{kept.model}, {kept.seconds:.1f} s", *besides)))}</p>'
     return f'<p class="pl-said">{escape(kept.answer.text)}</p>{doubts(why_not)}{notes}{by}'
 
 
-def comparison(first: Kept, second: Kept, agreements: Sequence[str]) -> str:
+def comparison(first: KeptAnswer, second: KeptAnswer, agreements: Sequence[str]) -> str:
     """Both lines, and how far they agree."""
     said = (f"<p><b>{escape(one.model)}</b>: {escape(one.answer.text)}</p>" for one in (first, second))
     return "".join(said) + "".join(f'<p class="pl-said">{escape(line)}</p>' for line in agreements)

@@ -15,7 +15,7 @@ from plantain.models.painting import Painting
 from plantain.output.show import drawn
 from plantain.predictions.resample import nearest
 from plantain.predictions.types import Prediction
-from plantain.serve.page.shelf import Kept
+from plantain.serve.page.kept import KeptAnswer
 
 LONGEST = 1280  # pixels of a layer's longer side
 
@@ -31,12 +31,12 @@ class Layer:
     legend: Image.Image | None = None
 
 
-def layers(kept: Kept) -> list[Layer]:
+def layers(kept: KeptAnswer) -> list[Layer]:
     """The photo first, then what was read, what was painted, and how sure it is, of each prediction."""
     return [Layer("", "photo", photo_of(kept.photo)), *_of_answers(kept)]
 
 
-def _of_answers(kept: Kept) -> Iterator[Layer]:
+def _of_answers(kept: KeptAnswer) -> Iterator[Layer]:
     for about, one in zip(abouts(kept), kept.predictions, strict=True):
         picture, legend = drawn(one, kept.photo, max(shown_size(kept.size)))
         yield Layer(about, "answer", picture, legend)
@@ -45,7 +45,7 @@ def _of_answers(kept: Kept) -> Iterator[Layer]:
         yield Layer(about, "confidence", confidence_of(one, picture.size))
 
 
-def abouts(kept: Kept) -> tuple[str, ...]:
+def abouts(kept: KeptAnswer) -> tuple[str, ...]:
     """What the predictions are called, so that they can be told apart."""
     names = kept.names or tuple(map(title, kept.predictions))
     return tuple(name if names.index(name) == i else f"{name} {i + 1}" for i, name in enumerate(names))

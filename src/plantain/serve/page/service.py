@@ -23,8 +23,8 @@ from plantain.serve import questions
 from plantain.serve.errors import OURS, ApiError
 from plantain.serve.guard import ANYBODY, Gate, Visit, asker
 from plantain.serve.page.cache import owned
-from plantain.serve.page.shelf import Kept, Shelf
-from plantain.serve.page.taught import Answerer, School
+from plantain.serve.page.kept import KeptAnswer, KeptAnswers
+from plantain.serve.page.models import Answerer, PageModels
 from plantain.serve.page.views import title
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import check_size, options_of, size_of, text_of
@@ -49,12 +49,12 @@ class Asked:
         return Terms(fov_deg=self.fov_deg or None, min_confidence=self.min_confidence)
 
 
-class Desk:
+class PageService:
     """The one place that works for the page."""
 
     def __init__(self, state: State) -> None:
-        self.state, self.shelf = state, Shelf()
-        self.school = School(state)
+        self.state, self.answers = state, KeptAnswers()
+        self.models = PageModels(state)
         self.gate: Gate = state.gate
 
     @property
@@ -62,7 +62,7 @@ class Desk:
         return self.gate.limits
 
     def close(self) -> None:
-        self.school.close()
+        self.models.close()
 
     # ---- who comes, and with what
 
@@ -90,29 +90,31 @@ class Desk:
         self.gate.weigh(visit, width * height)
         return content
 
-    def get(self, name: Any, scope: Scope) -> Kept:
+    def get(self, name: Any, scope: Scope) -> KeptAnswer:
         """An answer that was given. UsageError where it is kept no more."""
-        return self.shelf.get(name, owner_of(scope))
+        return self.answers.get(name, owner_of(scope))
 
     # ---- what is asked
 
-    async def ask(self, scope: Scope, path: Any, text: str, asked: Asked) -> tuple[str, Kept]:
+    async def ask(self, scope: Scope, path: Any, text: str, asked: Asked) -> tuple[str, KeptAnswer]:
         """An answer to a text, and the name under which it is kept."""
         plan = await asyncio.to_thread(read_plan, text_of(text, self.limits, "question"))
         return await self.answer(scope, path, plan, asked)
 
-    async def answer(self, scope: Scope, path: Any, plan: Plan, asked: Asked) -> tuple[str, Kept]:
+    async def answer(self, scope: Scope, path: Any, plan: Plan, asked: Asked) -> tuple[str, KeptAnswer]:
         """An answer to a plan."""
-        who = self.school.answerer(asked.model, owner_of(scope))
+        who = self.models.answerer(asked.model, owner_of(scope))
         async with self.visit(scope) as visit:
             content = await self.photo(path, visit)
             kept = await self._kept(visit.key, path, content, plan, asked, who)
-        return self.shelf.put(kept), kept
+        return self.answers.put(kept), kept
 
-    async def compare(self, scope: Scope, path: Any, text: str, both: tuple[Asked, Asked]) -> tuple[str, Kept, Kept]:
+    async def compare(
+        self, scope: Scope, path: Any, text: str, both: tuple[Asked, Asked]
+    ) -> tuple[str, KeptAnswer, KeptAnswer]:
         """Two answers to one text, each kept for itself, and both as one to be pointed at."""
         plan = await asyncio.to_thread(read_plan, text_of(text, self.limits, "question"))
-        who = [self.school.answerer(one.model, owner_of(scope)) for one in both]
+        who = [self.models.answerer(one.model, owner_of(scope)) for one in both]
         async with self.visit(scope) as visit:
             content = await self.photo(path, visit)
             made = (self._kept(visit.key, path, content, plan, a, w) for a, w in zip(both, who, strict=True))
@@ -121,16 +123,16 @@ class Desk:
         if labels[0] == labels[1]:
             labels = [f"{label}, seed {one.seed}" for label, one in zip(labels, both, strict=True)]
         first, second = (replace(one, model=label) for one, label in zip((first, second), labels, strict=True))
-        return self.shelf.put(together(first, second, labels)), first, second
+        return self.answers.put(together(first, second, labels)), first, second
 
-    async def _kept(self, owner: str, path: Any, content: bytes, plan: Plan, asked: Asked, who: Answerer) -> Kept:
+    async def _kept(self, owner: str, path: Any, content: bytes, plan: Plan, asked: Asked, who: Answerer) -> KeptAnswer:
         options = asked.options(self.limits)
         found = await questions.answer(who.engine, self.limits, content, plan, options, asked.terms(), who.context)
         assert found.answer is not None
         pixels = await asyncio.to_thread(read_photo, content)
         focal = focal_of(pixels.shape[1], None, asked.fov_deg) if asked.fov_deg else focal_of_exif(content)
         stem = Path(str(path)).stem[:60] or "photo"
-        return Kept(owner, stem, pixels, found.answer, who.label, found.seconds, focal_px=focal)
+        return KeptAnswer(owner, stem, pixels, found.answer, who.label, found.seconds, focal_px=focal)
 
     # ---- other pictures
 
@@ -148,7 +150,7 @@ class Desk:
             return await self._painted(Job("picture", None, Generate(order), asked.options(self.limits)), asked)
 
     async def _painted(self, job: Job, asked: Asked) -> Painting:
-        engine = self.school.engine(asked.model)
+        engine = self.models.engine(asked.model)
         (made,) = await questions.paintings(engine, [job])
         return made
 
@@ -158,7 +160,7 @@ class Desk:
         """A model that has learned from examples. UsageError, TruthError, PhotoError, ApiError."""
         question = text_of(text, self.limits, "question")
         async with self.visit(scope) as visit:
-            return await self.school.learn(visit, self.gate, files, question, model)
+            return await self.models.learn(visit, self.gate, files, question, model)
 
 
 def owner_of(scope: Scope) -> str:
@@ -175,7 +177,7 @@ def photo_bytes(path: Any, limits: Limits) -> bytes:
     return content
 
 
-def together(first: Kept, second: Kept, labels: Sequence[str]) -> Kept:
+def together(first: KeptAnswer, second: KeptAnswer, labels: Sequence[str]) -> KeptAnswer:
     """Two answers as one, whose predictions bear the names of who gave them."""
     pairs = list(zip(first.predictions, second.predictions, strict=True))
     one, other = labels if labels[0] != labels[1] else (f"{labels[0]} (first)", f"{labels[1]} (second)")

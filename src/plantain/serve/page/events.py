@@ -23,12 +23,12 @@ from plantain.serve.errors import message_of
 from plantain.serve.page import say
 from plantain.serve.page.cache import new_folder, owned
 from plantain.serve.page.compare import agreement
-from plantain.serve.page.desk import Asked, Desk, owner_of, photo_bytes
 from plantain.serve.page.doubts import doubts, uncalibrated
 from plantain.serve.page.files import write_all, write_cloud
+from plantain.serve.page.kept import KeptAnswer
 from plantain.serve.page.parts import colors_of, shown
 from plantain.serve.page.readings import apart, reading
-from plantain.serve.page.shelf import Kept
+from plantain.serve.page.service import Asked, PageService, owner_of, photo_bytes
 from plantain.serve.page.understood import understood
 from plantain.serve.page.views import abouts
 from plantain.serve.watch import LOG
@@ -62,17 +62,17 @@ def telling(count: int) -> Callable[[Act], Act]:
     return wrap
 
 
-class Acts:
-    """The events of the page around one desk."""
+class Events:
+    """The events of the page around one service."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, service: PageService) -> None:
+        self.service = service
 
     # ---- before anything is asked
 
     async def read_text(self, text: str) -> str:
         """How the question is read, while it is typed."""
-        return say.read(await asyncio.to_thread(understood, text[: self.desk.limits.text]))
+        return say.read(await asyncio.to_thread(understood, text[: self.service.limits.text]))
 
     async def better(self, event: gr.EventData) -> Any:
         """One of the texts that would be understood was chosen."""
@@ -83,7 +83,7 @@ class Acts:
         """A photo: whether it can be read, and its camera's field of view, where it says so."""
         if not photo:
             return "", gr.skip()
-        content = await asyncio.to_thread(photo_bytes, path_of(photo), self.desk.limits)
+        content = await asyncio.to_thread(photo_bytes, path_of(photo), self.service.limits)
         focal, (width, _) = focal_of_exif(content), photo_size(content)
         fov = gr.skip() if focal is None else round(math.degrees(2 * math.atan(width / 2 / focal)), 1)
         return "", fov
@@ -97,7 +97,7 @@ class Acts:
     ) -> Any:  # fmt: skip
         """The answer: words, viewer, the name under which it is kept, the legend, and no files or points yet."""
         asked = said_with(model, fov, samples, seed, least)
-        name, kept = await self.desk.ask(scope_of(request), path_of(photo), text, asked)
+        name, kept = await self.service.ask(scope_of(request), path_of(photo), text, asked)
         return await self._told(name, kept)
 
     @telling(6)
@@ -110,14 +110,14 @@ class Acts:
         task = legend_task(chosen, exact=exact)
         plan = Plan(f"segment {', '.join(task.classes)}", (Question((task,), names=task.classes),))
         asked = said_with(model, fov, samples, seed, least)
-        name, kept = await self.desk.answer(scope_of(request), path_of(photo), plan, asked)
+        name, kept = await self.service.answer(scope_of(request), path_of(photo), plan, asked)
         if not exact:
             kept = recolored(kept, dict(chosen))
-            self.desk.shelf.replace(name, kept)
+            self.service.answers.replace(name, kept)
         return await self._told(name, kept)
 
-    async def _told(self, name: str, kept: Kept) -> Any:
-        engine = self.desk.state.engines.get(kept.model)
+    async def _told(self, name: str, kept: KeptAnswer) -> Any:
+        engine = self.service.state.engines.get(kept.model)
         fits = {} if engine is None else engine.model.calibration
         unchecked = [] if engine is None else uncalibrated(kept.answer, fits)
         value = await asyncio.to_thread(shown, name, kept, new_folder())
@@ -138,7 +138,7 @@ class Acts:
         try:
             name, places = data
             points = [(float(x), float(y)) for x, y in places[:MARKS]]
-            kept = self.desk.get(name, scope_of(request))
+            kept = self.service.get(name, scope_of(request))
             told: dict[str, Any] = {"points": [self._lines(kept, point) for point in points]}
             if len(points) == MARKS and kept.depth is not None:
                 told["apart"] = apart(kept.depth, points[0], points[1], kept.focal_px)
@@ -148,7 +148,7 @@ class Acts:
         except (TypeError, ValueError):
             return {"error": "a point is x and y in pixels"}
 
-    def _lines(self, kept: Kept, point: tuple[float, float]) -> list[str]:
+    def _lines(self, kept: KeptAnswer, point: tuple[float, float]) -> list[str]:
         told = [reading(one, point) for one in kept.predictions]
         if len(told) > 1:
             pairs = zip(abouts(kept), told, strict=True)
@@ -158,8 +158,8 @@ class Acts:
     async def camera(self, name: str, fov: float, request: gr.Request) -> Any:
         """Another field of view for the answer that is there."""
         try:
-            kept = self.desk.get(name, scope_of(request))
-            self.desk.shelf.replace(name, kept.of_camera(fov))
+            kept = self.service.get(name, scope_of(request))
+            self.service.answers.replace(name, kept.of_camera(fov))
         except PlantainError:
             return gr.skip()
         return gr.update(camera=fov or 0.0)
@@ -180,10 +180,10 @@ class Acts:
         path, line, away_m = await asyncio.to_thread(write_cloud, kept, new_folder())
         return say.hint(line), gr.update(value=str(path), camera_position=(90, 85, away_m))
 
-    def _kept(self, name: str, request: gr.Request) -> Kept:
+    def _kept(self, name: str, request: gr.Request) -> KeptAnswer:
         if not name:
             raise UsageError("ask something first")
-        return self.desk.get(name, scope_of(request))
+        return self.service.get(name, scope_of(request))
 
     # ---- two models
 
@@ -194,10 +194,10 @@ class Acts:
     ) -> Any:  # fmt: skip
         """Two answers to one question."""
         both = said_with(first, fov, 1, seed), said_with(second, fov, 1, other_seed)
-        name, one, other = await self.desk.compare(scope_of(request), path_of(photo), text, both)
+        name, one, other = await self.service.compare(scope_of(request), path_of(photo), text, both)
         pairs = zip(one.predictions, other.predictions, strict=True)
         lines = await asyncio.to_thread(lambda: [agreement(a, b) for a, b in pairs])
-        kept = self.desk.get(name, scope_of(request))
+        kept = self.service.get(name, scope_of(request))
         value = await asyncio.to_thread(shown, name, kept, new_folder())
         return say.comparison(one, other, lines), value
 
@@ -207,8 +207,8 @@ class Acts:
     async def learn(self, files: list[File] | None, text: str, model: str, request: gr.Request) -> Any:
         """A model that has learned; it is chosen at once, with its question."""
         dropped = [(name_of(one), owned(path_of(one))) for one in files or ()]
-        one = await self.desk.learn(scope_of(request), dropped, text, model or "")
-        choices = self.desk.school.names(owner_of(scope_of(request)))
+        one = await self.service.learn(scope_of(request), dropped, text, model or "")
+        choices = self.service.models.names(owner_of(scope_of(request)))
         words = say.hint("Learned. It is chosen under Options as who answers; ask about another photo now.")
         chosen = gr.update(choices=choices, value=one.name)
         file = None if one.file is None else str(one.file)
@@ -217,11 +217,11 @@ class Acts:
 
     def models(self) -> list[str]:
         """The models of the server."""
-        return [*self.desk.state.engines]
+        return [*self.service.state.engines]
 
     async def who(self, request: gr.Request) -> Any:
         """Who may be asked, when the page is loaded: what was learned too."""
-        choices = self.desk.school.names(owner_of(scope_of(request)))
+        choices = self.service.models.names(owner_of(scope_of(request)))
         return [gr.update(choices=choices)] * 2
 
     # ---- other pictures
@@ -229,13 +229,13 @@ class Acts:
     @telling(2)
     async def edit(self, photo: File, text: str, model: str, seed: int, request: gr.Request) -> Any:
         """The photo changed as told."""
-        made = await self.desk.edit(scope_of(request), path_of(photo), text, said_with(model, 0, 1, seed))
+        made = await self.service.edit(scope_of(request), path_of(photo), text, said_with(model, 0, 1, seed))
         return await _picture(made)
 
     @telling(2)
     async def generate(self, text: str, model: str, seed: int, request: gr.Request) -> Any:
         """A picture from words."""
-        made = await self.desk.generate(scope_of(request), text, said_with(model, 0, 1, seed))
+        made = await self.service.generate(scope_of(request), text, said_with(model, 0, 1, seed))
         return await _picture(made)
 
     async def use(self, made: File) -> Any:
@@ -286,7 +286,7 @@ def legend_task(rows: list[tuple[str, str]], *, exact: bool) -> SemanticSegmenta
     return SemanticSegmentation.of([name for name, _ in rows])
 
 
-def recolored(kept: Kept, colors: dict[str, str]) -> Kept:
+def recolored(kept: KeptAnswer, colors: dict[str, str]) -> KeptAnswer:
     """An answer in other colors than it was painted in."""
 
     def one(read: Prediction) -> Prediction:

@@ -51,12 +51,12 @@ class Answerer:
             self.engine.stages.close()
 
 
-class School:
+class PageModels:
     """The models of the server by name, and the newest that have learned."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.taught: OrderedDict[str, Answerer] = OrderedDict()
+        self.learned: OrderedDict[str, Answerer] = OrderedDict()
         self.busy = asyncio.Lock()  # one learns at a time
 
     def engine(self, name: str) -> Engine:
@@ -67,15 +67,15 @@ class School:
         """ApiError, UsageError for one that is not there."""
         if not name.startswith(MARK):
             return Answerer(self.engine(name), name or next(iter(self.state.engines)))
-        found = self.taught.get(name)
+        found = self.learned.get(name)
         if found is None or found.owner != owner:
             raise UsageError("what was learned is not kept any more; learn again, or load the file that you saved")
-        self.taught.move_to_end(name)
+        self.learned.move_to_end(name)
         return found
 
     def names(self, owner: str) -> list[tuple[str, str]]:
         """(label, name) of all whom an owner may ask."""
-        own = [(one.label, one.name) for one in self.taught.values() if one.owner == owner]
+        own = [(one.label, one.name) for one in self.learned.values() if one.owner == owner]
         return [*((name, name) for name in self.state.engines), *own]
 
     async def learn(
@@ -91,11 +91,11 @@ class School:
         gate.weigh(visit, sum(width * height for width, height in sizes))
         async with self.busy:
             shown, context = await asyncio.to_thread(engine.model.shown, task, pairs)
-        one = await asyncio.to_thread(self._taught, engine, shown, context, visit.key, question, len(pairs))
+        one = await asyncio.to_thread(self._learned, engine, shown, context, visit.key, question, len(pairs))
         self._keep(one)
         return one
 
-    def _taught(
+    def _learned(
         self, engine: Engine, shown: Predictor, context: Context, owner: str, question: str, count: int
     ) -> Answerer:
         name, label = MARK + secrets.token_urlsafe(8), f"{question[:40]} (from {count} examples)"
@@ -109,11 +109,11 @@ class School:
         return Answerer(own, label, context, name, owner, question, tuple(report(painter.lesson.left_out, count)), file)
 
     def _keep(self, one: Answerer) -> None:
-        self.taught[one.name] = one
-        while len(self.taught) > MOST:
-            self.taught.popitem(last=False)[1].close()
+        self.learned[one.name] = one
+        while len(self.learned) > MOST:
+            self.learned.popitem(last=False)[1].close()
 
     def close(self) -> None:
-        for one in self.taught.values():
+        for one in self.learned.values():
             one.close()
-        self.taught.clear()
+        self.learned.clear()

@@ -38,7 +38,7 @@ HEADERS = [
 ]  # fmt: skip
 
 
-class Fence:
+class AccessRules:
     """Around the application of Gradio."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -21,7 +21,7 @@ ROOM = 768 * 2**20  # bytes of all answers together; the oldest go first
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class KeptAnswer:
     """An answer with its photo. `owner`: whose key asked; `stem`: how its files are called; `names`: who gave each of
     the predictions, where several did; `focal_px`: of the camera, where it is known."""
 
@@ -47,7 +47,7 @@ class Kept:
         """The metric depth, if it was painted."""
         return next((one for one in self.predictions if isinstance(one, Depth) and one.scale == "metric"), None)
 
-    def of_camera(self, fov_deg: float | None) -> Kept:
+    def of_camera(self, fov_deg: float | None) -> KeptAnswer:
         """With the camera that is said, horizontal degrees. UsageError for one that makes no sense."""
         return self if not fov_deg else replace(self, focal_px=focal_of(self.size[0], None, fov_deg))
 
@@ -56,13 +56,13 @@ class Kept:
         return self.photo.nbytes + sum(_bytes(one) for one in self.predictions)
 
 
-class Shelf:
+class KeptAnswers:
     """The newest answers, by a number that nobody can guess."""
 
     def __init__(self, room: int = ROOM) -> None:
-        self.room, self._kept, self._lock = room, OrderedDict[str, Kept](), Lock()
+        self.room, self._kept, self._lock = room, OrderedDict[str, KeptAnswer](), Lock()
 
-    def put(self, kept: Kept) -> str:
+    def put(self, kept: KeptAnswer) -> str:
         """Keeps an answer, and lets go of the oldest while there is too little room; the newest always stays."""
         name = secrets.token_urlsafe(16)
         with self._lock:
@@ -71,13 +71,13 @@ class Shelf:
                 self._kept.popitem(last=False)
         return name
 
-    def replace(self, name: str, kept: Kept) -> None:
+    def replace(self, name: str, kept: KeptAnswer) -> None:
         """Another version of an answer that is there, such as one with a camera."""
         with self._lock:
             if name in self._kept:
                 self._kept[name] = kept
 
-    def get(self, name: Any, owner: str) -> Kept:
+    def get(self, name: Any, owner: str) -> KeptAnswer:
         """UsageError for what is not there any more, or is somebody else's."""
         with self._lock:
             kept = self._kept.get(name) if isinstance(name, str) else None
