@@ -305,7 +305,10 @@ class Bench:
         def draw(once: bool) -> Any:
             def items(number: int) -> list[editor.Item]:
                 places = range(number * preset.batch, (number + 1) * preset.batch)
-                return [editor.Item(*self.told(mixture, n), seed=(preset.seed << 40) + n, once=once) for n in places]
+                return [
+                    editor.Item(*self.told(mixture, n), seed=objective.seed_of(preset.seed, n), once=once)
+                    for n in places
+                ]
 
             return items
 

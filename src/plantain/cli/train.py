@@ -42,6 +42,8 @@ class TuneArgs:
     "Only say what the run would take: memory, time, money. Nothing is loaded."
     memory: float | None = None
     "GB of the card to plan for; the preset's own when not said."
+    processes: Whole = 1
+    "Cards to plan for; what one of them takes is said."
 
     def preset(self, name: str, given: dict[str, Any]) -> TuningPreset:
         """UsageError for a share or memory that makes no sense."""
@@ -51,7 +53,8 @@ class TuneArgs:
             raise UsageError(f"--once lies between 0 and 1, not {self.once:g}")
         if self.memory is not None and not 0 < self.memory < float("inf"):
             raise UsageError(f"--memory is a number of GB above 0, not {self.memory:g}")
-        own = {"generator": self.generator, "once": self.once, "sharded": self.sharded or None}
+        shards = {"sharded": True, "optimizer": "adamw"} if self.sharded else {}  # of 8 bits there are no shards
+        own = {"generator": self.generator, "once": self.once} | shards
         return replace(TUNINGS[name], **{key: value for key, value in (given | own).items() if value is not None})
 
 
@@ -108,9 +111,13 @@ def train(
     presets, tunings = _known()
     out = out or Path("runs") / preset
     if preset in tunings:
+        if start or teachers:
+            raise UsageError(f"{preset} tunes an open generator, which takes no --start and no --teachers")
         return tune(tuning.preset(preset, given), data, out, cache, resume, tuning)
     if preset not in presets:
         raise UnknownName("preset", preset, [*presets, *tunings])
+    if tuning != TuneArgs():
+        raise UsageError(f"{preset} trains no open generator; leave out options such as --plan, --generator and --once")
     return from_photographs(preset, given, data, out, resume, start, cache, teachers)
 
 
@@ -131,7 +138,7 @@ def tune(
     from plantain.train.tuning import plan, run
 
     if tuning.plan:
-        made = plan.planned(preset)
+        made = plan.planned(preset, max(1, tuning.processes))
         print("\n".join(made.lines()), file=sys.stderr)
         emit(made.to_json())
         plan.require(made, tuning.memory or preset.card)

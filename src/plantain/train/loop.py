@@ -193,7 +193,7 @@ class TrainingRun(Generic[S, B]):
         saved, began = time.monotonic(), time.monotonic() - self.spent
         while not done:
             log.seen += self.update(itertools.islice(batches, self.preset.accumulate))
-            (self.spent,) = self.world.agreed(time.monotonic() - began)
+            self.spent = self.world.agreed(time.monotonic() - began)
             self.stopped = self.world.any(self.stopped)
             done = self.progress >= until or self.stopped
             if self.world.first and (self.step % 50 == 0 or done):
@@ -240,11 +240,13 @@ def read_checkpoint(folder: Path, device: torch.device | str = "cpu") -> dict[st
 
 def optimizer(preset: Preset, groups: list[dict[str, Any]]) -> Any:
     """AdamW, as it is or with a state of 8 bits. MissingExtra."""
+    sharded = any(is_shard(p) for group in groups for p in group["params"])
     if preset.optimizer == "adamw":
-        sharded = any(is_shard(p) for group in groups for p in group["params"])
         return torch.optim.AdamW(groups, preset.lr, betas=BETAS, fused=not sharded)
     if preset.optimizer != "adamw8bit":
         raise UsageError(f"an optimizer is adamw or adamw8bit, not {preset.optimizer!r}")
+    if sharded:
+        raise UsageError("the optimizer adamw8bit knows no shards; take adamw")
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:

@@ -50,30 +50,26 @@ class World:
         for part, mean in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
             part.copy_(mean.view_as(part))
 
-    def agreed(self, *values: float) -> tuple[float, ...]:
-        """The first process's numbers, or the largest where they are flags of all: see `any`."""
-        return self._shared(values, lambda held: torch.distributed.broadcast(held, 0))
+    def agreed(self, value: float) -> float:
+        """The first process's number."""
+        if self.size == 1:
+            return value
+        held = torch.tensor(value, dtype=torch.float64, device=device())
+        torch.distributed.broadcast(held, 0)
+        return float(held)
 
     def any(self, flag: bool) -> bool:
         """Whether it is so in any process."""
-        found = self._shared((float(flag),), lambda held: torch.distributed.all_reduce(held, MAX()))
-        return bool(found[0])
-
-    def _shared(self, values: tuple[float, ...], share: Any) -> tuple[float, ...]:
         if self.size == 1:
-            return values
-        held = torch.tensor(values, dtype=torch.float64, device=device())
-        share(held)
-        return tuple(held.tolist())
+            return flag
+        held = torch.tensor(float(flag), dtype=torch.float64, device=device())
+        torch.distributed.all_reduce(held)
+        return float(held) > 0
 
     def wait(self) -> None:
         """Until all are here."""
         if self.size > 1:
             torch.distributed.barrier()
-
-
-def MAX() -> Any:
-    return torch.distributed.ReduceOp.MAX
 
 
 # ---- shards of a network

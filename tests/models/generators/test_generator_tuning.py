@@ -402,6 +402,40 @@ def test_the_plan_counts_what_the_network_holds() -> None:
     assert all(plan.planned_size(name) <= preset.card for name, preset in TUNINGS.items() if preset.device == "cuda")
 
 
+def test_a_network_in_shards_takes_its_share_of_each_card() -> None:
+    preset = replace(TUNINGS["flux2_klein_full_80gb"], sharded=True)
+    one, four = plan.planned(preset), plan.planned(preset, 4)
+    for part in ("tuned weights, their average", "gradients", "optimizer"):
+        assert four.parts[part] == pytest.approx(one.parts[part] / 4)
+    assert four.parts["activations"] == pytest.approx(one.parts["activations"] / 4)  # a batch of four over four cards
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["seedling_cpu", "--plan"], "trains no open generator; leave out options such as --plan"),
+        (["flux2_klein_lora", "--teachers", "told"], "takes no --start and no --teachers"),
+        (["flux2_klein_lora", "--once", "2"], "--once lies between 0 and 1, not 2"),
+        (["flux2_klein_lora"], "say where the shards are"),
+        (["tuning_debug", "--sharded", "--data", "x"], "shards need several processes: torchrun"),
+        (["flux2_klein_lorra"], "did you mean 'flux2_klein_lora'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(words: list[str], said: str, capsys: Any) -> None:
+    from plantain.cli import main
+
+    assert main(["train", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_seeds_of_any_size_give_noise_apart_from_times() -> None:
+    """The first number of the noise is not the one that the time is made of, and large seeds are no error."""
+    seed = objective.seed_of(10**30, 7)
+    assert 0 <= seed < 2**64
+    drawn = objective.times([seed], [1.0]).logit()
+    assert abs(float(drawn - objective.noise(seed, torch.zeros(4))[0])) > 1e-3
+
+
 def test_what_does_not_fit_is_refused_with_what_does() -> None:
     made = plan.planned(TUNINGS["flux2_klein_lora"])
     with pytest.raises(

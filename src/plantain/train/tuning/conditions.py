@@ -87,10 +87,15 @@ def condition(painter: DiffusersPainter, sample: Stored) -> Condition:
     hidden = call.args[0] if call.args else call.kwargs["hidden_states"]
     if hidden.shape[0] != 1:
         raise UsageError(f"{spec.name} cannot be tuned: its class always paints {hidden.shape[0]} pictures at once")
-    grid = call.canvas[1] // spec.unit, call.canvas[0] // spec.unit
+    if call.canvas != size:
+        raise UsageError(
+            f"{spec.name} takes examples as one picture, a grid, on which it cannot be tuned yet; build the shards "
+            "with --paired 0"
+        )
+    grid = size[1] // spec.unit, size[0] // spec.unit
     rest = latents.beside(spec, hidden, grid)
     require_grids(painter, sample, rest, grid, call)
-    target = latents.encode(painter.pipe, spec, shown(painted_as(painter, sample, call.canvas), painter.device))
+    target = latents.encode(painter.pipe, spec, shown(sample.target, painter.device))
     args = call.args[1:]
     kwargs = {name: value for name, value in call.kwargs.items() if name != "hidden_states"}
     return Condition(kept(args), kept(kwargs), kept(rest), kept(target.float()), shift(call.times))
@@ -121,18 +126,6 @@ def shift(times: Sequence[float]) -> float:
         return 1.0
     even, own = 1 - (steps // 2) / steps, times[steps // 2]
     return float(own * (1 - even) / (even * (1 - own))) if 0 < own < 1 else 1.0
-
-
-def painted_as(painter: DiffusersPainter, sample: Stored, canvas: tuple[int, int]) -> np.ndarray:
-    """The true painting, or where the class takes one picture alone and examples go before the photo on a grid: the
-    grid with the painting in its last cell."""
-    size = (sample.target.shape[1], sample.target.shape[0])
-    if canvas == size:
-        return sample.target
-    raise UsageError(
-        f"{painter.spec.name} takes examples as one picture, a grid, on which it cannot be tuned yet; build the shards "
-        "with --paired 0"
-    )
 
 
 # ---- sides

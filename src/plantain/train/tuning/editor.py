@@ -197,7 +197,7 @@ class Drawn:
         samples = self.buckets.read(number, self.rank, self.world)
         places = itertools.count(number * self.buckets.batch + self.rank, self.world)
         return [
-            Item(sample, self.conditions.read(sample), (self.seed << 40) + place, self.once)
+            Item(sample, self.conditions.read(sample), objective.seed_of(self.seed, place), self.once)
             for sample, place in zip(samples, places, strict=False)
         ]
 
@@ -228,7 +228,8 @@ def prepare(
     if made:
         say(f"{made} samples told, {size / 1e6:.0f} MB in {conditions.folder}")
     forget_texts(painter)
-    getattr(painter.pipe, painter.spec.denoiser).to(painter.device)
+    if not preset.sharded:  # shards are moved block by block
+        getattr(painter.pipe, painter.spec.denoiser).to(painter.device)
     trainee = EditorTrainee(preset, painter)
     count = sum(value.numel() for value in trainee.state().values())
     say(f"{painter.spec.name}: {count / 1e6:.3g} million parameters are tuned ({preset.method})")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,11 +20,21 @@ SHARPNESS = 12.0  # of reading a color: the logit that a squared distance of 1 i
 COLORS = 0.3  # share of plain color error, which keeps colors near their codes
 
 
+def seed_of(*numbers: int) -> int:
+    """A seed of 64 bits from numbers of any size, far from those of their neighbors.
+
+    >>> seed_of(0, 1) == seed_of(0, 1) != seed_of(1, 0)
+    True
+    """
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
 def times(seeds: Sequence[int], shifts: Sequence[float]) -> Tensor:
     """A time for each sample, 1 is pure noise: the middle mostly (logistic normal), shifted as the generator does it.
 
     Source: Esser et al. 2024, arXiv 2403.03206, sections 3.1 and 5.3.2."""
-    drawn = [torch.randn((), generator=torch.Generator().manual_seed(seed)).sigmoid() for seed in seeds]
+    generators = [torch.Generator().manual_seed(seed_of(seed, 1)) for seed in seeds]  # not those of `noise`
+    drawn = [torch.randn((), generator=generator).sigmoid() for generator in generators]
     even, factor = torch.stack(drawn), torch.tensor(list(shifts))
     return even * factor / (1 + (factor - 1) * even)
 

@@ -102,8 +102,8 @@ class Plan:
         }
 
 
-def planned(preset: TuningPreset) -> Plan:
-    """UsageError for a generator whose layout is not known here, MissingExtra."""
+def planned(preset: TuningPreset, processes: int = 1) -> Plan:
+    """What one of so many processes takes. UsageError for a generator whose layout is not known here, MissingExtra."""
     spec = GENERATORS[preset.generator]
     net, vae = networks(spec.name)
     tuned = tuned_parameters(net, spec, preset)
@@ -114,12 +114,13 @@ def planned(preset: TuningPreset) -> Plan:
     own = tuned if preset.method == "lora" else 0
     held = 2 if preset.optimizer == "adamw8bit" else 8
     texts = sum(count for name, count in counts.items() if name.startswith("text_encoder"))
-    walked = activations(net, spec, preset) * preset.batch
+    walked = activations(net, spec, preset) * max(1, preset.batch // processes)
+    share = processes if preset.sharded else 1
     parts = {
-        "frozen weights": ((total - (tuned - own)) * frozen + 4 * counts["vae"]) / GB,
-        "tuned weights, their average": tuned * 8 / GB,
-        "gradients": tuned * 4 / GB,
-        "optimizer": tuned * held / GB,
+        "frozen weights": ((total - (tuned - own)) * frozen / share + 4 * counts["vae"]) / GB,
+        "tuned weights, their average": tuned * 8 / share / GB,
+        "gradients": tuned * 4 / share / GB,
+        "optimizer": tuned * held / share / GB,
         "activations": walked / GB,
         "decoder, one step": painting(vae, preset) / GB if preset.once else 0.0,
         "reserved": RESERVED,
@@ -130,12 +131,12 @@ def planned(preset: TuningPreset) -> Plan:
     return Plan(preset, parts, telling, work(net, preset, tokens), tuned, total, tokens)
 
 
-def require_room(preset: TuningPreset, painter: DiffusersPainter) -> None:
+def require_room(preset: TuningPreset, painter: DiffusersPainter, processes: int) -> None:
     """UsageError before anything is loaded, where the card is too small for a preset whose needs are known."""
     if not painter.device.startswith("cuda") or preset.generator not in LAYOUTS:
         return
     there = torch.cuda.get_device_properties(painter.device).total_memory / GB
-    require(planned(preset), there)
+    require(planned(preset, processes), there)
 
 
 def require(made: Plan, there: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from plantain.data.stream import Buckets, Mixture, Shards
+from plantain.errors import UsageError
 from plantain.train import parallel
 from plantain.train.loop import TrainingRun
 from plantain.train.tuning import editor, plan
@@ -36,10 +37,12 @@ def tune(
     `out`/validation.jsonl. With torchrun, each process takes its part of every batch. SIGTERM saves a
     checkpoint and ends the process. UsageError, PhotoError, MissingExtra."""
     world = parallel.join()
+    if preset.sharded and world.size == 1:
+        raise UsageError("shards need several processes: torchrun --nproc-per-node 2 -m plantain train ... --sharded")
     tell = say if world.first else lambda _: None
     buckets = Buckets(Mixture([Shards(folder) for folder in data], shares, preset.seed), preset.batch)
     painter = editor.painter_of(preset, weights)
-    plan.require_room(preset, painter)
+    plan.require_room(preset, painter, world.size)
     conditions = Conditions(painter, cache or out / "conditions")
     held_out = items_of(validation, conditions, bool(preset.once)) if validation and world.first else []
     trainee, stages = editor.prepare(preset, buckets, painter, conditions, tell, world.rank, world.size)

@@ -44,6 +44,9 @@ class Validation:
         self.before = self._read()
 
     def __call__(self, step: int) -> None:
+        if step == 0:  # of a new run, whatever lies there
+            self.before = {}
+            self.out.unlink(missing_ok=True)
         found = defaultdict(list)
         for name, value in self._values():
             found[name].append(value)
