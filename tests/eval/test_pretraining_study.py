@@ -11,16 +11,17 @@ import pytest
 
 pytest.importorskip("diffusers")
 torch = pytest.importorskip("torch")
+small = pytest.importorskip("small_generator")
 study = pytest.importorskip("pretraining")
 
 
 def test_words_are_the_same_everywhere_and_colors_are_values() -> None:
-    one, other = study.vectors("wall #ff0000"), study.vectors("the wall is (255, 0, 0)")
+    one, other = small.vectors("wall #ff0000"), small.vectors("the wall is (255, 0, 0)")
     assert np.array_equal(one[0], other[1])  # "wall"
     assert np.array_equal(one[1], other[3])  # red, however it is written
-    near, far = (np.linalg.norm(one[1] - study.vectors(f"wall {c}")[1]) for c in ("#f80000", "#0000ff"))
+    near, far = (np.linalg.norm(one[1] - small.vectors(f"wall {c}")[1]) for c in ("#f80000", "#0000ff"))
     assert 0 < near < far / 5
-    assert not study.vectors("one word")[2:].any()
+    assert not small.vectors("one word")[2:].any()
 
 
 def test_scores_by_hand() -> None:
