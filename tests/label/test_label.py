@@ -222,6 +222,15 @@ def test_wrong_input_is_one_line(more, said, capsys) -> None:
     assert not Path("out/labels").exists()
 
 
+def test_a_folder_that_is_not_there_leaves_nothing_behind(capsys) -> None:
+    assert (
+        main(["label", "nowhere", "--classes", "classes.txt", "--format", "coco", "-o", "out", "-m", "embedded"]) == 2
+    )
+    out, err = capsys.readouterr()
+    assert not out and err == "plantain: no such folder or photo: nowhere\n"
+    assert not Path("out").exists()
+
+
 def test_folders_of_ours_are_no_photos(capsys) -> None:
     table()
     assert label(out="photos/out") == 1

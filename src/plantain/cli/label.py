@@ -163,6 +163,8 @@ def found_photos(words: Sequence[str], aside: Sequence[Path]) -> dict[str, Sourc
     for word in words:
         if is_url(word) or shards(word):
             raise UsageError(f"labels are made of photos in folders, not of {word}; unpack it first")
+        if not set("*?[") & set(word) and not Path(word).exists():
+            raise UsageError(f"no such folder or photo: {word}")
     homes = [Path(word).resolve() for word in words]
     inner = [one.resolve() for one in aside]
     skipped = [one for one in inner if one not in homes]
