@@ -103,11 +103,8 @@ def train(
     seed
         The same seed draws the same samples.
     """
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise UsageError(f"--minutes must be above 0, not {minutes:g}")
-    if lr is not None and not 0 < lr < 1:
-        raise UsageError(f"--lr must lie between 0 and 1, not {lr:g}")
     given = {"minutes": minutes, "steps": steps, "lr": lr, "seed": seed}
+    _check(minutes, lr)
     presets, tunings = _known()
     out = out or Path("runs") / preset
     if preset in tunings:
@@ -119,6 +116,14 @@ def train(
     if tuning != TuneArgs():
         raise UsageError(f"{preset} trains no open generator; leave out options such as --plan, --generator and --once")
     return from_photographs(preset, given, data, out, resume, start, cache, teachers)
+
+
+def _check(minutes: float | None, lr: float | None) -> None:
+    """UsageError for a time or a learning rate that makes no sense."""
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes must be above 0, not {minutes:g}")
+    if lr is not None and not 0 < lr < 1:
+        raise UsageError(f"--lr must lie between 0 and 1, not {lr:g}")
 
 
 def _known() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
