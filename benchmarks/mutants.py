@@ -4,14 +4,16 @@
 
 Cosmic Ray lists every change (another operator, number, comparison, condition) of codecs, predictions and eval/metrics;
 a sample with a fixed seed is tried, each in a copy of the tree, against those tests of its part that run the changed
-statement (pytest-cov says which). A run that was stopped goes on (results.jsonl); the score and the changes that no
-test noticed are printed at the end. Exit code 1 where the tests fail before any change.
+statement (pytest-cov says which), and where none does against those of the whole that do. A run that was stopped goes
+on (results.jsonl); the score and the changes that no test noticed are printed at the end. Exit code 1 where the tests
+fail before any change.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import json
 import os
 import random
@@ -24,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +37,12 @@ PARTS = {  # what is changed, and the tests that should notice
     "src/plantain/predictions": ("tests/predictions",),
     "src/plantain/eval/metrics": tuple(f"tests/eval/test_{name}.py" for name in METRICS),
 }
+BESIDE = ("tests/answers", "tests/tasks", "tests/pipeline", "tests/output", "tests/eval")  # where none of them runs it
 LEFT_OUT = re.compile(  # no change, or one that fails whatever the tests: bits of floats, identity of arrays
     r"core/(NoOp|RemoveDecorator|ReplaceComparisonOperator_\w+_Is(Not)?"
     r"|ReplaceBinaryOperator_(Add|Sub|Mul|Div|FloorDiv|Mod|Pow)_(Bit\w+|[LR]Shift))"
 )
-PATIENCE = 3.0  # times the seconds of the unchanged tests, after which a change counts as noticed
+PATIENCE = 240  # seconds, after which a change counts as noticed
 
 
 @dataclass(frozen=True)
@@ -126,14 +130,15 @@ def reached(database: Path, root: Path) -> Reach:
 
 
 def noticing(mutant: Mutant, reach: Reach, source: str) -> list[str]:
-    """The tests that run the statement that is changed. All that run its file where it is run by the import alone, as
-    constants are, and none where nothing runs it."""
+    """The tests that run the statement that is changed, those of its part if there are any. All that run its file where
+    it is run by the import alone, as constants are, and none where nothing runs it."""
     lines = reach.get(mutant.path, {})
     first, last = statement(source, mutant.line)
-    own = set[str]().union(*(lines.get(line, set()) for line in range(first, last + 1)))
-    if own == {""}:
-        own = set[str]().union(*lines.values())
-    return sorted(own - {""})
+    found = set[str]().union(*(lines.get(line, set()) for line in range(first, last + 1)))
+    if found == {""}:
+        found = set[str]().union(*lines.values())
+    own = {test for test in found if test.startswith(PARTS[mutant.part])}
+    return sorted((own or found) - {""})
 
 
 def statement(source: str, line: int) -> tuple[int, int]:
@@ -166,17 +171,19 @@ def enter(home: str) -> None:
     os.environ["PYTHONPATH"] = str(tree / "src")
 
 
-def unchanged(part: str) -> tuple[float, Reach]:
-    """Seconds that the tests of a part take as they are, and what each of them runs. SystemExit where they fail."""
-    start, database = time.perf_counter(), Path.cwd() / ".coverage"
-    options = (f"--cov={part}", "--cov-context=test", "--cov-report=")
-    run = subprocess.run(command(PARTS[part], *options), capture_output=True, text=True)
+def unchanged(home: Path, jobs: int) -> Reach:
+    """What each test runs. SystemExit where one fails."""
+    tree = copy_of(ROOT, home / "tree-unchanged")
+    tests = [test for test in dict.fromkeys((*itertools.chain(*PARTS.values()), *BESIDE)) if (tree / test).exists()]
+    options = ("-n", str(jobs), *(f"--cov={part}" for part in PARTS), "--cov-context=test", "--cov-report=")
+    environment = os.environ | {"PYTHONPATH": str(tree / "src")}
+    run = subprocess.run(command(tests, *options), cwd=tree, env=environment, capture_output=True, text=True)
     if run.returncode:
-        raise SystemExit(f"the tests of {part} fail before any change:\n{run.stdout[-2000:]}")
-    return time.perf_counter() - start, reached(database, Path.cwd())
+        raise SystemExit(f"the tests fail before any change:\n{run.stdout[-2000:]}")
+    return reached(tree / ".coverage", tree)
 
 
-def tried(mutant: Mutant, limit_s: float, reach: Reach) -> dict[str, Any]:
+def tried(mutant: Mutant, reach: Reach) -> dict[str, Any]:
     """What became of a mutant: noticed or not, with the change itself."""
     from cosmic_ray.mutating import mutate_and_test
     from cosmic_ray.work_item import MutationSpec
@@ -188,7 +195,7 @@ def tried(mutant: Mutant, limit_s: float, reach: Reach) -> dict[str, Any]:
     place = ((mutant.line, 0), (mutant.line, 1))
     spec = MutationSpec(Path(mutant.path), mutant.operator, mutant.occurrence, *place)
     run = shlex.join(command([f"@{listed}"])) if tests else "true"  # what nothing runs, nothing notices
-    result = mutate_and_test([spec], run, limit_s)
+    result = mutate_and_test([spec], run, PATIENCE)
     change = [line for line in (result.diff or "").splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
     outcome = result.test_outcome.value if result.test_outcome else result.worker_outcome.value
     seconds = round(time.perf_counter() - start, 1)
@@ -227,11 +234,9 @@ def main() -> None:
     done = {result["key"]: result for result in map(json.loads, lines)}
     left = [mutant for mutant in sample if mutant.key not in done]
     print(f"{len(sample)} of {len(everything)} possible changes, {len(left)} to try", flush=True)
+    reach = unchanged(home, given.jobs) if left else {}
     with ProcessPoolExecutor(given.jobs, initializer=enter, initargs=(str(home),)) as workers:
-        parts = sorted({mutant.part for mutant in left})
-        usual = dict(zip(parts, workers.map(unchanged, parts), strict=True))
-        limits = [30 + PATIENCE * usual[mutant.part][0] for mutant in left]
-        for result in workers.map(tried, left, limits, [usual[mutant.part][1] for mutant in left]):
+        for result in workers.map(partial(tried, reach=reach), left):
             done[result["key"]] = result
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(result) + "\n")
