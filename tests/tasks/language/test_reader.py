@@ -201,6 +201,52 @@ def test_what_people_type(text: str) -> None:
     assert (question.frame, question.colors) == (READ[text].frame, READ[text].colors)
 
 
+KINDS = {  # text -> what is wanted, tasks and names
+    "is anyone wearing a helmet?": ("presence", "refer", ["person wearing a helmet"]),
+    "no people?": ("presence", "refer", ["people"]),
+    "dog in the picture": ("map", "refer", ["dog"]),
+    "dog in the picture?": ("presence", "refer", ["dog"]),
+    "Where is the person who wears a yellow jacket and holds a leash?": (
+        "where", "refer", ["person who wears a yellow jacket and holds a leash"],
+    ),
+    "the woman in red and holding a bag": ("map", "refer", ["woman in red and holding a bag"]),
+    "segment the man with a hat and the dog": ("map", "refer", ["man with a hat", "dog"]),
+    "find left and right wrist": ("map", "instances instances", ["left wrist", "right wrist"]),
+    "click on the door handle": ("map", "refer", ["door handle"]),
+    "parts of a face: eyes, nose, mouth": ("map", "semantic", ["eyes", "nose", "mouth"]),
+    "all chairs, separately": ("map", "instances", ["chairs"]),
+    "just the person, no background": ("cutout", "matte", ["person"]),
+    "yolo style boxes for fruit": ("map", "detect", ["fruit"]),
+    "boxes of all persons in xyxy": ("map", "detect", ["persons"]),
+    "how many of the cups are red": ("count", "instances", ["red cups"]),
+    "headcount": ("count", "instances", ["people"]),
+    "centroid of the ball": ("where", "refer", ["ball"]),
+    "depthmap 16 bit": ("map", "metric-depth", []),
+    "width and height of the window in inches": ("size", "refer metric-depth", ["window"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", KINDS)
+def test_more_kinds_of_questions(text: str) -> None:
+    want, tasks, names = KINDS[text]
+    (question,) = read_plan(text).questions
+    assert (question.want, " ".join(t.name for t in question.tasks), list(question.names)) == (want, tasks, names)
+
+
+def test_a_number_belongs_to_no_class() -> None:
+    assert read_plan("find 3 red apples").tasks == (InstanceSegmentation("red apple"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("camera pose", "the camera itself"), ("depth at the pixel 320, 240", "one point"), ("seg", "names no thing"),
+     ("angle of the roof", "a measure"), ("tangent space normals", "axes"), ("blur and anonymize people", "picture")],
+)  # fmt: skip
+def test_what_is_not_told_is_refused_for_what_it_is(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        read_plan(text)
+
+
 @pytest.mark.parametrize("text", ["person, dog, everything else", "person, dog and the rest", "person, dog, other"])
 def test_the_rest_is_no_class(text: str) -> None:
     (question,) = read_plan(text).questions

@@ -154,6 +154,12 @@ def names_in(text: str, *, classes: bool = False) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(reveal, parts))) if all(map(is_name, parts)) else ()
 
 
+GOES_ON = (  # what a name has, and how the other half of its clause begins after an "and"
+    (re.compile(r"\b(?:who|that|which)\b", re.I), re.compile(r"(?:\w+s|has|is|are|have|was|were)\b", re.I)),
+    (re.compile(r"\b(?:in|with|\w\w\w+ing)\b", re.I), re.compile(r"\w\w\w+ing\b", re.I)),
+)
+
+
 def is_rest(name: str) -> bool:
     """Whether a name means everything that is not named."""
     return all(REST.fullmatch(part.strip()) for part in name.split(",") if part.strip())
@@ -165,7 +171,9 @@ def _joined(part: str, classes: bool) -> list[str]:
     whole = classes or not ARTICLE.match(first)
     names = [first]
     for other in others:
-        if whole or ARTICLE.match(other) or is_plural(other) or not is_name(other) or is_rest(other):
+        if not is_name(other) and any(has.search(names[-1]) and goes.match(other) for has, goes in GOES_ON):
+            names[-1] += f" and {other}"
+        elif whole or ARTICLE.match(other) or is_plural(other) or not is_name(other) or is_rest(other):
             names.append(other)
         else:
             names[-1] += f" and {other}"

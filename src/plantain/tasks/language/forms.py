@@ -19,7 +19,7 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "CAMERA": "[the] (camera|viewer|lens|observer|photographer)|me|us|here|you|where i (am|stand)",
     "FROM_CAMERA": "(from|to|of|away from) CAMERA",
     "PICTURE": "[the|this|that|my|a|an|each|every] [whole|entire|full|given|input|attached] "
-    "[street|indoor|outdoor|city|road|traffic] "
+    "[street|indoor|outdoor|city|road|traffic|aerial|satellite|drone|thermal|medical|x ray|microscope] "
     "(photo|photos|photograph|picture|image|images|pic|img|scene|view|frame|shot|screenshot)",
     "PLACE": "PICTURE|[the|this|that|my] [whole|entire] (room|place|street|environment|surroundings|space|area|"
     "landscape)",
@@ -36,7 +36,8 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "MAIN": "foreground|[most] salient (object|region|thing)|saliency [map]|salient object (detection|segmentation)|"
     "(main|primary|central) (object|subject|thing)|subject",
     "BACKGROUND": "[the|its|image|photo|my] (background|backgrounds|bg|backdrop)",
-    "BOX": "[2d|tight] (box|boxes|bounding box|bounding boxes|bbox|bboxes|boundingbox|boundingboxes|rectangle|"
+    "BOX": "[(yolo|coco|voc) [style|format]] [2d|tight] "
+    "(box|boxes|bounding box|bounding boxes|bbox|bboxes|boundingbox|boundingboxes|rectangle|"
     "rectangles) "
     "[coordinates]",
     "CLOUD": "[3d|dense|colored|coloured|rgb|xyz|ply] (point cloud|pointcloud|point clouds|pointclouds|cloud of "
@@ -46,13 +47,15 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "INDIVIDUALLY": "individually|separately|one by one|apart|as (instances|individuals)|as (separate|individual) "
     "(objects|instances)",
     "PERSON": "[the|a|each|every|all] [the] (person|people|persons|humans|human|body|bodies)",
-    "BODY": "[human|body|full body|whole body|person|2d|skeletal] (keypoint|keypoints|key point|key points|pose|poses|"
-    "skeleton|skeletons|joint|joints|landmark|landmarks|stick figure)",
+    "BODY": "[12|17|all] [human|body|full body|whole body|person|2d|skeletal] (keypoint|keypoints|key point|key points|"
+    "pose|poses|skeleton|skeletons|joint|joints|landmark|landmarks|stick figure)",
     "FACE": "(face|facial) (keypoint|keypoints|key points|landmark|landmarks|points|mesh|features)",
     "HAND": "(hand|hands|finger) (keypoint|keypoints|key points|landmark|landmarks|pose|poses|joints|points|skeleton)",
     "DET": "the|a|an|my|me|us|this|that|these|those|it|him|her|them|some|your|our|his|all|every|for|to|up",
     "NOUNS": "[[the] (class|classes|label|labels|category|categories|object|objects)] [:]",
 }
+
+BOTH = "width and height|height and width|length and width|width and length|height and length|length and height"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ FORMS: tuple[Form, ...] = (
     Form(
         "disparity, which grows with nearness",
         readings.disparity,
-        ("(disparity|disparities) [MAP] [OF_ALL]", "(inverse|inverted|reciprocal) depth [MAP] [OF_ALL]"),
+        ("[stereo] (disparity|disparities) [MAP] [OF_ALL]", "(inverse|inverted|reciprocal) depth [MAP] [OF_ALL]"),
         ("disparity",),
         ("code",),
     ),
@@ -98,7 +101,8 @@ FORMS: tuple[Form, ...] = (
         "a point cloud",
         readings.point_cloud,
         (
-            "[depth|export|save] [as [a|an]] CLOUD [OF_ALL] [(in|as|to) [a|an] ply [file|format]]",
+            "[depth|export|save] [as [a|an]] CLOUD [OF_ALL] [(in|as|to) [a|an] ply [file|format]] "
+            "[(with|in) [rgb] (color|colors|colour|colours)]",
             "(turn|convert|make|transform|unproject|lift) PICTURE (into|to|in|as) [a|an] CLOUD",
             "(3d|xyz) (points|coordinates) [OF_ALL]",
             "CLOUD (of|for|from) THING",
@@ -154,7 +158,7 @@ FORMS: tuple[Form, ...] = (
             "(edge|edges|contour|contours|outline|outlines|boundary|"
             "boundaries) "
             "[MAP] [OF_ALL]",
-            "(line art|lineart|line drawing|contour lines|canny|sobel) [OF_ALL]",
+            "(line art|lineart|line drawing|sketch|pencil sketch|contour lines|canny|sobel) [OF_ALL]",
             "(outline|trace) WHOLE",
             "[object] (edges|boundaries|contours) between (things|objects|regions|segments)",
             "[detect] [the] [object] (edges|contour|contours|outline|outlines|boundary|boundaries|edge map|edge "
@@ -168,7 +172,8 @@ FORMS: tuple[Form, ...] = (
         readings.panoptic,
         (
             "panoptic [segmentation|seg|labels|mask|masks|map|segment] [map] [(of|for) WHOLE]",
-            "(segment|mask|segmentation of|masks of|masks for) (WHOLE|anything) [you can see|you see|visible]",
+            "(segment|mask|label|annotate|segmentation of|masks of|masks for) (WHOLE|anything) [you can see|you see|"
+            "visible]",
             "(full|whole) [scene|image] (segmentation|parsing)",
             "panoptic [segmentation|seg] [of|for|:|with] THING",
         ),
@@ -237,7 +242,7 @@ FORMS: tuple[Form, ...] = (
             "(cut out|cutout|cut|extract|crop out|clip out|clip|lift) THING [[,] (with|on|onto) [a] transparent "
             "(background|bg)]",
             "THING [,] (with|on) [a] (transparent|no) (background|bg)",
-            "THING [,] without [a|the|its] (background|bg)",
+            "THING [,] (without [a|the|its]|no) (background|bg)",
             "(remove|delete|erase|drop) (everything|all) [else] (except|but|besides|apart from|other than) [for] THING",
             "(keep only|only keep|keep just|just keep|keep) THING",
             "THING (cutout|cut out)",
@@ -330,7 +335,7 @@ FORMS: tuple[Form, ...] = (
             ("tall|high", "height", readings.height, "how tall is {}?"),
             ("wide|broad", "width|breadth", readings.width, "width of {} in cm"),
             ("long", "length", readings.length, "how long is {}?"),
-            ("big|large", "size|dimensions", readings.size, "how big is {}?"),
+            ("big|large", f"size|dimensions|{BOTH}", readings.size, "how big is {}?"),
         )
     ),
     Form(
@@ -352,9 +357,11 @@ FORMS: tuple[Form, ...] = (
             "[count] how many [of] THING (BE|can you see|do you see) REST",
             "[count] how many [of] THING [BE]",
             "count [the] (number|amount|total) of THING",
+            "(tally|enumerate) [up] THING",
             "count (everything|every thing|anything|it all)",
             "(count|counting) [up] THING",
             "(number|count|amount|quantity|total number|total count|total) of THING",
+            "total THING",
             "THING (count|counting)",
         ),
         ("count the cups", "how many people are there?"),
@@ -370,6 +377,7 @@ FORMS: tuple[Form, ...] = (
             "(which|what) (part|side|corner|half) [of PICTURE] BE THING [in|on]",
             "[pixel] (location|locations|position|positions|whereabouts|coordinates) (of|for) THING",
             "(locate|pinpoint|localize|localise) THING",
+            "[pixel] (center|centre|centroid|center point|midpoint) (of|for) THING",
             "THING (location|position)",
         ),
         ("where is {}?",),
@@ -385,10 +393,14 @@ FORMS: tuple[Form, ...] = (
             "(does|did) (it|this|PICTURE) (contain|have|show|include|depict) [any] THING [in it]",
             "[it|this|PICTURE] (contains|includes|shows|depicts) [any] THING",
             "BE [any] THING (visible|present|there|shown|here|in PICTURE|in it)",
-            "[if|whether|that] THING [BE] (visible|present|in PICTURE|in it)",
-            "(any|if|whether) THING [BE] (there|here|in here)",
+            "(if|whether|that) THING [BE] (visible|present|in PICTURE|in it)",
+            "THING (visible|present)",
+            "THING BE (visible|present|in PICTURE|in it)",
+            "(any|no|if|whether) THING [BE] [there|here|in here|anywhere]",
             "check for [any] THING",
             "[is] (anyone|anybody|someone|somebody) (there|here|home|around|in here)",
+            "[if|whether] (anyone|anybody|someone|somebody) BE REST",
+            "is (anyone|anybody|someone|somebody) REST",
             "(presence|existence) of THING",
         ),
         ("is there a cup?", "are there any people?"),
@@ -424,7 +436,8 @@ FORMS: tuple[Form, ...] = (
             "instances",
             "instance [level] [segmentation|seg] [masks|mask|map] [of|for|:|on] THING",
             "instances (of|:|for) THING",
-            "(segment|mask|masks of|masks for|find|select|highlight) THING INDIVIDUALLY",
+            "(segment|mask|masks of|masks for|find|select|highlight) THING [,] INDIVIDUALLY",
+            "THING [,] (individually|separately|one by one)",
             "(segment|mask|select) (each|every) (individual|single) THING",
             "[a|an|one] (separate|different|own|individual|single) (mask|masks) (for|of|per) THING",
             "[one|a] mask per THING",
@@ -438,7 +451,7 @@ FORMS: tuple[Form, ...] = (
         (
             "SEMANTIC [OF_ALL]",
             "SEMANTIC [of|for|into|with|using|:|,|as] NOUNS THING",
-            "(labels|classes|categories) : THING",
+            "(labels|classes|categories|[the] (parts|regions|areas|surfaces) [of ELSE]) : THING",
             "(segment|label) [the|these] [following] (classes|labels|categories|objects|following) [:] THING",
             "(classify|label|assign|mark|tag) (ALL|PICTURE) (as|into|to|with|:) [either] NOUNS THING",
             "(pixel wise|pixelwise|per pixel) (classification|labeling|labels|classes) [of|as|into|:|,] THING",
@@ -464,7 +477,10 @@ FORMS: tuple[Form, ...] = (
             "mask|mask|masks) "
             "[of|for|:] THING",
             "mask [out] THING",
-            "(select|highlight|isolate|outline|mark|show|show me|point out|point to|point at) THING",
+            "(give|get|show) (me|us) (just|only) THING",
+            "(select|highlight|isolate|outline|mark|show|show me|point out|point to|point at|click|click on|tap on) "
+            "THING",
+            "[a] (heatmap|heat map|probability map|attention map) (of|for|showing) [where] THING [BE]",
             "(silhouette|silhouettes|shape|pixels|region|area|extent) (of|for|belonging to) THING",
             "(which|what) pixels (are|is|belong to|show|make up|contain|cover|depict) [part of] THING",
             "BEFORE (mask|masks|silhouette|segmentation|segmentation mask|pixels)",

@@ -63,7 +63,10 @@ FRAMES: dict[str, tuple[str, ...]] = {  # the axes of normals; those of Plantain
         "SET_IN [X_RIGHT] (+z|z) POINTS_TO BACKWARD",
     ),
 }
-OTHER_FRAMES = ("[,] (in|with|using|for) [the] (directx|direct x|unity|unreal|blender|ros|world|ned|enu) AXES",)
+OTHER_FRAMES = (
+    "[,] (in|with|using|for) [the] (directx|direct x|unity|unreal|blender|ros|world|object|tangent|ned|enu) AXES",
+    "[,] (directx|direct x|unreal|(world|object|tangent) (space|frame|coordinates))",
+)
 COLORMAPS = (
     "SET_IN (viridis|plasma|inferno|rainbow|jet|turbo|magma|cividis|gray|grey|grayscale|greyscale) "
     "[color|colour] [colors|colours|colormap|colourmap|palette|map|scale|cmap]",
@@ -72,6 +75,8 @@ FILES = (
     "[,] [and] (save|saved|export|exported) [it|them] (as|to|in) [a|an] [16 bit] FORMAT [file|files]",
     "[,] (as|in|to|into) [a|an] [16 bit] FORMAT [file|files|format]",
     "[,] as [a|an] (image|picture)",
+    "[,] (8 bit|16 bit|32 bit) [FORMAT|float] [file|files|format]",
+    "[,] in [the] (xyxy|xywh|cxcywh|coco|yolo|voc|pascal voc|labelme|normalized|normalised) [format|style|coordinates]",
 )
 DEPTH = re.compile(
     r"\b(?:depths?|distances?|far|distant|away|normals?|orientations?|closer|nearer|farther|further|disparity|"

@@ -28,6 +28,7 @@ from plantain.vocabularies import COCO_17
 LONGEST = 600  # letters of a question
 PROBE = ("thing",)  # what pronouns mean while it is tried whether a text can be read at all
 KEPT = 4096  # readings of parts of texts, which come again and again while a text is cut
+SIDE = "left|right|front|back|rear|upper|lower|top|bottom"
 CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set apart as words of their own
     (r"[‘’]", "'"),
     (r"\b(what|where|how|who|there|it|that|far|close)'s\b", r"\1 is"),
@@ -47,6 +48,9 @@ CHAT: tuple[tuple[str, str], ...] = (  # how people shorten words, and marks set
     (r"\b(?:teh|hte)\b", "the"),
     (r"\b(?:adn|nad)\b", "and"),
     (r"\bhwo\b", "how"),
+    (r"\b(?:head\s?count|(?:crowd|people) count(?:ing)?)\b", "count the people"),
+    (r"\bbonding(?=\s+box)", "bounding"),
+    (rf"\b({SIDE})\s+(?:and|&)\s+({SIDE})\s+([^\W\d]+)", r"\1 \3 and \2 \3"),
     (r"\bppl\b", "people"),
     (r"\band/or\b", "or"),
     (r"[({\[]", " , "),
@@ -74,10 +78,12 @@ VERBS = word_set(  # a bare name does not begin so
     "analyze delete "
     "erase replace convert generate create write tell say describe explain summarize translate recognize classify "
     "colorize denoise upscale enhance resize rotate edit put move find segment detect count locate compare "
-    "predict compute cut crop clip isolate extract remove get give show let see look want need"
+    "blur pixelate anonymize censor predict compute cut crop clip isolate extract remove get give show let see look "
+    "want need"
 )
 TASK_NOUNS = word_set(  # nor does it have one of these, or end so
-    "depth depths disparity distance distances normals segmentation detection estimation keypoints geometry"
+    "depth depths depthmap depthmaps disparity distance distances normals segmentation detection estimation keypoints "
+    "geometry"
 )
 TASK_HEADS = word_set("pose poses skeletons edges landmarks")
 TASK_PHRASE = re.compile(r"\b(?:point\s?clouds?|normal\s+maps?|bounding\s+box(?:es)?|surface\s+normals?)\b", re.I)

@@ -48,6 +48,8 @@ FRONT = re.compile(
 PERSON = re.compile(r"(?:the\s+)?(?:person|people|persons|humans?|human\s+bod(?:y|ies)|bod(?:y|ies))", re.I)
 ANYBODY = re.compile(r"\b(?:anyone|anybody|someone|somebody)\b", re.I)
 EVERYBODY = re.compile(r"\b(?:everyone|everybody)\b", re.I)
+ONE_WORD = re.compile(r"(?!\w+ing\b|\w+ly\b)[^\W\d]+")
+NUMBER = re.compile(r"(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\s+(?=\S)", re.I)
 COUNTED_UNIT = re.compile(rf"(?:{units.ANY})\b", re.I)
 CAMERA = re.compile(r"(?:the\s+)?(?:camera|viewer|lens|observer|photographer)|me|us|here|you", re.I)
 PICTURE = re.compile(
@@ -162,14 +164,15 @@ def _masked(names: Sequence[str], want: Want, depth: Task, said: Said) -> Questi
 
 
 def presence(held: Held, said: Said) -> Question | None:
-    names = names_in(ANYBODY.sub("person", held.get("THING", "person")), classes=True)
+    thing = f"{held.get('THING', 'person')} {held.get('REST', '')}".strip()
+    names = names_in(ANYBODY.sub("person", thing), classes=True)
     return Question((ReferringSegmentation(names),), "presence", _plain(names)) if names else None
 
 
 def where(held: Held, said: Said) -> Question | None:
     """Masks of definite things; instances where there may be several."""
     names = names_in(EVERYBODY.sub("people", held["THING"]))
-    if not names:
+    if not names or any(map(PICTURE.fullmatch, names)):
         return None
     many = any(map(is_plural, names))
     tasks = _each(InstanceSegmentation, names) if many else (ReferringSegmentation(names),)
@@ -267,7 +270,11 @@ def count(held: Held, said: Said) -> Question | None:
     if COUNTED_UNIT.match(held.get("THING", "")):
         return None
     of = f" of {held['OTHER']}" if "OTHER" in held else ""
-    whole = {"THING": f"{held['THING']}{of} {held.get('REST', '')}".strip()} if "THING" in held else held
+    rest = held.get("REST", "")
+    if ONE_WORD.fullmatch(rest):  # "how many of the cups are red"
+        whole = {"THING": f"{rest} {plain(held['THING'])}"}
+    else:
+        whole = {"THING": f"{held['THING']}{of} {rest}".strip()} if "THING" in held else held
     return _things(InstanceSegmentation, whole, "count")
 
 
@@ -284,7 +291,7 @@ def _things(task: Callable[[str], Task], held: Held, want: Want = "map") -> Ques
 
 def _each(task: Callable[[str], Task], names: Sequence[str]) -> tuple[Task, ...]:
     """A task a class."""
-    return tuple(dict.fromkeys(task(singular_head(plain(name))) for name in names))
+    return tuple(dict.fromkeys(task(singular_head(NUMBER.sub("", plain(name)))) for name in names))
 
 
 # ---- mattes and points

@@ -56,6 +56,24 @@ REFUSALS: tuple[Refusal, ...] = (
         always=True,
     ),
     Refusal(
+        "asks for the camera itself, which is told and not seen (--fov, --focal)",
+        (
+            "[the] (camera|lens) (pose|position|height|angle|orientation|location|intrinsics|extrinsics|parameters|"
+            "calibration|matrix|model|settings|tilt|pitch|roll) [REST]",
+            "[the] (focal length|field of view|fov|intrinsics|extrinsics|vanishing (point|points)|horizon line) [REST]",
+        ),
+        ("metric depth", "surface normals", "point cloud"),
+        always=True,
+    ),
+    Refusal(
+        "asks for one point of the picture; ask for the map, and read it there",
+        (
+            "[REST] (depth|distance|normal|normals|value) (at|of|in) [the] (pixel|pixels|point|coordinate|coordinates|"
+            "location|position) [REST_TOO]",
+        ),
+        ("metric depth", "surface normals", "how far is {}?"),
+    ),
+    Refusal(
         "asks for text, which is not read",
         (
             "(read|ocr|transcribe|translate|spell|extract text|extract the text) [REST]",
@@ -71,6 +89,9 @@ REFUSALS: tuple[Refusal, ...] = (
         "asks for a model in three dimensions; of these there are point clouds and depth",
         (
             "[a|the] [3d|height|elevation] (mesh|meshes|heightmap|height map|elevation map|lidar)",
+            "[gaussian] (splat|splats|splatting)",
+            "(nerf|photogrammetry|stereo [pair])",
+            "[the] (height|elevation) above REST",
             "3d [model|map|scan|reconstruction|scene] [REST]",
             "(reconstruct|unproject|model) [REST]",
             "create [a|the] 3d REST",
@@ -81,7 +102,8 @@ REFUSALS: tuple[Refusal, ...] = (
         "asks for a measure that is not told; of the size of things there are height, width and length",
         (
             "how (tall|big|long|wide|high|large|thick|broad|small|heavy|deep) [REST]",
-            "(size|height|width|length|area|volume|dimensions|dimension|weight|diameter|thickness) of REST",
+            "(size|height|width|length|area|volume|dimensions|dimension|weight|diameter|thickness|angle|slope|tilt|"
+            "steepness|radius|depth|perimeter|curvature) of REST",
             "measure [REST]",
         ),
         ("how tall is {}?", "how far is {}?", "width of {}"),
@@ -148,7 +170,8 @@ REFUSALS: tuple[Refusal, ...] = (
             "resize|rotate|"
             "brighten|darken|retouch|stylize|stylise|relight|dehaze|edit|remove|erase|delete|recolor|recolour|"
             "transform|convert|make|"
-            "generate|create|imagine|improve|beautify|animate|undistort|get rid of|take out) [REST]",
+            "generate|create|imagine|improve|beautify|animate|undistort|get rid of|take out|anonymize|anonymise|"
+            "pixelate|censor|redact) [REST]",
             "(change|swap|blur|crop|flip|mirror|fix|repair|turn|draw|render|put|move|paint|color|colour|zoom|dress|"
             "fill|hide) "
             "(DET|background|bg|sky|photo|image|picture) [REST]",
@@ -177,7 +200,7 @@ REFUSALS: tuple[Refusal, ...] = (
 INCOMPLETE = Refusal(
     "names no thing",
     (
-        "(segment|mask|masks|find|detect|count|select|highlight|isolate|locate|silhouette|classify|search|refer|"
+        "(segment|seg|mask|masks|find|detect|count|select|highlight|isolate|locate|silhouette|classify|search|refer|"
         "compare|look for|"
         "identify|extract|keep|[image|object|photo|referring] segmentation [map|mask|masks]) "
         "[out|of|for] [the|a|me|it|them|this|that|in|around|please]",
