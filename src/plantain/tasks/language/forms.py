@@ -308,7 +308,7 @@ FORMS: tuple[Form, ...] = (
             "[away|off] [FROM_CAMERA]",
             "DISTANCE (from|between) CAMERA (to|and|of) THING",
             "DISTANCE (from|between) THING (to|and) CAMERA",
-            "(DISTANCE|depth) [value|values|MAP] (to|of|from|for) THING [FROM_CAMERA]",
+            "(DISTANCE|depth) [value|values] (to|of|from|for) THING [FROM_CAMERA]",
             "DISTANCE [:] THING",
             "THING distance [FROM_CAMERA]",
             "depth (of|to|at|for) THING",
