@@ -219,6 +219,13 @@ KINDS = {  # text -> what is wanted, tasks and names
     "yolo style boxes for fruit": ("map", "detect", ["fruit"]),
     "boxes of all persons in xyxy": ("map", "detect", ["persons"]),
     "how many of the cups are red": ("count", "instances", ["red cups"]),
+    "give me all the screws as separate masks": ("map", "instances", ["screws"]),
+    "every cup mask": ("map", "instances", ["cup"]),
+    "label road and sky; everything else is background": ("map", "semantic", ["road", "sky"]),
+    "how far away are the cones, in feet and inches": ("distance", "refer metric-depth", ["cones"]),
+    'find "no parking" sign': ("map", "instances", ["no parking sign"]),
+    "depth for bokeh": ("map", "metric-depth", []),
+    "segment me the car that is parked next to the tree": ("map", "refer", ["car that is parked next to the tree"]),
     "headcount": ("count", "instances", ["people"]),
     "centroid of the ball": ("where", "refer", ["ball"]),
     "depthmap 16 bit": ("map", "metric-depth", []),
@@ -231,6 +238,13 @@ def test_more_kinds_of_questions(text: str) -> None:
     want, tasks, names = KINDS[text]
     (question,) = read_plan(text).questions
     assert (question.want, " ".join(t.name for t in question.tasks), list(question.names)) == (want, tasks, names)
+
+
+def test_what_was_named_before_is_meant() -> None:
+    plan = read_plan("tell me where the exit sign is and how far")
+    assert [(question.want, question.names) for question in plan.questions] == [
+        ("where", ("exit sign",)), ("distance", ("exit sign",))
+    ]  # fmt: skip
 
 
 def test_a_number_belongs_to_no_class() -> None:

@@ -229,7 +229,8 @@ def is_name(text: str) -> bool:
         words[0] in NO_START
         or words[-1] in NO_END
         or not re.search(r"[^\W\d]", text)
-        or re.search(r"^[^\w'\"]|[:=<>?*\\{}]", text)
+        or (ord(text[0]) < PRIVATE and re.search(r"^[^\w'\"]", text))
+        or re.search(r"[:=<>?*\\{}]", text)
     ):
         return False
     if not rest or (len(rest) == 1 and rest[0] in NO_NAME):

@@ -44,11 +44,11 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "points)",
     "SEMANTIC": "semantic [segmentation|seg|segment|labels|labeling|labelling|classes|mask|masks|map|maps] [map|mask]|"
     "semantics|semseg",
-    "INDIVIDUALLY": "individually|separately|one by one|apart|as (instances|individuals)|as (separate|individual) "
-    "(objects|instances)",
+    "INDIVIDUALLY": "individually|separately|one by one|apart|as (instances|individuals)|as "
+    "(separate|individual|single) (objects|instances|masks)",
     "PERSON": "[the|a|each|every|all] [the] (person|people|persons|humans|human|body|bodies)",
     "BODY": "[12|17|all] [human|body|full body|whole body|person|2d|skeletal] (keypoint|keypoints|key point|key points|"
-    "pose|poses|skeleton|skeletons|joint|joints|landmark|landmarks|stick figure)",
+    "pose|poses|skeleton|skeletons|joint|joints|landmark|landmarks|stick figure|openpose)",
     "FACE": "(face|facial) (keypoint|keypoints|key points|landmark|landmarks|points|mesh|features)",
     "HAND": "(hand|hands|finger) (keypoint|keypoints|key points|landmark|landmarks|pose|poses|joints|points|skeleton)",
     "DET": "the|a|an|my|me|us|this|that|these|those|it|him|her|them|some|your|our|his|all|every|for|to|up",
@@ -312,6 +312,7 @@ FORMS: tuple[Form, ...] = (
             "DISTANCE [:] THING",
             "THING distance [FROM_CAMERA]",
             "depth (of|to|at|for) THING",
+            "how (far|close) [away] THING",
             "(what|which) (depth|distance) BE THING [at|FROM_CAMERA]",
         ),
         ("how far is {}?", "distance to {} in feet"),
@@ -377,6 +378,7 @@ FORMS: tuple[Form, ...] = (
             "(which|what) (part|side|corner|half) [of PICTURE] BE THING [in|on]",
             "[pixel] (location|locations|position|positions|whereabouts|coordinates) (of|for) THING",
             "(locate|pinpoint|localize|localise) THING",
+            "where THING",
             "[pixel] (center|centre|centroid|center point|midpoint) (of|for) THING",
             "THING (location|position)",
         ),
@@ -417,7 +419,7 @@ FORMS: tuple[Form, ...] = (
         (
             "(object detection|object detector|[2d] (boxes|bounding box|bounding boxes|bbox|bboxes)) [OF_ALL]",
             "(detect|detection of|detection :) (everything|every thing|anything|it all)",
-            "[object] (detection|detector) [of|for|:|on|with] NOUNS THING",
+            "[object] (detection|detections|detector) [of|for|:|on|with] NOUNS THING",
             "(detect|detection :|detection) NOUNS THING",
             "BOX (of|for|around|on|over|:|about|surrounding) THING",
             "(draw|put|place|make|get|box) [a|the|some] BOX (around|on|over|for|of) THING",
@@ -437,7 +439,7 @@ FORMS: tuple[Form, ...] = (
             "instance [level] [segmentation|seg] [masks|mask|map] [of|for|:|on] THING",
             "instances (of|:|for) THING",
             "(segment|mask|masks of|masks for|find|select|highlight) THING [,] INDIVIDUALLY",
-            "THING [,] (individually|separately|one by one)",
+            "THING [,] (individually|separately|one by one|as [separate|individual|single] (instances|masks))",
             "(segment|mask|select) (each|every) (individual|single) THING",
             "[a|an|one] (separate|different|own|individual|single) (mask|masks) (for|of|per) THING",
             "[one|a] mask per THING",
@@ -490,7 +492,7 @@ FORMS: tuple[Form, ...] = (
     Form(
         "masks, or classes where bare names are listed",
         readings.segment,
-        ("(segment|segmentation) [out|of|for] [:|,] [only|just] THING",),
+        ("(segment|segmentation) [me|us] [out|of|for] [:|,] [only|just] THING",),
         ("segment {}",),
     ),
 )
@@ -506,7 +508,7 @@ LEADING = (  # before a question that is read by its words, not before a bare na
     "(can|could|would|will|may) (you|u|i|we) [please|kindly|also|maybe]",
     "(i|we) (want|need|wish|like|wanna|require|would like|am after|want you|need you|would like you) [to] "
     "[see|have|get|know|find out|find|do]",
-    "(is|would) it [be] possible to [get|see|have]",
+    "(is|would) it [be] possible to [get|see|have|know|find|find out|tell|measure|estimate]",
     "(roughly|approximately|exactly|precisely|about)",
     "is there (a|any) way to [get|see|have]",
     "how (can|do|would|could) (i|we|you) (get|see|make|have|know)",

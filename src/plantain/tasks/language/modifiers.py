@@ -46,7 +46,10 @@ RANGES = (
     "BESIDES (MIN|at least|beyond|over|above|more than|farther than|further than|past|starting at|starting from|>|>=) "
     "NEAR [NEAR_UNIT] [on|onwards|away]",
 )
-IN_UNITS = ("[,] [measured|expressed|given|value|values|all] (in|as|using|unit|units) [of|:|=] UNIT",)
+IN_UNITS = (
+    "[,] [measured|expressed|given|value|values|all] (in|as|using|unit|units) [of|:|=] UNIT "
+    "[and (in|inch|inches|cm|centimeters|centimetres|mm|millimeters|millimetres)]",
+)
 IN_NO_UNIT = ("[,] in (metric|real|real world|absolute|si|physical) (unit|units|scale)",)
 IN_OTHER_UNITS = (
     "[,] (in|as|using) (km|kilometers|kilometres|yards|yd|miles|mile|dm|decimeters|decimetres|nm|microns|micrometers)",
@@ -77,6 +80,16 @@ FILES = (
     "[,] as [a|an] (image|picture)",
     "[,] (8 bit|16 bit|32 bit) [FORMAT|float] [file|files|format]",
     "[,] in [the] (xyxy|xywh|cxcywh|coco|yolo|voc|pascal voc|labelme|normalized|normalised) [format|style|coordinates]",
+)
+REST = (
+    "[,|;] [and|with] (everything else|anything else|all else|all the rest|the rest) [is|are|be|as|to|:|=|should be] "
+    "[the|a] (background|black|ignored|left out|nothing|none)",
+    "[,|;] [and] (ignore|leave out|skip) (everything else|anything else|all else|all the rest|the rest)",
+)
+PURPOSES = (
+    "for [a|an|the|my|our] (bokeh|parallax|relighting|compositing|controlnet|comfyui|blender|robotics|navigation|"
+    "grasping|self driving|autonomous driving|augmented reality|ar|vr|3d printing|portrait mode|photo editing) "
+    "[effect|effects|app|project|purposes|use]",
 )
 DEPTH = re.compile(
     r"\b(?:depths?|distances?|far|distant|away|normals?|orientations?|closer|nearer|farther|further|disparity|"
@@ -174,6 +187,8 @@ MODIFIERS: tuple[tuple[re.Pattern[str] | None, tuple[str, ...], Effect], ...] = 
     *((NORMAL, patterns, _frame(name)) for name, patterns in FRAMES.items()),
     (DEPTH, COLORMAPS, _colormap),
     (None, FILES, _file),
+    (None, REST, lambda said, held, part: said),  # it always is
+    (None, PURPOSES, lambda said, held, part: said.noting(f"{part!r} changes nothing in the answer")),
 )
 PATTERNS = tuple((about, Pattern(text, CLASSES), effect) for about, texts, effect in MODIFIERS for text in texts)
 

@@ -248,7 +248,7 @@ def _clause(text: str, said: Said, names: tuple[str, ...] | None, asked: bool) -
     ]
     whole = next((read for read in mended if not read.question.names), None)
     plain_read = _by_form(text, said)
-    if names and plain_read and plain_read.question.lacks_a_name:
+    if names and (plain_read is None or plain_read.question.lacks_a_name):
         plain_read = _about(text, said, names) or plain_read
     return whole or plain_read or next(iter(mended), None) or (_bare(text, asked) if names is None else None)
 

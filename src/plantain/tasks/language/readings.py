@@ -207,7 +207,7 @@ def masks(held: Held, said: Said) -> Question | None:
     if FRONT.fullmatch(text):
         return main_object(held, said)
     if EVERY.match(text):
-        return instances(held, said)
+        return instances({"THING": text}, said)
     names, rest = _without_rest(names_in(text))
     return _with_rest(Question((ReferringSegmentation(names),), names=_plain(names)), rest) if names else None
 
