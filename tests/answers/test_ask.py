@@ -13,6 +13,9 @@ import plantain
 from answers.worlds import HEIGHT, PHOTO, WIDTH, World, at, box
 from plantain.answers.ask import ANSWERS, Terms, each, planned
 from plantain.errors import PhotoError, UsageError
+from plantain.models.base import Capabilities, Painter
+from plantain.models.identity import Identity
+from plantain.models.painting import Painting
 from plantain.models.specialists.base import Specialist
 from plantain.models.specialists.outputs import DepthOutput, InstanceOutput
 from plantain.pipeline import jobs
@@ -499,3 +502,31 @@ def test_a_photo_is_read_once_for_several_questions(tmp_path, monkeypatch):
     photos = [(str(i), tmp_path / "a.png") for i in range(3)]
     assert len(list(each(photos, plan, one.model, PredictOptions()))) == 3
     assert len(reads) == 3
+
+
+class Many(Painter):
+    """A world's painter that is given several requests at once, and counts how many."""
+
+    identity = Identity("many")
+    capabilities = Capabilities(batch=4)
+
+    def __init__(self, one):
+        self.one, self.counts = one, []
+
+    def canvas(self, width, height):
+        return width, height
+
+    def paint(self, requests):
+        self.counts.append(len(requests))
+        return [Painting(self.one.paint(r.photo, r.prompt, r.seed)) for r in requests]
+
+
+def test_questions_about_several_photos_are_painted_together():
+    one = world()
+    painter = Many(one)
+    plan = planned(read_plan("how far is the cup?"), wrap(painter), Terms())
+    told = list(each([(str(i), PHOTO) for i in range(6)], plan, wrap(painter), PredictOptions()))
+    alone = plantain.ask(PHOTO, "how far is the cup?", one.model)
+    assert [answer.answer.value for answer in told] == [alone.value] * 6
+    assert sum(painter.counts) == 12
+    assert max(painter.counts) == 4
