@@ -91,10 +91,10 @@ def test_a_run_that_is_stopped_and_resumed_is_the_same_run(data: Path, tmp_path:
 
 
 def whole_folder(folder: Path) -> Path:
-    """The exported files beside the shipped encoder, words and probe, as the painter wants them."""
-    from plantain.models.painters.embedded import FOLDER
+    """The exported files and those that ship beside a network, as the painter wants them."""
+    from plantain.models.painters.embedded import BESIDE, FOLDER
 
-    for name in ("reader.onnx", "words.npz", "probe.npz", "things.npz"):
+    for name in BESIDE:
         (folder / name).symlink_to(FOLDER / name)
     return folder
 

@@ -21,7 +21,7 @@ from plantain.imaging.provenance import NOTE
 from plantain.models.identity import Identity
 
 LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF", "GIF")  # formats that change colors; WebP may or may not
-RECORDED = {"task": str, "code": str, "prompt": str, "seed": int, "geometry": dict, "asked": dict}
+RECORDED = {"task": str, "code": str, "prompt": str, "seed": int, "geometry": dict, "asked": dict, "trust": float}
 KEYWORD = "plantain"  # of the text chunk with the record
 NOBODY = Identity("unknown")
 Purpose = Literal["perceive", "edit", "generate"]
@@ -65,7 +65,8 @@ class Painting:
     """A painted picture and how it came to be.
 
     `pixels`: uint8, or float32 in 0..1 as the generator gave them, which are decoded before any rounding. `lossy` says
-    that they went through JPEG or the like. A painter may leave out `identity`, `prompt` and `seed`: the pipeline
+    that they went through JPEG or the like. `trust` (0..1): how far the painter knows such photos; confidence is taken
+    times it. A painter may leave out `identity`, `prompt` and `seed`: the pipeline
     fills them in from the request."""
 
     pixels: UInt8[np.ndarray, "h w 3"] | Float[np.ndarray, "h w 3"]
@@ -77,6 +78,7 @@ class Painting:
     code: str = ""
     geometry: Mapping[str, Any] = field(default_factory=dict)
     lossy: bool = False
+    trust: float = 1.0
     asked: Mapping[str, Any] = field(default_factory=dict)  # all that the answer hangs on
 
     @property
@@ -105,6 +107,7 @@ class Painting:
             "version": __version__,
             "geometry": dict(self.geometry),
             "asked": dict(self.asked),
+            **({"trust": float(round(self.trust, 3))} if self.trust < 1 else {}),
             "note": NOTE,
         }
 

@@ -21,7 +21,7 @@ from plantain.models.painting import Painting, read_record
 from plantain.pipeline.jobs import Edit, Generate, Job
 from plantain.pipeline.predictor import Predictor
 from plantain.pipeline.prepare import trusted
-from plantain.predictions.calibration import Fit
+from plantain.predictions.calibration import Fit, doubted
 from plantain.predictions.resample import restore
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
@@ -150,6 +150,7 @@ def decode(painting: Any, task: Task | str, *, photo: Any = None) -> Any:
     if made and made.lossy:
         warnings.warn("this painting went through JPEG: its colors are not exact; keep paintings as PNG", stacklevel=2)
         answer = trusted(answer, made)
+    answer = doubted(answer, made.trust if made else 1.0)
     stem = Path(painting).stem if isinstance(painting, str | Path) else "photo"
     answer = replace(answer, painting=made, stem=stem.removesuffix(f".{question.name}"))
     if not made or not made.geometry:

@@ -21,7 +21,7 @@ from plantain.imaging.tiles import Tile, tiles
 from plantain.models.base import Painter
 from plantain.models.painting import Painting, Request
 from plantain.pipeline.jobs import Context, Job
-from plantain.predictions.calibration import Fit, calibrated
+from plantain.predictions.calibration import Fit, calibrated, doubted
 from plantain.predictions.resample import restore
 from plantain.predictions.tiles import blend
 from plantain.predictions.types import Prediction
@@ -96,7 +96,8 @@ class PreparedPhoto:
         parts = [(v.tile, a) for v, a in zip(self.views, answers, strict=True) if v.tile is not None]
         whole = answers[0] if not parts else blend(parts, answers[0])
         named = replace(whole, stem=self.stem, task=self.task.name)
-        return calibrated(named, named.task, self.calibration)
+        known = min(made.trust for made in painted[:count] if isinstance(made, Painting))  # the photo as a whole
+        return doubted(calibrated(named, named.task, self.calibration), known)
 
     def _decode_view(self, view: CanvasView, painted: Sequence[Painting | PlantainError]) -> Prediction:
         """The answer about one view, in the view's own pixels."""

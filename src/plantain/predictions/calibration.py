@@ -84,6 +84,12 @@ def _logistic(value: Any) -> Any:
     return 1 / (1 + np.exp(-value))
 
 
+def doubted(answer: Prediction, trust: float) -> Prediction:
+    """The answer with the confidence of its pixels times `trust` (0..1). Scores of things and points stay: where there
+    is nothing, nothing is found, and what is found in a drawing is often there."""
+    return answer if trust >= 1 else replace(answer, confidence=answer.confidence * np.float32(trust))
+
+
 # ---- beside the weights
 
 

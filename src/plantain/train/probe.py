@@ -88,16 +88,21 @@ def classes_of(examples: Sequence[Example], label: str) -> tuple[str, ...]:
 
 def features_of(example: Example, encoder: Embedded, cache: Path | None) -> Float[np.ndarray, "n d"]:
     """What the encoder sees in each patch of the photo on the generator's canvas."""
+    return tokens_of(example, encoder, cache)[1:]
+
+
+def tokens_of(example: Example, encoder: Embedded, cache: Path | None) -> Float[np.ndarray, "tokens d"]:
+    """The same after what it sees in the whole of the photo."""
     path = None if cache is None else cache / f"{example.source}-train" / f"{example.id.replace('/', '_')}.npy"
     if path is not None and path.exists():
-        return np.asarray(np.load(path)[1:], np.float32)
+        return np.asarray(np.load(path), np.float32)
     photo = read_photo(example.photo)
     where = placement((photo.shape[1], photo.shape[0]), encoder.canvas(photo.shape[1], photo.shape[0]))
     seen = encoder.encoder.features(place(photo, where)[None])[0]
     if path is not None:
         with writing(path) as file:
             np.save(file, seen.astype(np.float16))
-    return np.asarray(seen[1:], np.float32)
+    return np.asarray(seen, np.float32)
 
 
 def sums_of(examples: Sequence[Example], label: str, encoder: Embedded, cache: Path | None) -> Sums:

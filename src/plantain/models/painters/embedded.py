@@ -21,6 +21,7 @@ from plantain._shapes import Float, UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.models.base import Capabilities, Painter, lazy
 from plantain.models.identity import Identity, weights_hash
+from plantain.models.painters.familiarity import Familiarity
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.painters.probe import PAINTED_WELL, LinearProbe
 from plantain.models.painters.things import ThingsHead, asked, paint_boxes, paint_masks, raise_mask
@@ -42,6 +43,7 @@ SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be
     }
 )
 REMEMBERED = 8  # photos whose features are kept, about 2 MB each
+BESIDE = ("reader.onnx", "words.npz", "probe.npz", "things.npz", "familiarity.npz")  # what training does not change
 STEPS = 16  # of text to image; perception and edits take one
 
 
@@ -115,7 +117,7 @@ class Embedded(Painter):
     @lazy
     def identity(self) -> Identity:
         files = [self.weights / name for name in ("trunk.onnx", "decoder.onnx")]
-        files += [self._home(name) / name for name in ("reader.onnx", "words.npz", "probe.npz", "things.npz")]
+        files += [self._home(name) / name for name in BESIDE]
         return Identity("embedded", weights=weights_hash(files))
 
     @lazy
@@ -148,9 +150,12 @@ class Embedded(Painter):
     def things(self) -> ThingsHead:
         return ThingsHead(self._home("things.npz") / "things.npz")
 
+    @cached_property
+    def familiarity(self) -> Familiarity:
+        return Familiarity(self._home("familiarity.npz") / "familiarity.npz")
+
     def _home(self, name: str) -> Path:
-        """Training changes neither the encoder nor words, probe and things: a folder without its own takes those that
-        ship."""
+        """Training does not change what stands beside the network: a folder without its own takes what ships."""
         return self.weights if (self.weights / name).exists() else FOLDER
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
@@ -178,7 +183,8 @@ class Embedded(Painter):
     def _on_one_core(self) -> Embedded:
         """The same painter, whose networks take one thread each; opened wholly, since several threads come at once."""
         single = Embedded(self.weights, threads=1)
-        single.encoder, single.trunk, single.decoder, single.words, single.probe, single.things  # noqa: B018
+        single.encoder, single.trunk, single.decoder, single.words  # noqa: B018
+        single.probe, single.things, single.familiarity  # noqa: B018
         return single
 
     def close(self) -> None:
@@ -195,7 +201,13 @@ class Embedded(Painter):
             rgb = self._sample(request)
         levels = (rgb * 255).round().clip(0, 255).astype(np.uint8)
         seconds = time.perf_counter() - start
-        return Painting(levels, usage=Usage(seconds))
+        return Painting(levels, usage=Usage(seconds), trust=self._trust(request))
+
+    def _trust(self, request: Request) -> float:
+        """How far the photo is like those that were learned from, where something is asked about it."""
+        if request.photo is None or request.purpose != "perceive":
+            return 1.0
+        return self.familiarity.trust(self.encoder.features(request.photo[None])[0])
 
     def _things(self, request: Request) -> Float[np.ndarray, "h w 3"] | None:
         """The painting (0..1) of a thing or of things one by one, where they are of a class that is known by sight."""

@@ -21,7 +21,14 @@ TRUSTED = 0.5  # confidence of a pixel
 def doubts(answer: Answer) -> list[str]:
     """Reasons against an answer, the gravest first."""
     patches = (line for one in answer.predictions for line in patchy(one))
-    return list(dict.fromkeys([*absent(answer), *unsure(answer), *patches]))
+    return list(dict.fromkeys([*unfamiliar(answer), *absent(answer), *unsure(answer), *patches]))
+
+
+def unfamiliar(answer: Answer) -> list[str]:
+    """Of what is no photograph."""
+    trusts = [one.painting.trust for one in answer.predictions if one.painting is not None]
+    known = min(trusts, default=1.0) >= TRUSTED
+    return [] if known else ["This picture is unlike the photographs that the model has learned from."]
 
 
 def uncalibrated(answer: Answer, calibrations: Mapping[str, Any]) -> list[str]:

@@ -272,10 +272,10 @@ def count(held: Held, said: Said) -> Question | None:
     of = f" of {held['OTHER']}" if "OTHER" in held else ""
     rest = held.get("REST", "")
     if ONE_WORD.fullmatch(rest):  # "how many of the cups are red"
-        whole = {"THING": f"{rest} {plain(held['THING'])}"}
-    else:
-        whole = {"THING": f"{held['THING']}{of} {rest}".strip()} if "THING" in held else held
-    return _things(InstanceSegmentation, whole, "count")
+        held = {"THING": f"{rest} {plain(held['THING'])}"}
+    elif "THING" in held:
+        held = {"THING": f"{held['THING']}{of} {rest}".strip()}
+    return _things(InstanceSegmentation, held, "count")
 
 
 def detect(held: Held, said: Said) -> Question | None:
