@@ -137,6 +137,13 @@ class Output:
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)] = False
     "No progress and no summary, only errors."
 
+    def __post_init__(self) -> None:
+        """UsageError for a camera that makes no sense, whether it is needed or not."""
+        if self.fov is not None or self.focal is not None:
+            from plantain.output.formats import focal_of
+
+            focal_of(1, self.focal, self.fov)
+
     @property
     def folder(self) -> Path:
         return Path("out") if self.out is None else self.out
