@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from plantain.cli import main
@@ -18,6 +20,7 @@ from serve.served import picture
         (["serve", "--max-seconds", "0"], "--max-seconds must be more than 0"),
         (["serve", "--model", "embeded"], "did you mean 'embedded'"),
         (["serve", "--also", "nobody"], "unknown model 'nobody'"),
+        (["serve", "--port", "99999"], "from 0 to 65535"),
         (["mcp", "--http", "--host", "0.0.0.0"], "anybody could ask"),
         (["mcp", "--folder", "none"], "no such folder: none"),
     ],
@@ -29,6 +32,13 @@ def test_wrong_starts_are_one_line(words, said, tmp_path, monkeypatch, capsys) -
     assert main(words) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and said in lines[0]
+
+
+def test_a_port_that_is_taken_is_one_line(capsys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["serve", "--no-page", "--port", str(port)]) == 2
+    assert f"cannot listen at 127.0.0.1, port {port}: Address already in use" in capsys.readouterr().err
 
 
 def test_a_specialist_is_served_too_but_paints_nothing(serving) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from socket import socket
+from socket import AF_INET, AF_INET6, create_server, socket
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from plantain.errors import UsageError
 from plantain.serve.app import drain
 from plantain.serve.watch import LOG, log_to_stderr
 
@@ -23,6 +24,10 @@ class Place:
     port: int = 8000
     prefix: str = ""
     drain_s: int = 60
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"--port must be from 0 to 65535, not {self.port}")
 
 
 class Server(uvicorn.Server):
@@ -42,13 +47,23 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def listening(place: Place) -> socket:
+    """A socket at that place. UsageError where it cannot be had, as when another server has the port."""
+    family = AF_INET6 if ":" in place.host else AF_INET
+    try:
+        return create_server((place.host, place.port), family=family, backlog=2048)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen at {place.host}, port {place.port}: {error.strerror or error}; choose another with --port"
+        ) from error
+
+
 def serve(app: FastAPI, place: Place) -> None:
-    """Serves until SIGTERM or Ctrl-C."""
+    """Serves until SIGTERM or Ctrl-C. UsageError where the place is taken."""
+    taken = listening(place)
     log_to_stderr()
     config = uvicorn.Config(
         app,
-        host=place.host,
-        port=place.port,
         root_path=place.prefix,
         log_config=None,
         access_log=False,
@@ -57,4 +72,4 @@ def serve(app: FastAPI, place: Place) -> None:
         timeout_graceful_shutdown=place.drain_s,
         timeout_keep_alive=30,
     )
-    asyncio.run(Server(config, app).serve())
+    asyncio.run(Server(config, app).serve([taken]))
