@@ -34,10 +34,11 @@ def test_wrong_starts_are_one_line(words, said, tmp_path, monkeypatch, capsys) -
     assert len(lines) == 1 and said in lines[0]
 
 
-def test_a_port_that_is_taken_is_one_line(capsys) -> None:
+@pytest.mark.parametrize("words", [["serve", "--no-page"], ["mcp", "--http"]])
+def test_a_port_that_is_taken_is_one_line(words, capsys) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        assert main(["serve", "--no-page", "--port", str(port)]) == 2
+        assert main([*words, "--port", str(port)]) == 2
     assert f"cannot listen at 127.0.0.1, port {port}: Address already in use" in capsys.readouterr().err
 
 

@@ -77,7 +77,10 @@ def _listen(server: Any, settings: Settings, host: str, port: int) -> None:
     import uvicorn
 
     from plantain.serve.agents import guarded
+    from plantain.serve.place import Place, listening
     from plantain.serve.watch import log_to_stderr
 
     log_to_stderr()
-    uvicorn.run(guarded(server, settings), host=host, port=port, log_config=None, access_log=False, server_header=False)
+    taken = listening(Place(host, port))
+    config = uvicorn.Config(guarded(server, settings), log_config=None, access_log=False, server_header=False)
+    uvicorn.Server(config).run([taken])

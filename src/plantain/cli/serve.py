@@ -101,7 +101,7 @@ def serve(
     try:
         from plantain.serve.app import create_app
         from plantain.serve.page.mount import installed
-        from plantain.serve.run import Place
+        from plantain.serve.place import Place
         from plantain.serve.run import serve as run
     except ImportError as error:
         raise MissingExtra(error.name or "fastapi", "serve") from error

@@ -13,5 +13,5 @@ watch.py     request ids, logs, metrics
 routes/      the paths, a file a subject
 page/        a page for people, at /ui
 agents.py    the tools of `plantain mcp`
-run.py       uvicorn, and an orderly end
+run.py       uvicorn, and an orderly end; place.py: where it listens
 """
