@@ -2,12 +2,12 @@
 
     python benchmarks/tuning_kills.py [--kills 10] [--steps 150] [--generator flux2-klein-base-4b] [--seed 0]
 
-`torchrun --nproc-per-node 2 -m plantain train tuning_debug` on the CPU (gloo), of a tiny pipeline of the generator's own
-class (tests/models/generators) with random weights, on shards made here; batches come from a worker process each, and a
-checkpoint is written after every half second, so that many kills fall into one. Victims in turn: either of the two
-processes, torchrun itself, or all at once. What every step saw and lost is written down in both runs. Exit code 1 where
-a loss, the order of the data, the last weights, the log or the adapter differ in a bit, a checkpoint is not whole or
-older than the one before, or anything is left over.
+`torchrun --nproc-per-node 2 -m plantain train tuning_debug` on the CPU (gloo), of a tiny pipeline of the generator's
+own class (tests/models/generators) with random weights, on shards made here; batches come from a worker process each,
+and a checkpoint is written after every half second, so that many kills fall into one. Victims in turn: either of the
+two processes, torchrun itself, or all at once. What every step saw and lost is written down in both runs. Exit code 1
+where a loss, the order of the data, the last weights, the log or the adapter differ in a bit, a checkpoint is not whole
+or older than the one before, or anything is left over.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class Trial:
         self.log.touch()
 
     def start(self) -> subprocess.Popen[bytes]:
-        launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", __file__, "child"]
-        command = [*launch, str(self.log), *self.words, "-o", str(self.out), "--resume"]
+        launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", __file__]
+        command = [*launch, "child", str(self.log), *self.words, "-o", str(self.out), "--resume"]
         known = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(self.home / "cache")}
         known["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
         with (self.home / "errors.txt").open("ab") as errors:
@@ -236,7 +236,8 @@ def unlike(trial: Trial, calm: Trial, steps: int) -> list[str]:
     missing = [("losses", rank, step) for rank in (0, 1) for step in range(steps)]
     wrong += [f"{key} is missing" for key in missing if key not in mine or key not in theirs]
     one, other = (each.checkpoint() for each in (trial, calm))
-    wrong += [f"the checkpoint's {part} differs" for part in ("state", "ema", "optimizer") if not same(one[part], other[part])]
+    parts = ("state", "ema", "optimizer")
+    wrong += [f"the checkpoint's {part} differs" for part in parts if not same(one[part], other[part])]
     logs = [[line.split(",")[:1] + line.split(",")[2:] for line in (each.out / "log.csv").read_text().splitlines()]
             for each in (trial, calm)]  # fmt: skip
     wrong += ["log.csv differs"] * (logs[0] != logs[1])

@@ -370,8 +370,8 @@ def test_ai_toolkits_layout(shards, tmp_path) -> None:
     """Source: its train_lora_flux_kontext_24gb.yaml: "datasets are a folder of images. captions need to be txt files
     with the same name as the image. [...] Only jpg, jpeg, and png are supported"; "Control images need to match the
     filenames on the folder path but in a different folder"; train_lora_qwen_image_edit_2509_32gb.yaml: "can do up to 3
-    control image folders, file names must match target file names". Its toolkit/config_modules.py: `mask_path`, "white has
-    higher loss than black"; toolkit/buckets.py shrinks what has more pixels than the square of `resolution`."""
+    control image folders, file names must match target file names". Its toolkit/config_modules.py: `mask_path`, "white
+    has higher loss than black"; toolkit/buckets.py shrinks what has more pixels than the square of `resolution`."""
     told = export([shards], tmp_path / "out", "ai-toolkit")
     assert told["samples"] + told["left_out"] == COUNT
     counts = Counter(len(s.references) for s in Shards(shards))

@@ -1,12 +1,14 @@
 """Shards as the folders that other trainers read: pictures, control pictures and captions by one name.
 
-Layouts as their documentation and sources have them (June and August 2026). ai-toolkit (github.com/ostris/ai-toolkit, comments of
-config/examples/train_lora_flux_kontext_24gb.yaml and train_lora_qwen_image_edit_2509_32gb.yaml): a folder of targets,
-JPEG or PNG, with captions in .txt files of the same names; control pictures of the same names in `control_path`, up to
-three folders; masks of the same names in `mask_path` (toolkit/config_modules.py: white counts), for every sample, since
-one without is left out of a batch in which others have one (toolkit/data_transfer_object). musubi-tuner (github.com/kohya-ss/musubi-tuner, docs/dataset_config.md, "Sample for Image Dataset with
-Control Images"): the same for one control picture; several lie in one `control_directory` as NAME_0.png, NAME_1.png;
-no masks. Both shrink pictures of more pixels than the square of `resolution`, so that is the largest one's.
+Layouts as their documentation and sources had them in June and August 2026. ai-toolkit (github.com/ostris/ai-toolkit,
+comments of config/examples/train_lora_flux_kontext_24gb.yaml and train_lora_qwen_image_edit_2509_32gb.yaml): a folder
+of targets, JPEG or PNG, with captions in .txt files of the same names; control pictures of the same names in
+`control_path`, up to three folders; masks of the same names in `mask_path` (toolkit/config_modules.py: white counts),
+for every sample, since one without does not count in a batch where another has one (toolkit/data_transfer_object).
+musubi-tuner (github.com/kohya-ss/musubi-tuner, docs/dataset_config.md, "Sample for Image Dataset with Control Images"):
+the same for one control picture; several lie in one `control_directory` as NAME_0.png, NAME_1.png; no masks. Both
+shrink pictures of more pixels than the square of `resolution` has, so that is the side of a square as large as the
+largest one.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ from plantain.files import staging
 
 @dataclass(frozen=True)
 class Layout:
-    """How a trainer names control pictures, how many it takes, whether it knows what counts, and the file that describes
-    the folders."""
+    """How a trainer names control pictures, how many it takes, whether it knows masks, and the file that describes the
+    folders."""
 
     most: int
     masks: bool

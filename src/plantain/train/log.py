@@ -1,7 +1,7 @@
 """The log of a training run: OUT/log.csv, and the same for TensorBoard where it is installed.
 
-A run that was killed goes on from its last checkpoint: rows after that step are dropped, and losses that no row told yet
-come out of the checkpoint, so that the log is that of a run which nobody disturbed."""
+A run that was killed goes on from its last checkpoint: rows after that step are dropped, and losses that no row told
+yet come out of the checkpoint, so that the log is that of a run which nobody disturbed."""
 
 from __future__ import annotations
 
@@ -34,13 +34,12 @@ class Log:
 
     def losses(self) -> dict[str, list[float]]:
         """Those since the last row, by task, of all processes, which must all call it."""
-        found = defaultdict(list)
+        found, every = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
         for task, values in self.earlier.items() if self.world.first else ():
             found[task] += values
         for losses in self.seen:
             for task, loss in zip(losses.names, losses.values.tolist(), strict=True):
                 found[task].append(loss)
-        every = defaultdict(list)
         for part in self.world.gathered(dict(found)):
             for task, values in part.items():
                 every[task] += values
