@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 ROOT = Path(__file__).resolve().parents[1]
 VICTIMS = ("process 0", "process 1", "torchrun", "all")
@@ -241,9 +242,15 @@ def unlike(trial: Trial, calm: Trial, steps: int) -> list[str]:
     logs = [[line.split(",")[:1] + line.split(",")[2:] for line in (each.out / "log.csv").read_text().splitlines()]
             for each in (trial, calm)]  # fmt: skip
     wrong += ["log.csv differs"] * (logs[0] != logs[1])
-    made = [{p.name: p.read_bytes() for p in (each.out / "tuned").iterdir()} for each in (trial, calm)]
-    wrong += ["what was tuned differs"] * (made[0] != made[1])
+    made = [{path.name: content(path) for path in (each.out / "tuned").iterdir()} for each in (trial, calm)]
+    wrong += [f"tuned/{name} differs" for name in made[0].keys() | made[1].keys()
+              if not same(*(each.get(name) for each in made))]  # fmt: skip
     return wrong + [f"{path} is left over" for path in trial.hidden()]
+
+
+def content(path: Path) -> Any:
+    """What a file says: tensors, whose file has its header in no order, or bytes."""
+    return load_file(path) if path.suffix == ".safetensors" else path.read_bytes()
 
 
 def same(one: Any, other: Any) -> bool:
