@@ -217,7 +217,7 @@ def walk(net: Any, spec: GeneratorSpec, side: int) -> Tensor:
     shapes = {"hidden_states": (1, tokens, net.config.in_channels), "img_ids": (1, tokens, 4), "timestep": (1,),
               "encoder_hidden_states": (1, WORDS, net.config.joint_attention_dim),
               "txt_ids": (1, WORDS, 4)}  # fmt: skip
-    given = {name: torch.empty(shape, device="meta", dtype=torch.bfloat16) for name, shape in shapes.items()}
+    given = {name: torch.empty(shape, device="meta", dtype=net.dtype) for name, shape in shapes.items()}
     given["hidden_states"].requires_grad_(True)  # as with adapters in the first layer
     return net(**given, guidance=None, return_dict=False)[0]
 

@@ -14,7 +14,7 @@ import torch
 from plantain.data.stream import Shards
 from plantain.files import writing
 from plantain.train.loop import half_precision, to
-from plantain.train.tuning.conditions import Conditions
+from plantain.train.tuning.conditions import Conditions, as_told
 from plantain.train.tuning.editor import EditorTrainee, Item
 
 SAMPLES = 64  # of a folder
@@ -29,7 +29,7 @@ def items_of(folder: Path, conditions: Conditions, once: bool) -> list[Item]:
     places = np.unique(np.linspace(0, len(shards) - 1, min(SAMPLES, len(shards))).round().astype(int))
     found = []
     for place in places.tolist():
-        sample = shards[place]
+        sample = as_told(conditions.painter, shards[place])
         perceived = once and sample.record["task"] not in GENERATION
         conditions.make([sample])
         found.append(Item(sample, conditions.read(sample), place, perceived))
@@ -46,8 +46,8 @@ class Validation:
     ) -> None:  # fmt: skip
         """`step`: that the run goes on from; lines of later ones are dropped. `writes`: whether this process does."""
         self.trainee, self.items, self.out, self.say = trainee, items, out / "validation.jsonl", say
-        self.writes, rows = writes, self._read(step)
-        self.before = {row["task"]: row["before"] for row in rows}
+        self.writes = writes
+        self.before = {row["task"]: row["before"] for row in self._read(step)}
 
     def __call__(self, step: int) -> None:
         found = defaultdict(list)
