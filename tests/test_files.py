@@ -168,10 +168,11 @@ def test_a_killed_process_leaves_only_what_sweep_takes(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_one_process_at_a_time_is_at_work_in_a_folder(tmp_path: Path) -> None:
-    words = "import sys, pathlib, plantain.files as files; files.locked(pathlib.Path(sys.argv[1]))"
+@pytest.mark.parametrize("forks", [False, True])
+def test_one_process_at_a_time_is_at_work_in_a_folder(forks: bool, tmp_path: Path) -> None:
+    words = f"import sys, pathlib, plantain.files as files; files.locked(pathlib.Path(sys.argv[1]), forks={forks})"
     other = [sys.executable, "-c", words, str(tmp_path)]
-    handle = locked(tmp_path)
+    handle = locked(tmp_path, forks=forks)
     told = subprocess.run(other, capture_output=True, text=True)
     assert told.returncode == 1 and "another process is at work in" in told.stderr
     os.close(handle)

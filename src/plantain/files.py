@@ -97,16 +97,16 @@ def _ended(pid: int) -> bool:
     return state.rpartition(")")[2].split()[:1] == ["Z"]
 
 
-def locked(folder: Path) -> int:
-    """A handle that keeps other processes from work in a folder until it is closed or this process ends; processes
-    that it forks do not hold it. UsageError where another one is at work there."""
+def locked(folder: Path, *, forks: bool = False) -> int:
+    """A handle that keeps others from work in a folder until it is closed or this process ends. `forks`: processes that
+    this one forks do not hold it longer, and only other processes are kept out. UsageError where one is at work."""
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
     try:
         import fcntl
     except ImportError:  # a system without such locks
         return handle
     try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (fcntl.lockf if forks else fcntl.flock)(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
         raise UsageError(f"another process is at work in {folder}; wait for it, or choose another folder") from None

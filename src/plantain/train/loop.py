@@ -246,7 +246,7 @@ def own(folder: Path, resume: bool) -> int:
     """Makes the folder of a run this process's own (`files.locked`), without what killed ones left half-written.
     UsageError where another process trains there, or where a new run would take the place of an old one."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = locked(folder)
+    handle = locked(folder, forks=True)
     sweep(folder)
     if (folder / CHECKPOINT).exists() and not resume:
         raise UsageError(f"{folder} holds a run already; go on with --resume, or choose another folder with -o")
