@@ -1,8 +1,9 @@
 """What a run of tuning takes, before anything is loaded: memory by part, work, time, money.
 
 The networks are made without memory (torch's meta device), and what a step keeps for its way back is counted there,
-tensor by tensor; attention is counted as a fused kernel keeps it. So the figures are computed, and no accelerator has
-confirmed them yet (docs/training-queue.md, job 5)."""
+tensor by tensor; attention is counted as a fused kernel keeps it. So the figures are computed: on a CPU, adapters take
+what is counted to within 6 % (benchmarks/plan_memory.py), and no accelerator has confirmed them yet
+(docs/training-queue.md, job 5)."""
 
 from __future__ import annotations
 
