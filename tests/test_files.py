@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from plantain.errors import OutputError, UsageError
-from plantain.files import publish, staging, sweep, writing
+from plantain.files import locked, publish, staging, sweep, writing
 
 
 def names(folder):
@@ -166,3 +166,14 @@ def test_a_killed_process_leaves_only_what_sweep_takes(tmp_path):
     assert not (tmp_path / "x.png").exists()
     assert sweep(Path(tmp_path)) == 1
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("forks", [False, True])
+def test_one_process_at_a_time_is_at_work_in_a_folder(forks: bool, tmp_path: Path) -> None:
+    words = f"import sys, pathlib, plantain.files as files; files.locked(pathlib.Path(sys.argv[1]), forks={forks})"
+    other = [sys.executable, "-c", words, str(tmp_path)]
+    handle = locked(tmp_path, forks=forks)
+    told = subprocess.run(other, capture_output=True, text=True)
+    assert told.returncode == 1 and "another process is at work in" in told.stderr
+    os.close(handle)
+    assert subprocess.run(other).returncode == 0

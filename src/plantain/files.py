@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from plantain.errors import OutputError
+from plantain.errors import OutputError, UsageError
 
 STAGE = ".plantain-"  # + process id + a random tail: a hidden folder in which answers are written
 
@@ -95,3 +95,19 @@ def _ended(pid: int) -> bool:
     except OSError:
         return False
     return state.rpartition(")")[2].split()[:1] == ["Z"]
+
+
+def locked(folder: Path, *, forks: bool = False) -> int:
+    """A handle that keeps others from work in a folder until it is closed or this process ends. `forks`: processes that
+    this one forks do not hold it longer, and only other processes are kept out. UsageError where one is at work."""
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
+    try:
+        import fcntl
+    except ImportError:  # a system without such locks
+        return handle
+    try:
+        (fcntl.lockf if forks else fcntl.flock)(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise UsageError(f"another process is at work in {folder}; wait for it, or choose another folder") from None
+    return handle

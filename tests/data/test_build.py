@@ -370,7 +370,8 @@ def test_ai_toolkits_layout(shards, tmp_path) -> None:
     """Source: its train_lora_flux_kontext_24gb.yaml: "datasets are a folder of images. captions need to be txt files
     with the same name as the image. [...] Only jpg, jpeg, and png are supported"; "Control images need to match the
     filenames on the folder path but in a different folder"; train_lora_qwen_image_edit_2509_32gb.yaml: "can do up to 3
-    control image folders, file names must match target file names"."""
+    control image folders, file names must match target file names". Its toolkit/config_modules.py: `mask_path`, "white
+    has higher loss than black"; toolkit/buckets.py shrinks what has more pixels than the square of `resolution`."""
     told = export([shards], tmp_path / "out", "ai-toolkit")
     assert told["samples"] + told["left_out"] == COUNT
     counts = Counter(len(s.references) for s in Shards(shards))
@@ -380,11 +381,16 @@ def test_ai_toolkits_layout(shards, tmp_path) -> None:
         names = stems(group / "images", ".png")
         assert len(names) == counts[count] and stems(group / "images", ".txt") == names
         controls = {p.name: stems(p, ".png") for p in group.iterdir() if p.name != "images"}
-        wanted = {0: [], 1: ["control"], 3: ["control_1", "control_2", "control_3"]}[count]
+        wanted = ["masks", *{0: [], 1: ["control"], 3: ["control_1", "control_2", "control_3"]}[count]]
         assert controls == dict.fromkeys(wanted, names)
     config = (tmp_path / "out" / "datasets.yaml").read_text()
     assert config.startswith("datasets:\n") and config.count("- folder_path: ") == 3
     assert f'control_path: "{tmp_path}/out/references-1/control"' in config
+    largest = max(s.target.shape[0] * s.target.shape[1] for s in Shards(shards))
+    side = int(re.findall(r"resolution: \[ (\d+) \]", config)[0])
+    assert (side - 1) ** 2 < largest <= side**2
+    holes = [(np.asarray(Image.open(p)) < 255).any() for p in (tmp_path / "out").glob("references-*/masks/*.png")]
+    assert sum(holes) == sum(s.weight is not None for s in Shards(shards) if len(s.references) <= 3) > 0
     first = next(s for s in Shards(shards) if len(s.references) == 1)
     assert first.prompt + "\n" in [p.read_text() for p in (tmp_path / "out/references-1/images").glob("*.txt")]
 

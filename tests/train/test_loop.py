@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 
-from plantain.errors import UsageError  # noqa: E402
+from plantain.errors import OutputError, PlantainError, UsageError  # noqa: E402
+from plantain.train import loop  # noqa: E402
 from plantain.train.loop import CHECKPOINT, Losses, Trainee, TrainingRun, decay_groups  # noqa: E402
 from plantain.train.presets import Preset  # noqa: E402
 
@@ -94,6 +97,70 @@ def test_stopped_and_resumed_it_is_the_same_run(tmp_path: Path, accumulate: int)
     whole, again = (held(tmp_path / name) | {"spent": 0.0} for name in ("whole", "again"))
     assert whole["step"] == 6
     assert same(whole, again)
+
+
+def rows_of(folder: Path) -> list[list[str]]:
+    """The log without seconds."""
+    return [row[:1] + row[2:] for row in csv.reader((folder / "log.csv").open())]
+
+
+def test_a_run_that_was_killed_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at step 5 and gone on from the checkpoint of step 3: a row of the log, at step 4, is written again, from
+    losses on both sides of the checkpoint."""
+    save, at = TrainingRun.save, (3, 6)
+    monkeypatch.setattr(TrainingRun, "save", lambda self: save(self) if self.step in at else None)
+    for name, value in (("LOGGED", 2), ("PAUSE", -1.0), ("CHECKED", 5)):
+        monkeypatch.setattr(loop, name, value)
+
+    def kill(step: int) -> None:
+        if step == 5:
+            raise KeyboardInterrupt
+
+    TrainingRun(AdapterTrainee(), PRESET, tmp_path / "whole").train(draw, say=quiet)
+    with pytest.raises(KeyboardInterrupt):
+        TrainingRun(AdapterTrainee(), PRESET, tmp_path / "again").train(draw, say=quiet, check=kill)
+    assert len(rows_of(tmp_path / "again")) == 1 + 2 * 2
+    TrainingRun(AdapterTrainee(), PRESET, tmp_path / "again", resume=True).train(draw, say=quiet)
+    whole, again = (held(tmp_path / name) | {"spent": 0.0} for name in ("whole", "again"))
+    assert same(whole, again)
+    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "again")
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    run = TrainingRun(AdapterTrainee(), PRESET, tmp_path)
+    run.save()
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*checkpoint\.pt"):
+            run.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before and not list(tmp_path.glob(".plantain-*"))
+
+
+def test_a_worker_that_is_killed_is_told_in_a_line(tmp_path: Path) -> None:
+    parent = os.getpid()
+
+    def deadly(number: int) -> list[Sample]:
+        if number == 2 and os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return draw(number)
+
+    run = TrainingRun(AdapterTrainee(), replace(PRESET, workers=1), tmp_path)
+    with pytest.raises(PlantainError, match=r"a process that makes batches has ended \(killed, .* --resume goes on"):
+        run.train(deadly, say=quiet)
+
+
+def test_a_run_takes_the_place_of_no_other(tmp_path: Path) -> None:
+    loop.own(tmp_path, resume=False)
+    TrainingRun(AdapterTrainee(), PRESET, tmp_path).train(draw, say=quiet)
+    loop.own(tmp_path, resume=True)
+    with pytest.raises(UsageError, match="holds a run already; go on with --resume"):
+        loop.own(tmp_path, resume=False)
 
 
 def test_batches_that_accumulate_are_one_large_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

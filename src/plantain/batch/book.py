@@ -14,7 +14,7 @@ from typing import Any
 from plantain import __version__
 from plantain.batch.worker import Order
 from plantain.errors import MissingExtra, OutputError, UsageError
-from plantain.files import STAGE, sweep, writing
+from plantain.files import STAGE, locked, sweep, writing
 from plantain.models.identity import digest
 
 EVERY_ROWS, EVERY_S = 64, 1.0  # between two times that lines are forced to the disk
@@ -34,7 +34,7 @@ class Book:
         self.order, self.folder, self.rows = order, order.folder, order.folder / "rows.jsonl"
         with _writable(self.folder):
             order.answers.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.folder)
+            self._lock = locked(self.folder)
             sweep_below(self.folder)
             self._require(self._asked())
             self.done, self.failed = self._read(again)
@@ -154,18 +154,3 @@ def _writable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"cannot write in {folder}: {error.strerror or error}; the same command goes on") from error
-
-
-def _locked(folder: Path) -> int:
-    """UsageError where another process is at work in the folder."""
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
-    try:
-        import fcntl
-    except ImportError:  # a system without such locks
-        return handle
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise UsageError(f"another process is at work in {folder}; wait for it, or choose another folder") from None
-    return handle

@@ -240,7 +240,7 @@ def export(
     out
         The new folder.
     whole
-        Leave out samples that are not known everywhere: these trainers teach what stands in a hole too.
+        Leave out samples that are not known everywhere: musubi has no masks, and teaches what stands in a hole too.
     """
     from plantain.data.export import export as run
     from plantain.data.stream import Shards

@@ -1,10 +1,14 @@
 """Shards as the folders that other trainers read: pictures, control pictures and captions by one name.
 
-Layouts as their documentation has them in 2026. ai-toolkit (github.com/ostris/ai-toolkit, comments of
-config/examples/train_lora_flux_kontext_24gb.yaml and train_lora_qwen_image_edit_2509_32gb.yaml): a folder of targets,
-JPEG or PNG, with captions in .txt files of the same names; control pictures of the same names in `control_path`, up to
-three folders. musubi-tuner (github.com/kohya-ss/musubi-tuner, docs/dataset_config.md, "Sample for Image Dataset with
-Control Images"): the same for one control picture; several lie in one `control_directory` as NAME_0.png, NAME_1.png.
+Layouts as their documentation and sources had them in June and August 2026. ai-toolkit (github.com/ostris/ai-toolkit,
+comments of config/examples/train_lora_flux_kontext_24gb.yaml and train_lora_qwen_image_edit_2509_32gb.yaml): a folder
+of targets, JPEG or PNG, with captions in .txt files of the same names; control pictures of the same names in
+`control_path`, up to three folders; masks of the same names in `mask_path` (toolkit/config_modules.py: white counts),
+for every sample, since one without does not count in a batch where another has one (toolkit/data_transfer_object).
+musubi-tuner (github.com/kohya-ss/musubi-tuner, docs/dataset_config.md, "Sample for Image Dataset with Control Images"):
+the same for one control picture; several lie in one `control_directory` as NAME_0.png, NAME_1.png; no masks. Both
+shrink pictures of more pixels than the square of `resolution` has, so that is the side of a square as large as the
+largest one.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from plantain.data.stream import Shards, Stored
@@ -26,9 +31,11 @@ from plantain.files import staging
 
 @dataclass(frozen=True)
 class Layout:
-    """How a trainer names control pictures, how many it takes, and the file that describes the folders."""
+    """How a trainer names control pictures, how many it takes, whether it knows masks, and the file that describes the
+    folders."""
 
     most: int
+    masks: bool
     control: Callable[[str, int, int], str]  # the sample's name, which of how many -> path inside its group's folder
     config: Callable[[Path, Mapping[int, int], int], str]  # the folder, samples by number of references, side
     config_name: str
@@ -58,6 +65,7 @@ def _ai_toolkit(folder: Path, groups: Mapping[int, int], side: int) -> str:
             lines.append(f"    control_path: {json.dumps(controls[0])}")
         elif controls:
             lines += ["    control_path:", *(f"      - {json.dumps(path)}" for path in controls)]
+        lines.append(f"    mask_path: {json.dumps(str(home / 'masks'))}")
         lines += ['    caption_ext: "txt"', f"    resolution: [ {side} ]"]
     return "\n".join(lines) + "\n"
 
@@ -75,8 +83,8 @@ def _musubi(folder: Path, groups: Mapping[int, int], side: int) -> str:
 
 
 LAYOUTS: dict[str, Layout] = {
-    "ai-toolkit": Layout(3, _one_folder_each, _ai_toolkit, "datasets.yaml"),
-    "musubi": Layout(1 << 10, _numbered, _musubi, "dataset.toml"),
+    "ai-toolkit": Layout(3, True, _one_folder_each, _ai_toolkit, "datasets.yaml"),
+    "musubi": Layout(1 << 10, False, _numbered, _musubi, "dataset.toml"),
 }
 
 
@@ -84,7 +92,7 @@ def export(
     folders: Sequence[Path], target: Path, name: str, *, whole: bool = False, done: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
     """Writes the samples of shard folders as a trainer reads them; `whole` leaves out what is not known everywhere,
-    since these trainers have no weights. The folder appears when all of it is written.
+    for trainers without masks. The folder appears when all of it is written.
 
     Gives numbers: samples written, with holes, left out. Raises UnknownName for a layout, UsageError for a folder that
     is in use, OutputError, PhotoError."""
@@ -103,7 +111,7 @@ def export(
             else:
                 _write(sample, home, layout, f"{sum(groups.values()):08d}")
                 groups[len(sample.references)] += 1
-                side = max(side, round(math.sqrt(sample.target.shape[0] * sample.target.shape[1]) / 32) * 32)
+                side = max(side, math.ceil(math.sqrt(sample.target.shape[0] * sample.target.shape[1])))
             done()
         if not groups:
             raise UsageError("none of the samples can be exported; without --whole those with holes are")
@@ -119,6 +127,9 @@ def _write(sample: Stored, home: Path, layout: Layout, name: str) -> None:
     files = {f"images/{name}.png": sample.target}
     count = len(sample.references)
     files |= {layout.control(name, i, count): shown for i, shown in enumerate(sample.references)}
+    if layout.masks:
+        known = np.ones(sample.target.shape[:2]) if sample.weight is None else sample.weight
+        files[f"masks/{name}.png"] = np.round(known * 255).astype(np.uint8)
     for path, pixels in files.items():
         (group / path).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(group / path, compress_level=4)

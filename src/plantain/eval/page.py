@@ -27,9 +27,9 @@ figcaption, .note { font-size: .85rem; opacity: .75 } .two { display: flex; flex
 
 
 def table(head: Iterable[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
-    """An HTML table; cells are HTML already."""
-    right = set(numeric)
-    lines = ["<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
+    """An HTML table; cells are HTML already. A head without names is left out."""
+    right, names = set(numeric), list(head)
+    lines = ["<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"] if any(names) else []
     for row in rows:
         cells = "".join(f"<td{' class=n' if i in right else ''}>{cell}</td>" for i, cell in enumerate(row))
         lines.append(f"<tr>{cells}</tr>")

@@ -22,7 +22,7 @@ LAYOUT = """
 .case { grid-template-columns: repeat(6, 1fr); align-items: start }
 @media (max-width: 640px) { .case { grid-template-columns: repeat(2, 1fr) } }
 .sample { border-top: 1px solid var(--line); padding-top: .8rem; margin-top: 1.2rem }
-.sample p { margin: .2rem 0 } .wrong { color: #d33; font-weight: 600 }
+.sample p { margin: .2rem 0 } .sample td:first-child { width: 13rem } .wrong { color: #d33; font-weight: 600 }
 """
 CHECKER = 16  # pixels of the squares where nothing is known
 

@@ -43,13 +43,14 @@ def train(
     except ImportError:
         raise MissingExtra("torch", "train") from None
     from plantain.train import export, seedling, unet
-    from plantain.train.loop import TrainingRun
+    from plantain.train.loop import TrainingRun, own
     from plantain.train.presets import PRESETS, SeedlingPreset
 
     if preset not in PRESETS:
         raise UnknownName("preset", preset, PRESETS)
     given: dict[str, Any] = {"minutes": minutes, "steps": steps, "lr": lr, "seed": seed}
     chosen = replace(PRESETS[preset], **{name: value for name, value in given.items() if value is not None})
+    own(Path(out), resume)
     root, folder, first = Path(data), Path(out), Path(start) if start else None
     if teachers and not (isinstance(chosen, SeedlingPreset) and chosen.live):
         raise UsageError(f"{preset} hears no teachers; use a preset such as seedling_gpu")

@@ -7,14 +7,12 @@ A run is a folder: preset.json, log.csv, a TensorBoard log, and checkpoint.pt, w
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import math
 import time
 from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -23,13 +21,16 @@ import torch
 import torch.utils.data
 from torch import Tensor, nn
 
-from plantain.errors import MissingExtra, UsageError
-from plantain.train.parallel import World, as_sharded, is_shard, whole
+from plantain.errors import MissingExtra, OutputError, UsageError
+from plantain.files import locked, sweep, writing
+from plantain.train.log import Log
+from plantain.train.parallel import World, as_sharded, is_shard, lost_ones, whole
 from plantain.train.presets import Preset
 
 CHECKPOINT = "checkpoint.pt"
 VERSION = 2  # of the checkpoint's format
-PAUSE = 90  # seconds between checkpoints
+PAUSE = 90.0  # seconds between checkpoints
+LOGGED = 50  # steps between rows of the log
 CHECKED = 500  # steps between checks on held-out samples
 BETAS = (0.9, 0.98)  # of AdamW
 
@@ -91,13 +92,15 @@ class TrainingRun(Generic[S, B]):
         self.step, self.spent = 0, 0.0
         self.earlier = 0  # steps of the runs that this one began with
         self.stopped = False  # set from outside: save after this step and return
+        losses: Mapping[str, Sequence[float]] = {}  # since the log's last row
         if resume and (folder / CHECKPOINT).exists():
-            self._load(read_checkpoint(folder, self.device))
+            losses = self._load(read_checkpoint(folder, self.device))
+        self.log = Log(folder, world, self.step, losses)
         if world.first:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "preset.json").write_text(json.dumps(asdict(preset), indent=1))
 
-    def _load(self, held: dict[str, Any]) -> None:
+    def _load(self, held: dict[str, Any]) -> Mapping[str, Sequence[float]]:
         shapes = [{name: value.shape for name, value in state.items()} for state in (held["state"], self.state)]
         if shapes[0] != shapes[1]:
             raise UsageError(f"the run in {self.folder} is of another preset; name that one, or another folder")
@@ -110,6 +113,7 @@ class TrainingRun(Generic[S, B]):
                 own[number] = {name: as_sharded(part, like) for name, part in own[number].items()}
         self.optimizer.load_state_dict(held["optimizer"])
         self.step, self.spent, self.earlier = held["step"], held["spent"], held["earlier"]
+        return dict(held.get("losses", {}))
 
     def begin_with(self, folder: Path) -> None:
         """Takes over the averaged weights of another run; batches go on where that one's ended."""
@@ -126,14 +130,19 @@ class TrainingRun(Generic[S, B]):
                 self.ema[name].copy_(as_sharded(weights[name], value))
 
     def save(self) -> None:
+        """Writes a checkpoint; the one before stays until this one is whole. OutputError."""
         state = {name: value.detach() for name, value in self.state.items()}
         held = whole({"version": VERSION, "state": state, "ema": self.ema, "optimizer": self.optimizer.state_dict(),
-                      "step": self.step, "spent": self.spent, "earlier": self.earlier})  # fmt: skip
+                      "step": self.step, "spent": self.spent, "earlier": self.earlier,
+                      "losses": self.log.losses()})  # fmt: skip
         if not self.world.first:
             return
-        beside = self.folder / f"{CHECKPOINT}.part"
-        torch.save(held, beside)
-        beside.replace(self.folder / CHECKPOINT)
+        path = self.folder / CHECKPOINT
+        try:
+            with writing(path) as beside:
+                torch.save(held, beside)
+        except RuntimeError as error:  # torch's own word for a full disk
+            raise OutputError(f"cannot write {path}; free some space; the checkpoint before it is whole") from error
 
     def export(self, folder: Path) -> Path:
         """Writes what the averaged weights make, which take the place of the last ones."""
@@ -183,26 +192,32 @@ class TrainingRun(Generic[S, B]):
         self, draw: Draw[S], until: float = 1.0, say: Callable[[str], None] = print,
         check: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
-        """Trains until `until` of the preset's steps or minutes is spent; logs every 50 steps, saves every PAUSE.
-        `check` is called with the step before the first one, every CHECKED steps, and at the end."""
+        """Trains until `until` of the preset's steps or minutes is spent; logs every LOGGED steps, saves every PAUSE.
+        `check` is called with the step before the first one, every CHECKED steps, and at the end. OutputError;
+        PlantainError where another process of the run was lost."""
         if self.progress >= until:
             return
-        if check is not None and self.world.first and self.step == 0:
+        if check is not None and self.step == 0:
             check(0)
-        batches, log, done = iter(self._batches(draw)), Log(self.folder), False
-        saved, began = time.monotonic(), time.monotonic() - self.spent
-        while not done:
-            log.seen += self.update(itertools.islice(batches, self.preset.accumulate))
+        with lost_ones(f"the checkpoint in {self.folder} is whole, and --resume goes on from there"):
+            self._train(iter(self._batches(draw)), until, say, check)
+
+    def _train(
+        self, batches: Iterator[B], until: float, say: Callable[[str], None], check: Callable[[int], None] | None
+    ) -> None:
+        saved, began, ended = self.spent, time.monotonic() - self.spent, False
+        while not (ended or self.stopped):
+            self.log.seen += self.update(itertools.islice(batches, self.preset.accumulate))
             self.spent = self.world.agreed(time.monotonic() - began)
-            self.stopped = self.world.any(self.stopped)
-            done = self.progress >= until or self.stopped
-            if self.world.first and (self.step % 50 == 0 or done):
-                say(log.row(self.step, self.spent, self.lr(), self.preset.minutes))
-            if check is not None and self.world.first and (self.step % CHECKED == 0 or done):
+            self.stopped = self.world.any(self.stopped or self.world.orphaned)
+            ended = self.progress >= until
+            if self.step % LOGGED == 0 or ended:
+                say(self.log.row(self.step, self.spent, self.lr(), self.preset.minutes))
+            if check is not None and (self.step % CHECKED == 0 or ended):
                 check(self.step)
-            if time.monotonic() - saved > PAUSE or done:
+            if self.spent - saved > PAUSE or ended or self.stopped:
                 self.save()
-                saved = time.monotonic()
+                saved = self.spent
 
     def _next(self) -> int:
         """The number of the next batch; those of earlier runs count."""
@@ -225,6 +240,17 @@ class Batches(torch.utils.data.Dataset[B], Generic[S, B]):
 
     def __getitem__(self, number: int) -> B:
         return self.collate(self.draw(number))
+
+
+def own(folder: Path, resume: bool) -> int:
+    """Makes the folder of a run this process's own (`files.locked`), without what killed ones left half-written.
+    UsageError where another process trains there, or where a new run would take the place of an old one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = locked(folder, forks=True)
+    sweep(folder)
+    if (folder / CHECKPOINT).exists() and not resume:
+        raise UsageError(f"{folder} holds a run already; go on with --resume, or choose another folder with -o")
+    return handle
 
 
 def read_checkpoint(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -278,37 +304,3 @@ def to(batch: Any, device: torch.device) -> Any:
         parts = [to(part, device) for part in batch]
         return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)
     return batch
-
-
-class Log:
-    """log.csv (step, seconds, learning rate, task, loss), and the same for TensorBoard where it is installed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "log.csv"
-        self.seen: list[Losses] = []  # on the device: to ask for them at each step would make an accelerator wait
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.board: Any = SummaryWriter(str(folder))
-        except ImportError:
-            self.board = None
-
-    def row(self, step: int, seconds: float, lr: float, minutes: float) -> str:
-        """Writes the mean losses since the last row; gives the line for people."""
-        by_task = defaultdict(list)
-        for losses in self.seen:
-            for task, loss in zip(losses.names, losses.values.tolist(), strict=True):
-                by_task[task].append(loss)
-        self.seen.clear()
-        means = {task: sum(v) / len(v) for task, v in sorted(by_task.items())}
-        new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            out = csv.writer(file)
-            if new:
-                out.writerow(["step", "seconds", "lr", "task", "loss"])
-            out.writerows([step, f"{seconds:.0f}", f"{lr:.2e}", t, f"{m:.5f}"] for t, m in means.items())
-        if self.board is not None:
-            for task, mean in means.items():
-                self.board.add_scalar(f"loss/{task}", mean, step)
-        shown = " ".join(f"{t} {m:.3f}" for t, m in means.items())
-        return f"step {step} · {seconds / 60:.1f} of {minutes:g} min · {shown}"

@@ -7,26 +7,35 @@ process holds its own; checkpoints are whole, and go on in any number of process
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from plantain.errors import PlantainError
+
 BUCKET = 1 << 24  # numbers that are averaged at a time
 
 
 @dataclass(frozen=True)
 class World:
-    """This process and how many there are."""
+    """This process and how many there are. `parent`: the process that started all, where one did."""
 
     rank: int = 0
     size: int = 1
+    parent: int = 0
 
     @property
     def first(self) -> bool:
         return self.rank == 0
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether torchrun has ended, and nobody would end this process or start it again."""
+        return self.parent != 0 and os.getppid() != self.parent
 
     def average(self, gradients: Iterable[Tensor]) -> None:
         """The mean over all processes, in place."""
@@ -66,10 +75,34 @@ class World:
         torch.distributed.all_reduce(held)
         return float(held) > 0
 
+    def gathered(self, value: Any) -> list[Any]:
+        """What every process holds, in the order of processes."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(found, value)
+        return found
+
     def wait(self) -> None:
         """Until all are here."""
         if self.size > 1:
             torch.distributed.barrier()
+
+
+@contextmanager
+def lost_ones(where: str) -> Iterator[None]:
+    """A process of the run, or one that makes its batches, which was killed: PlantainError in one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if isinstance(error, torch.distributed.DistError) or any(word in text for word in ("gloo", "NCCL")):
+            who = "another process of this run"
+        elif "DataLoader worker" in text:
+            who = "a process that makes batches"
+        else:
+            raise
+        raise PlantainError(f"{who} has ended (killed, or out of memory); {where}") from error
 
 
 # ---- shards of a network
@@ -112,6 +145,11 @@ def device() -> str:
     return f"cuda:{torch.cuda.current_device()}" if torch.distributed.get_backend() == "nccl" else "cpu"
 
 
+def restarted(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether torchrun has started this again after a process was lost (`--max-restarts`)."""
+    return int(environment.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
 def join(environment: Mapping[str, str] = os.environ) -> World:
     """The world that torchrun or accelerate made, of one process where neither did."""
     size = int(environment.get("WORLD_SIZE", "1"))
@@ -122,4 +160,4 @@ def join(environment: Mapping[str, str] = os.environ) -> World:
         if cuda:
             torch.cuda.set_device(int(environment.get("LOCAL_RANK", "0")))
         torch.distributed.init_process_group("nccl" if cuda else "gloo")
-    return World(torch.distributed.get_rank(), size)
+    return World(torch.distributed.get_rank(), size, os.getppid())

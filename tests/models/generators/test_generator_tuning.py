@@ -24,7 +24,7 @@ from plantain.models.painters.generators.spec import GENERATORS
 from plantain.models.painting import Request
 from plantain.train.loop import Losses, TrainingRun
 from plantain.train.tuning import editor, objective, plan, run
-from plantain.train.tuning.conditions import Conditions, condition, shift
+from plantain.train.tuning.conditions import Conditions, as_told, condition, shift
 from plantain.train.tuning.presets import TUNINGS, TuningPreset
 
 torch.set_num_threads(1)
@@ -206,6 +206,21 @@ def test_the_schedules_shift_is_read_off_it() -> None:
     assert shift([float(s) for s in scheduler.sigmas]) == pytest.approx(np.exp(0.8), rel=1e-4)
 
 
+def test_examples_on_a_grid_are_told_as_they_are_asked(painter: Any) -> None:
+    """Kontext takes one picture: what it is told in training is what it is told when asked, and only the last cell,
+    where the answer stands, teaches."""
+    model, one = painter("flux1-kontext"), sample((64, 64))
+    one = replace(one, references=(*one.references, *sample((64, 64), seed=1).references, one.target))
+    told = as_told(model, one)
+    assert told.target.shape == (128, 128, 3) and len(told.references) == 1
+    asked, trained = (model.first_call(Request(one.prompt, refs, size)).kwargs["hidden_states"][:, 64:]
+                      for refs, size in ((one.references, (64, 64)), (told.references, (128, 128))))  # fmt: skip
+    assert torch.equal(asked, trained)
+    assert (told.target[64:, 64:] == one.target).all() and (told.target[:64, 64:] == one.references[2]).all()
+    assert told.weight is not None and told.weight[64:, 64:].min() == 1 and told.weight.sum() == 64 * 64
+    assert condition(model, told).target.shape[2:] == (8, 8)
+
+
 # ---- what is refused
 
 
@@ -339,13 +354,14 @@ torch.cpu._is_avx512_bf16_supported = torch.cpu._is_amx_tile_supported = lambda:
 shards, weights, out = map(Path, sys.argv[1:])
 for method, sharded in (("lora", False), ("full", True)):
     preset = replace(TUNINGS["tuning_debug"], steps=3, method=method, sharded=sharded)
-    run.tune(preset, [shards], out / method, weights=weights, say=lambda _: None)
+    held_out = shards if sharded else None
+    run.tune(preset, [shards], out / method, weights=weights, validation=held_out, say=lambda _: None)
 """
 
 
 def test_two_processes_train_as_one(shards: Path, folder: Any, tmp_path: Path, monkeypatch: Any) -> None:
     """torchrun with gloo: every batch is shared, and the weights are those of one process, with gradients that are
-    averaged and with a network that is cut into shards (FSDP2). What comes out is whole."""
+    averaged and with a network that is cut into shards (FSDP2), which all of them measure. What comes out is whole."""
     script = tmp_path / "both.py"
     script.write_text(BOTH)
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
@@ -363,6 +379,8 @@ def test_two_processes_train_as_one(shards: Path, folder: Any, tmp_path: Path, m
         files = [{f.relative_to(place): f.stat().st_size for f in place.rglob("*.safetensors")}
                  for place in (made, tmp_path / "two" / method / "tuned")]  # fmt: skip
         assert files[0] == files[1] != {}
+    rows = [json.loads(line) for line in (tmp_path / "two/full/validation.jsonl").read_text().splitlines()]
+    assert {row["step"] for row in rows} == {0, 2, 3}
 
 
 def test_held_out_samples_are_measured_on_the_way(shards: Path, folder: Any, tmp_path: Path) -> None:

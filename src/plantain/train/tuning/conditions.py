@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from plantain.data.stream import Stored
 from plantain.errors import PhotoError, UsageError
 from plantain.files import writing
 from plantain.models.painters.generators import latents
-from plantain.models.painters.generators.painter import DiffusersPainter, FirstCall
+from plantain.models.painters.generators.painter import DiffusersPainter, FirstCall, last_cell
 from plantain.models.painting import Request
 
 FORMAT = "plantain-condition/1"
@@ -59,6 +60,7 @@ class Conditions:
         """Makes what is not there yet; gives how many were made, and their bytes. PainterError, UsageError."""
         count = size = 0
         for sample in samples:
+            sample = as_told(self.painter, sample)
             place = self.place(sample)
             if place.exists():
                 continue
@@ -80,7 +82,8 @@ class Conditions:
 
 @torch.no_grad()
 def condition(painter: DiffusersPainter, sample: Stored) -> Condition:
-    """What the stock call tells the denoiser of a sample. UsageError for sides that the class would change."""
+    """What the stock call tells the denoiser of a sample (`as_told`). UsageError for sides that the class would
+    change."""
     require_sides(painter, sample)
     spec, size = painter.spec, (sample.target.shape[1], sample.target.shape[0])
     call = painter.first_call(Request(sample.prompt, sample.references, size))
@@ -88,10 +91,7 @@ def condition(painter: DiffusersPainter, sample: Stored) -> Condition:
     if hidden.shape[0] != 1:
         raise UsageError(f"{spec.name} cannot be tuned: its class always paints {hidden.shape[0]} pictures at once")
     if call.canvas != size:
-        raise UsageError(
-            f"{spec.name} takes examples as one picture, a grid, on which it cannot be tuned yet; build the shards "
-            "with --paired 0"
-        )
+        raise UsageError(f"{spec.name} would paint {call.canvas}, not {size}; it must be given the sample as told")
     grid = size[1] // spec.unit, size[0] // spec.unit
     rest = latents.beside(spec, hidden, grid)
     require_grids(painter, sample, rest, grid, call)
@@ -99,6 +99,22 @@ def condition(painter: DiffusersPainter, sample: Stored) -> Condition:
     args = call.args[1:]
     kwargs = {name: value for name, value in call.kwargs.items() if name != "hidden_states"}
     return Condition(kept(args), kept(kwargs), kept(rest), kept(target.float()), shift(call.times))
+
+
+def as_told(painter: DiffusersPainter, sample: Stored) -> Stored:
+    """The sample as it is told. Where a class takes one picture, examples stand on a grid with the photo and an empty
+    cell: the painting is that grid with the answer in its last cell, and nothing else of it counts."""
+    if painter.spec.order != "grid" or len(sample.references) < 2:
+        return sample
+    height, width = sample.target.shape[:2]
+    size, (grid,) = painter.shown(Request(sample.prompt, sample.references, (width, height)))
+    cell = last_cell(size, len(sample.references))
+    sides = cell[1].stop - cell[1].start, cell[0].stop - cell[0].start
+    known = np.ones((height, width), np.float32) if sample.weight is None else sample.weight
+    target, weight = np.array(grid), np.zeros(size[::-1], np.float32)
+    target[cell] = Image.fromarray(sample.target).resize(sides, Image.Resampling.NEAREST)  # codes are never mixed
+    weight[cell] = Image.fromarray(known).resize(sides, Image.Resampling.NEAREST)
+    return replace(sample, references=(np.asarray(grid),), target=target, weight=weight)
 
 
 def kept(value: Any) -> Any:
@@ -152,7 +168,7 @@ def require_grids(
     painter: DiffusersPainter, sample: Stored, rest: Tensor, grid: tuple[int, int], call: FirstCall
 ) -> None:
     """UsageError where the denoiser sees pictures on another grid than it paints on."""
-    count = grid[0] * grid[1] * (len(sample.references) if painter.spec.order != "grid" else 1)
+    count = grid[0] * grid[1] * len(sample.references)
     apart = call.kwargs.get("image_cond_hidden_states") if painter.spec.place == "apart" else rest
     if not sample.references or painter.spec.place in ("channels", "left") or apart is None:
         return

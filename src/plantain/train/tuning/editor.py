@@ -25,7 +25,7 @@ from plantain.models.painters.generators.spec import GENERATORS
 from plantain.train import parallel
 from plantain.train.loop import Losses, Stages, Trainee, decay_groups
 from plantain.train.tuning import objective, result
-from plantain.train.tuning.conditions import Condition, Conditions
+from plantain.train.tuning.conditions import Condition, Conditions, as_told
 from plantain.train.tuning.presets import TuningPreset
 
 ALL = 1_000  # blocks: more than any denoiser has
@@ -194,7 +194,7 @@ class Drawn:
         self.rank, self.world = rank, world
 
     def __call__(self, number: int) -> list[Item]:
-        samples = self.buckets.read(number, self.rank, self.world)
+        samples = [as_told(self.conditions.painter, one) for one in self.buckets.read(number, self.rank, self.world)]
         places = itertools.count(number * self.buckets.batch + self.rank, self.world)
         return [
             Item(sample, self.conditions.read(sample), objective.seed_of(self.seed, place), self.once)

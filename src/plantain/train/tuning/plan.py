@@ -1,8 +1,9 @@
 """What a run of tuning takes, before anything is loaded: memory by part, work, time, money.
 
 The networks are made without memory (torch's meta device), and what a step keeps for its way back is counted there,
-tensor by tensor; attention is counted as a fused kernel keeps it. So the figures are computed, and no accelerator has
-confirmed them yet (docs/training-queue.md, job 5)."""
+tensor by tensor; attention is counted as a fused kernel keeps it. So the figures are computed: on a CPU, adapters take
+what is counted to within 6 % (benchmarks/plan_memory.py), and no accelerator has confirmed them yet
+(docs/training-queue.md, job 5)."""
 
 from __future__ import annotations
 
@@ -217,7 +218,7 @@ def walk(net: Any, spec: GeneratorSpec, side: int) -> Tensor:
     shapes = {"hidden_states": (1, tokens, net.config.in_channels), "img_ids": (1, tokens, 4), "timestep": (1,),
               "encoder_hidden_states": (1, WORDS, net.config.joint_attention_dim),
               "txt_ids": (1, WORDS, 4)}  # fmt: skip
-    given = {name: torch.empty(shape, device="meta", dtype=torch.bfloat16) for name, shape in shapes.items()}
+    given = {name: torch.empty(shape, device="meta", dtype=net.dtype) for name, shape in shapes.items()}
     given["hidden_states"].requires_grad_(True)  # as with adapters in the first layer
     return net(**given, guidance=None, return_dict=False)[0]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from plantain.files import writing
+from plantain.files import staging
 from plantain.train import parallel
 
 if TYPE_CHECKING:
@@ -40,17 +40,21 @@ plantain photo.jpg "metric depth" -m {generator} --lora .
 
 
 def write(trainee: EditorTrainee, folder: Path) -> Path:
-    """Writes the tuned weights, `plantain.json` and `README.md`; gives their folder. Every process must call it: shards
-    are put together, and the first one writes."""
+    """Writes the tuned weights, `plantain.json` and `README.md`; gives their folder, which appears whole. Every process
+    must call it: shards are put together, and the first one writes. OutputError."""
     state = tuned_state(trainee)
     if not parallel.join().first:
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    (write_adapter if trainee.preset.method == "lora" else write_denoiser)(trainee, state, folder)
-    about = config(trainee)
-    for name, content in ((CONFIG, json.dumps(about, indent=1)), ("README.md", card(about))):
-        with writing(folder / name) as beside:
-            beside.write_text(content, encoding="utf-8")
+    with staging(folder.absolute().parent, folder) as stage:
+        made = stage / folder.name
+        made.mkdir()
+        (write_adapter if trainee.preset.method == "lora" else write_denoiser)(trainee, state, made)
+        about = config(trainee)
+        for name, content in ((CONFIG, json.dumps(about, indent=1)), ("README.md", card(about))):
+            (made / name).write_text(content, encoding="utf-8")
+        if folder.exists():  # of the same run, before it went on
+            folder.rename(stage / "before")
+        made.rename(folder)
     return folder
 
 
@@ -70,8 +74,7 @@ def write_denoiser(trainee: EditorTrainee, state: dict[str, Any], folder: Path) 
 
     place = folder / trainee.spec.denoiser
     trainee.denoiser.save_config(place)
-    with writing(place / "diffusion_pytorch_model.safetensors") as beside:
-        save_file(state, beside, {"format": "pt"})
+    save_file(state, place / "diffusion_pytorch_model.safetensors", {"format": "pt"})
 
 
 def write_adapter(trainee: EditorTrainee, state: dict[str, Any], folder: Path) -> None:

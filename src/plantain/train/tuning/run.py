@@ -10,8 +10,9 @@ from typing import Any
 
 from plantain.data.stream import Buckets, Mixture, Shards
 from plantain.errors import UsageError
+from plantain.files import sweep
 from plantain.train import parallel
-from plantain.train.loop import TrainingRun
+from plantain.train.loop import TrainingRun, own
 from plantain.train.tuning import editor, plan
 from plantain.train.tuning.conditions import Conditions
 from plantain.train.tuning.presets import TuningPreset
@@ -40,17 +41,25 @@ def tune(
     if preset.sharded and world.size == 1:
         raise UsageError("shards need several processes: torchrun --nproc-per-node 2 -m plantain train ... --sharded")
     tell = say if world.first else lambda _: None
+    conditions_folder = cache or out / "conditions"
+    resume = resume or parallel.restarted()
+    if world.first:
+        own(out, resume)
+        for place in conditions_folder.glob("*"):
+            sweep(place)
+    world.wait()
     buckets = Buckets(Mixture([Shards(folder) for folder in data], shares, preset.seed), preset.batch)
     painter = editor.painter_of(preset, weights)
     plan.require_room(preset, painter, world.size)
-    conditions = Conditions(painter, cache or out / "conditions")
-    held_out = items_of(validation, conditions, bool(preset.once)) if validation and world.first else []
+    conditions = Conditions(painter, conditions_folder)
+    validates = validation is not None and (world.first or preset.sharded)  # all of them, to put shards together
+    held_out = items_of(validation, conditions, bool(preset.once)) if validation and validates else []
     trainee, stages = editor.prepare(preset, buckets, painter, conditions, tell, world.rank, world.size)
     world.wait()  # until all conditions are there
     trainee.data = described(data)
     run: TrainingRun[Any, Any] = TrainingRun(trainee, preset, out, resume, world)
     signal.signal(signal.SIGTERM, lambda *_: setattr(run, "stopped", True))
-    check = Validation(trainee, held_out, out, tell) if held_out else None
+    check = Validation(trainee, held_out, out, tell, run.step, writes=world.first) if held_out else None
     for until, draw in stages:
         run.train(draw, until, tell, check)
         if run.stopped:

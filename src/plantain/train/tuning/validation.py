@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from plantain.data.stream import Shards
+from plantain.files import writing
 from plantain.train.loop import half_precision, to
-from plantain.train.tuning.conditions import Conditions
+from plantain.train.tuning.conditions import Conditions, as_told
 from plantain.train.tuning.editor import EditorTrainee, Item
 
 SAMPLES = 64  # of a folder
@@ -28,7 +29,7 @@ def items_of(folder: Path, conditions: Conditions, once: bool) -> list[Item]:
     places = np.unique(np.linspace(0, len(shards) - 1, min(SAMPLES, len(shards))).round().astype(int))
     found = []
     for place in places.tolist():
-        sample = shards[place]
+        sample = as_told(conditions.painter, shards[place])
         perceived = once and sample.record["task"] not in GENERATION
         conditions.make([sample])
         found.append(Item(sample, conditions.read(sample), place, perceived))
@@ -39,18 +40,22 @@ class Validation:
     """`validation(step)` measures, says a line, and adds lines to OUT/validation.jsonl: by task the mean loss (of
     generation) or error of what is said in one step, its 95 % interval, and what it was before the first step."""
 
-    def __init__(self, trainee: EditorTrainee, items: Sequence[Item], out: Path, say: Any = print) -> None:
+    def __init__(
+        self, trainee: EditorTrainee, items: Sequence[Item], out: Path, say: Any = print, step: int = 0,
+        writes: bool = True,
+    ) -> None:  # fmt: skip
+        """`step`: that the run goes on from; lines of later ones are dropped. `writes`: whether this process does."""
         self.trainee, self.items, self.out, self.say = trainee, items, out / "validation.jsonl", say
-        self.before = self._read()
+        self.writes = writes
+        self.before = {row["task"]: row["before"] for row in self._read(step)}
 
     def __call__(self, step: int) -> None:
-        if step == 0:  # of a new run, whatever lies there
-            self.before = {}
-            self.out.unlink(missing_ok=True)
         found = defaultdict(list)
         for name, value in self._values():
             found[name].append(value)
         rows = [self._row(step, name, values) for name, values in sorted(found.items())]
+        if not self.writes:
+            return
         with self.out.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
         told = " ".join(f"{row['task']} {row['mean']:.3f} ({row['before']:.3f})" for row in rows)
@@ -74,9 +79,12 @@ class Validation:
                 if counted:
                     yield name, value
 
-    def _read(self) -> dict[str, float]:
-        """What was measured before the first step, where a run goes on."""
-        if not self.out.exists():
-            return {}
-        rows = [json.loads(line) for line in self.out.read_text(encoding="utf-8").splitlines()]
-        return {row["task"]: row["before"] for row in rows}
+    def _read(self, step: int) -> list[dict[str, Any]]:
+        """The lines up to the step that the run goes on from, which are all that stays; none of a new run."""
+        lines = self.out.read_text(encoding="utf-8").splitlines(keepends=True) if step and self.out.exists() else []
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]
+        kept = [row for row in rows if row["step"] <= step]
+        if self.writes:
+            with writing(self.out) as beside:
+                beside.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        return kept

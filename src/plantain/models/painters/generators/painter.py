@@ -281,7 +281,7 @@ class DiffusersPainter(Painter):
     def _one(self, pipe: Any, request: Request, beside: int) -> Float[np.ndarray, "h w 3"]:
         """One stock call, on a copy of the pipeline whose scheduler is its own. PainterError, UsageError."""
         self._check(pipe, request)
-        size, images = self._shown(request)
+        size, images = self.shown(request)
         own = self._copy(pipe)
         call = self._arguments(own, request, size, images)
         made = own(**call, **(self.spec.joined if beside > 1 else {}))
@@ -310,7 +310,7 @@ class DiffusersPainter(Painter):
                     "of the legend, would be lost: name fewer classes, or ask with --style terse"
                 )
 
-    def _shown(self, request: Request) -> tuple[tuple[int, int], list[Image.Image]]:
+    def shown(self, request: Request) -> tuple[tuple[int, int], list[Image.Image]]:
         """The size to paint at and the pictures as the row takes them: in its order, or on one grid of which each row
         is an example and its painting, the last row the photo and an empty cell."""
         query, *examples = request.images or (None,)
@@ -389,7 +389,7 @@ class DiffusersPainter(Painter):
         UsageError."""
         pipe = self.pipe
         self._check(pipe, request)
-        size, images = self._shown(request)
+        size, images = self.shown(request)
         own = self._copy(pipe)
         setattr(own, self.spec.denoiser, _asking(getattr(pipe, self.spec.denoiser), self.device))
         sampling = {"steps": max(self.spec.steps, FEWEST), "guidance": 1.0}
@@ -431,9 +431,13 @@ class DiffusersPainter(Painter):
 
 def _last_cell(pixels: Float[np.ndarray, "h w 3"], request: Request) -> Float[np.ndarray, "y x 3"]:
     """The cell at the bottom right of a grid: the answer about the photo."""
-    height, width = pixels.shape[:2]
-    rows = (len(request.images) + 1) // 2
-    return pixels[round(height * (rows - 1) / rows) :, width // 2 :]
+    return pixels[last_cell(pixels.shape[1::-1], len(request.images))]
+
+
+def last_cell(size: tuple[int, int], images: int) -> tuple[slice, slice]:
+    """Where it lies on a canvas of (width, height) that shows so many pictures."""
+    rows = (images + 1) // 2
+    return slice(round(size[1] * (rows - 1) / rows), size[1]), slice(size[0] // 2, size[0])
 
 
 def _give_back_memory() -> None:
