@@ -7,7 +7,8 @@ guard.py     who may come in, with how much, for how long
 keys.py      API keys, and how often each may ask
 uploads.py   pictures that come in, and how much work a question is
 replies.py   answers as JSON, PNG and .npz
-jobs.py      long work that survives a restart; ledger.py is its table
+jobs.py      long work that survives a restart; orders.py is what it asks, ledger.py its table
+database.py  where that table lies: SQLite or PostgreSQL
 errors.py    every error as one JSON object
 watch.py     request ids, logs, metrics
 routes/      the paths, a file a subject

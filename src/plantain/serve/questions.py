@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,18 +13,19 @@ from plantain._shapes import UInt8
 from plantain.answers.ask import Answered, Terms, answered, planned, with_camera
 from plantain.answers.types import Answer
 from plantain.errors import UsageError
-from plantain.imaging.photo import read_photo
+from plantain.imaging.photo import opacity, open_picture, read_mask, read_photo
 from plantain.models.painting import Painting
 from plantain.pipeline.jobs import Context, Job, Outcome, PredictOptions
 from plantain.serve.queue import Engine
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import check_work, size_of, text_of
-from plantain.tasks import Task
-from plantain.tasks.language.parsing import interpret
+from plantain.tasks import Matting, ReferringSegmentation, Task
+from plantain.tasks.language.parsing import interpret, parse
 from plantain.tasks.language.plan import Plan
 from plantain.tasks.language.reader import read_plan
 
 NOTHING = Context()
+Purpose = Literal["auto", "perceive", "edit"]
 
 
 async def ask(
@@ -86,3 +88,32 @@ def read_task(text: str, limits: Limits, code: str | None = None) -> Task:
 
 def _size(pixels: UInt8[np.ndarray, "h w 3"]) -> tuple[int, int]:
     return pixels.shape[1], pixels.shape[0]
+
+
+def question_of(prompt: str, purpose: Purpose) -> Task | None:
+    """What a prompt asks; None for an edit. UsageError where it must be a question and is none.
+
+    >>> question_of("metric depth", "auto").name, question_of("colorize", "auto"), question_of("a red hat", "auto")
+    ('metric-depth', None, None)
+    """
+    if purpose == "edit":
+        return None
+    try:
+        return parse(prompt)
+    except UsageError:
+        pass
+    try:
+        task = interpret(prompt)
+    except UsageError:
+        if purpose == "perceive":
+            raise
+        return None
+    bare = isinstance(task, ReferringSegmentation) and task.text == prompt.strip()  # a phrase alone, as in a caption
+    return None if purpose == "auto" and (bare or isinstance(task, Matting)) else task
+
+
+def transparent(content: bytes) -> Any:
+    """OpenAI's masks: where they are transparent is to be painted; of a picture without alpha, where it is bright."""
+    with open_picture(content) as opened:
+        clear = opacity(opened)
+    return read_mask(content) if clear is None else ~read_mask(content)

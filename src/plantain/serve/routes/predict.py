@@ -14,7 +14,7 @@ from plantain.predictions.types import Prediction
 from plantain.serve import questions
 from plantain.serve.errors import ApiError
 from plantain.serve.replies import PARTS, npz_of, png_of, points_of, prediction_json
-from plantain.serve.routes.common import ERRORS, Asking, Model, Picture, Question, engine_of, limits_of
+from plantain.serve.routes.common import ERRORS, Asking, Code, Model, Picture, Question, engine_of, limits_of
 from plantain.serve.uploads import picture
 from plantain.tasks.language.parsing import left_out
 from plantain.tasks.language.reader import read_plan
@@ -27,7 +27,6 @@ FORMS: dict[int | str, dict[str, Any]] = {
 }
 Points = Annotated[str, Form(description="Places to read off, as x,y x,y in pixels.", max_length=8000)]
 Include = Annotated[str, Form(description="painting, overlay, arrays (with commas): as base64 in the JSON.")]
-Code = Annotated[str | None, Form(description="Color code; the model's favorite when not said.", max_length=60)]
 
 
 @router.post("/v1/predict", responses=FORMS, response_model=None)
