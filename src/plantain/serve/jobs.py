@@ -272,14 +272,16 @@ class Jobs:
             await self._changed()
 
         inside: set[asyncio.Future[None]] = set()
-        for item in await self._told(self.ledger.items, row.id, done=False):
-            if len(inside) >= engine.stages.window:
-                done, inside = await asyncio.wait(inside, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.gather(*done)
-            if self.draining or errors or not await self._is_ours(row.id):
-                break
-            inside.add(asyncio.ensure_future(one(item)))
-        await asyncio.gather(*inside)
+        try:
+            for item in await self._told(self.ledger.items, row.id, done=False):
+                if len(inside) >= engine.stages.window:
+                    done, inside = await asyncio.wait(inside, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.gather(*done)
+                if self.draining or errors or not await self._is_ours(row.id):
+                    break
+                inside.add(asyncio.ensure_future(one(item)))
+        finally:  # what is at the model is kept, whatever has happened
+            await asyncio.gather(*inside)
         if not errors and not await self._told(self.ledger.items, row.id, done=False, most=1):
             await self._told(self.ledger.turn, row.id, "done")
         return errors[0] if errors else None
