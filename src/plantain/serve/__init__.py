@@ -14,5 +14,6 @@ watch.py     request ids, logs, metrics
 routes/      the paths, a file a subject
 page/        a page for people, at /ui
 agents.py    the tools of `plantain mcp`
+cluster.py   replicas of all of it on Ray
 run.py       uvicorn, and an orderly end
 """
