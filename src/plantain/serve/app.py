@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from plantain import __version__
 from plantain.pipeline.predictor import Predictor
 from plantain.serve import errors
+from plantain.serve.examples import Learners
 from plantain.serve.guard import Gate, Guard
 from plantain.serve.jobs import Jobs
 from plantain.serve.page.mount import install as install_page
@@ -33,6 +34,7 @@ def create_app(models: Mapping[str, Predictor], settings: Settings | None = None
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engines = {name: Engine(model, metrics) for name, model in models.items()}
         app.state.engines = engines
+        app.state.learners = learners = Learners(metrics, settings.limits)
         if kept is not None:
             kept.start(engines)
         try:
@@ -43,6 +45,7 @@ def create_app(models: Mapping[str, Predictor], settings: Settings | None = None
         finally:
             if kept is not None:
                 await kept.stop()
+            await learners.close()
             for engine in engines.values():
                 engine.close()
 

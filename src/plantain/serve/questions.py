@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from plantain.errors import UsageError
 from plantain.imaging.photo import opacity, open_picture, read_mask, read_photo
 from plantain.models.painting import Painting
 from plantain.pipeline.jobs import Context, Job, Outcome, PredictOptions
+from plantain.serve.examples import Taught
 from plantain.serve.queue import Engine
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import check_work, size_of, text_of
@@ -48,27 +50,31 @@ async def answer(
     options: PredictOptions,
     terms: Terms,
     context: Context = NOTHING,
+    taught: Taught = MappingProxyType({}),
 ) -> Answered:
     """What becomes of a plan, whose answer is there: all its paintings are asked for at once. `context`: what the
-    model is shown besides. UsageError, ApiError, PhotoError, PainterError."""
+    model is shown besides; `taught`: who is asked in its place. UsageError, ApiError, PhotoError, PainterError."""
     plan = await asyncio.to_thread(planned, plan, engine.model, terms)
     own = await asyncio.to_thread(with_camera, photo, plan, terms)
     pixels = await asyncio.to_thread(read_photo, photo)
     for task in plan.tasks:
         check_work(task, options, _size(pixels), limits)
-    jobs = (Job("photo", pixels, task, options, context) for task in plan.tasks)
-    outcomes = await asyncio.gather(*map(engine.outcome, jobs))
+    asked = [(*taught.get(task, (engine, context)), task) for task in plan.tasks]
+    waiting = (who.outcome(Job("photo", pixels, task, options, own)) for who, own, task in asked)
+    outcomes = await asyncio.gather(*waiting)
     found = await asyncio.to_thread(answered, outcomes, plan, own)
     if found.answer is None:
         raise found.error or UsageError("there is no answer")
     return found
 
 
-async def predict(engine: Engine, limits: Limits, photo: bytes, task: Task, options: PredictOptions) -> Outcome:
-    """What becomes of one question. UsageError, ApiError."""
+async def predict(
+    engine: Engine, limits: Limits, photo: bytes, task: Task, options: PredictOptions, context: Context = NOTHING
+) -> Outcome:
+    """What becomes of one question; `context` as above. UsageError, ApiError."""
     asked = engine.model.resolve_task(task)
     check_work(asked, options, size_of(photo), limits)
-    return await engine.outcome(Job("photo", photo, asked, options))
+    return await engine.outcome(Job("photo", photo, asked, options, context))
 
 
 async def paintings(engine: Engine, jobs: Sequence[Job]) -> list[Painting]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zipfile
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -12,7 +13,7 @@ from fastapi import Request
 from PIL import Image, UnidentifiedImageError
 from starlette.datastructures import UploadFile
 
-from plantain.errors import PhotoError, UsageError
+from plantain.errors import PhotoError, TruthError, UsageError
 from plantain.imaging.photo import photo_size
 from plantain.imaging.tiles import tiles
 from plantain.pipeline.jobs import PredictOptions
@@ -71,6 +72,17 @@ def size_of(content: bytes) -> tuple[int, int]:
 def _formats() -> list[str]:
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+def check_unpacked(archive: bytes, limits: Limits) -> None:
+    """ApiError 413 for an archive (.npz) that holds more than a job may bring. TruthError for what is none."""
+    try:
+        with zipfile.ZipFile(BytesIO(archive)) as opened:
+            size = sum(one.file_size for one in opened.infolist())
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise TruthError(f"the .npz cannot be read ({error}); save it again") from error
+    if size > limits.job_bytes:
+        raise ApiError(413, "too_large", f"the .npz unpacks to more than {limits.job_bytes / 2**20:g} MiB")
 
 
 def check_work(task: Task, options: PredictOptions, size: tuple[int, int], limits: Limits) -> None:

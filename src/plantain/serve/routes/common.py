@@ -10,9 +10,10 @@ from fastapi import Depends, File, Form, Request, UploadFile
 from plantain.answers.ask import Terms
 from plantain.pipeline.jobs import PredictOptions
 from plantain.serve.errors import ApiError
+from plantain.serve.examples import NPY, ZIP, Examples
 from plantain.serve.queue import Engine
 from plantain.serve.settings import Limits
-from plantain.serve.uploads import options_of
+from plantain.serve.uploads import options_of, picture
 
 Picture = Annotated[UploadFile, File(description="The photo: JPEG, PNG, WebP and the like. No address is fetched.")]
 Model = Annotated[str | None, Form(description="Who answers, by /v1/models; the first when not said.", max_length=200)]
@@ -78,3 +79,25 @@ def terms_of(
 
 
 TermsOf = Annotated[Terms, Depends(terms_of)]
+
+
+async def examples_of(
+    request: Request,
+    example: Annotated[list[UploadFile] | None, File(description="Photos whose answers are known.")] = None,
+    truth: Annotated[list[UploadFile] | None, File(description="Their answers, in order: .npz, .npy or PNG.")] = None,
+    classes: Annotated[str, Form(max_length=4000, description="Names of the numbers in label maps, with commas.")] = "",
+) -> Examples | None:
+    """What is shown with the question."""
+    if not example and not truth:
+        return None
+    photos = [await picture(request, one, "example") for one in example or ()]
+    truths = []
+    for one in truth or ():
+        numbers = (await one.read(len(ZIP))).startswith((ZIP, NPY[: len(ZIP)]))
+        await one.seek(0)
+        truths.append(await (one.read() if numbers else picture(request, one, "truth")))
+    names = tuple(name.strip() for name in classes.split(",") if name.strip())
+    return Examples(tuple(photos), tuple(truths), names)
+
+
+Shown = Annotated[Examples | None, Depends(examples_of)]

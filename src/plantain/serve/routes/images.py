@@ -14,21 +14,26 @@ import numpy as np
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from PIL import Image
 from pydantic import BaseModel, Field
-from starlette import datastructures
 
 from plantain.imaging.geometry import Placement
 from plantain.imaging.photo import read_photo
 from plantain.models.painting import Painting
-from plantain.pipeline.jobs import Edit, Generate, Job, PredictOptions
+from plantain.pipeline.jobs import Context, Edit, Generate, Job, PredictOptions
 from plantain.serve import questions
 from plantain.serve.errors import ApiError
-from plantain.serve.questions import Purpose, question_of, transparent
+from plantain.serve.questions import NOTHING, Purpose, question_of, transparent
+from plantain.serve.queue import Engine
 from plantain.serve.replies import base64_of
 from plantain.serve.routes.common import ERRORS, Model, engine_of, limits_of
 from plantain.serve.settings import Limits
 from plantain.serve.uploads import check_work, picture, picture_size, text_of
+from plantain.tasks import Task
 
 router = APIRouter(tags=["pictures"], responses=ERRORS)
+SEVERAL = (
+    "The photo, and more pictures for models that take several: what an edit speaks of, or, with a question, examples: "
+    "a photo and its painting, in turn."
+)
 
 
 class Generation(BaseModel):
@@ -62,7 +67,7 @@ async def generations(request: Request, asked: Generation) -> dict[str, Any]:
 async def edits(
     request: Request,
     prompt: Annotated[str, Form()],
-    image: Annotated[UploadFile | None, File()] = None,
+    image: Annotated[list[UploadFile] | None, File(description=SEVERAL)] = None,
     images: Annotated[list[UploadFile] | None, File(alias="image[]")] = None,
     mask: Annotated[UploadFile | None, File(description="Transparent, or with purpose=perceive unused.")] = None,
     model: Model = None,
@@ -77,18 +82,22 @@ async def edits(
     limits, engine = limits_of(request), engine_of(request, model)
     text, wanted = text_of(prompt, limits, "prompt"), picture_size(size, limits)
     check_form(response_format, output_format, n, limits)
-    content = await picture(request, only([one for one in (image, *(images or ())) if one is not None]))
+    given = [await picture(request, one) for one in (*(image or ()), *(images or ()))]
+    check_count(len(given), engine)
     task = await asyncio.to_thread(question_of, text, purpose)
-    pixels = await asyncio.to_thread(read_photo, content)
+    pixels, *others = [await asyncio.to_thread(read_photo, content) for content in given]
+    context = NOTHING
     photo_size = (pixels.shape[1], pixels.shape[0])
     if task is not None:
         asked: Any = engine.model.resolve_task(task)
         check_work(asked, PredictOptions(), photo_size, limits)
         asked.require_one_painting()
+        if others:
+            context = await asyncio.to_thread(shown, engine, asked, others)
     else:
         area = None if mask is None else await asyncio.to_thread(transparent, await picture(request, mask, "mask"))
-        asked = Edit(text, area)
-    jobs = [Job("photo", pixels, asked, PredictOptions(seed=seed + i)) for i in range(n)]
+        asked = Edit(text, area, tuple(others))
+    jobs = [Job("photo", pixels, asked, PredictOptions(seed=seed + i), context) for i in range(n)]
     return await data_of(
         await questions.paintings(engine, jobs), photo_size if wanted is None and task is not None else wanted
     )
@@ -112,12 +121,24 @@ def brought_to(made: Painting, size: tuple[int, int] | None) -> Painting:
     return made.with_provenance(pixels=pixels, geometry={} if perceived else made.geometry)
 
 
-def only(given: Sequence[datastructures.UploadFile]) -> datastructures.UploadFile:
-    """The one picture. ApiError for none, and for several."""
-    if len(given) != 1:
-        what = "give a picture in the field image" if not given else f"one picture at a time, not {len(given)}"
-        raise ApiError(400, "invalid_field", f"image: {what}", param="image")
-    return given[0]
+def check_count(count: int, engine: Engine) -> None:
+    """ApiError for no picture, and for more than the model takes."""
+    most = engine.model.capabilities.max_images
+    if count == 0:
+        raise ApiError(400, "invalid_field", "image: give a picture in the field image", param="image")
+    if count > most:
+        more = "" if most > 1 else "; examples of a question go to /v1/predict, in the fields example and truth"
+        message = f"image: {count} pictures, but {engine.model.name} takes {most}{more}"
+        raise ApiError(400, "invalid_field", message, param="image")
+
+
+def shown(engine: Engine, task: Task, pictures: Sequence[Any]) -> Context:
+    """Examples as other clients of this form of API send them: after the photo a photo and its painting, in turn.
+    ApiError, UsageError, TruthError."""
+    if len(pictures) % 2:
+        message = f"image: after the photo come pairs, a photo and its painting, not {len(pictures)} pictures"
+        raise ApiError(400, "invalid_field", message, param="image")
+    return engine.model.shown(task, list(zip(pictures[::2], pictures[1::2], strict=True)))[1]
 
 
 def check_form(response_format: str | None, output_format: str | None, n: int, limits: Limits) -> None:
