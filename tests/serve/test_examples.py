@@ -87,7 +87,9 @@ def test_what_examples_teach_is_answered_to_who_sent_them_alone(learns) -> None:
     after = client.post("/v1/predict", files={"image": QUERY}, data={"task": TASK} | use).json()
     told = ("result", "confidence", "model", "provenance")
     assert [after[key] for key in told] == [before[key] for key in told]
-    other = client.post("/v1/predict", files=files(labels()), data={"task": "segment wall", "classes": "blob"} | use)
+    other = client.post(
+        "/v1/predict", files=files(labels()), data={"task": "segment wall, floor", "classes": "blob, background"} | use
+    )
     assert code_of(other) == "invalid_question"  # which they do not show
     assert len(client.app.state.learners.kept) <= 3
 
