@@ -279,7 +279,7 @@ from plantain.tasks.language.parsing import parse
 def paint(photo, prompt, seed):
     time.sleep(float(sys.argv[3]))
     return parse(prompt).encode(1 + 8 * photo.mean(-1) / 255)
-made = app.create_app({"fake": wrap(Function(paint, name="fake"))}, Settings(state=Path(sys.argv[2])))
+made = app.create_app({"fake": wrap(Function(paint, name="fake"))}, Settings(state=Path(sys.argv[2]), lease_s=1))
 run.serve(made, run.Place(port=int(sys.argv[1]), drain_s=20))
 """
 

@@ -21,6 +21,10 @@ from serve.served import picture
         (["serve", "--model", "embeded"], "did you mean 'embedded'"),
         (["serve", "--also", "nobody"], "unknown model 'nobody'"),
         (["serve", "--port", "99999"], "from 0 to 65535"),
+        (["serve", "--jobs", "postgresql://localhost/x"], "say with --state"),
+        (["serve", "--jobs", "mysql://localhost/x", "--state", "s"], "at postgresql://USER@HOST/NAME, not mysql://"),
+        (["serve", "--state", "empty.txt"], "cannot write in empty.txt"),
+        (["serve", "--state", "torn"], "cannot keep jobs in torn/jobs.sqlite: file is not a database"),
         (["mcp", "--http", "--host", "0.0.0.0"], "anybody could ask"),
         (["mcp", "--folder", "none"], "no such folder: none"),
     ],
@@ -28,6 +32,8 @@ from serve.served import picture
 def test_wrong_starts_are_one_line(words, said, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.txt").write_text("# nothing\n")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "jobs.sqlite").write_text("no database " * 100)
     (tmp_path / "short.txt").write_text("abc\n")
     assert main(words) == 2
     lines = capsys.readouterr().err.splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,18 +58,49 @@ class LimitArgs:
         )
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class PlaceArgs:
+    """Where the server listens, and how long its end may take."""
+
+    host: str = "127.0.0.1"
+    "The address to listen at; any but this machine's own needs keys."
+    port: Whole = 8000
+    "The port to listen at."
+    prefix: str = ""
+    "The path under which a proxy shows the server, as in /plantain."
+    drain_seconds: Whole = 60
+    "How long the end waits for answers that are being made."
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ScaleArgs:
+    """Where jobs are kept, and who shares them."""
+
+    state: Path | None = None
+    "The folder in which jobs (/v1/jobs) are kept; without it there are none."
+    jobs: str = ""
+    "Where their table lies, postgresql://USER@HOST/NAME, if not in a file of that folder; PGPASSWORD has the password."
+    ray: str | None = None
+    "local, or the address of a Ray cluster: --replicas of the server there, without the page."
+    replicas: Whole = 1
+    "Of the server on Ray, each with models of its own."
+
+    def __post_init__(self) -> None:
+        if self.jobs and self.state is None:
+            raise UsageError("--jobs has the table of jobs alone; say with --state where their pictures lie")
+
+
 def serve(
     *,
     asking: ModelArgs = ModelArgs(),
     also: Annotated[tuple[str, ...], Parameter(negative_iterable="", show_default=False)] = (),
-    host: str = "127.0.0.1",
-    port: Whole = 8000,
     keys: Path | None = None,
     no_keys: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-    state: Path | None = None,
-    prefix: str = "",
     no_page: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-    drain_seconds: Whole = 60,
+    place: PlaceArgs = PlaceArgs(),
+    scale: ScaleArgs = ScaleArgs(),
     limits: LimitArgs = LimitArgs(),
 ) -> int:
     """Answers over HTTP: /v1/ask, /v1/predict, /v1/images/edits and others; /docs shows all. A page for people is at
@@ -81,22 +113,12 @@ def serve(
     ----------
     also
         More models to serve, by name; requests choose by the field model.
-    host
-        The address to listen at; any but this machine's own needs keys.
-    port
-        The port to listen at.
     keys
         A file of API keys, a key a line or NAME:KEY; PLANTAIN_API_KEYS holds more, apart by commas.
     no_keys
         Listen to other machines without keys: anybody who reaches the server may ask.
-    state
-        The folder in which jobs (/v1/jobs) are kept; without it there are none.
-    prefix
-        The path under which a proxy shows the server, as in /plantain.
     no_page
         No page for people at /ui.
-    drain_seconds
-        How long the end waits for answers that are being made.
     """
     try:
         from plantain.serve.app import create_app
@@ -108,13 +130,18 @@ def serve(
     from plantain.serve.keys import read_keys
     from plantain.serve.settings import LOOPBACK, Settings
 
-    known, own = read_keys(keys), host in LOOPBACK
+    known, own = read_keys(keys), place.host in LOOPBACK
     if not known and not own and not no_keys:
-        raise UsageError(f"at {host} anybody could ask: give --keys FILE, or --no-keys if that is wanted")
+        raise UsageError(f"at {place.host} anybody could ask: give --keys FILE, or --no-keys if that is wanted")
     page = installed() and not no_page
-    settings = Settings(limits.limits(), known, state, own and not known, page=page)
-    app = create_app(loaded(asking, also), settings)
-    run(app, Place(host, port, prefix.rstrip("/"), drain_seconds))
+    settings = Settings(limits.limits(), known, scale.state, own and not known, page=page, jobs=scale.jobs)
+    at = Place(place.host, place.port, place.prefix.rstrip("/"), place.drain_seconds)
+    if scale.ray is not None:
+        from plantain.serve.cluster import run as run_on_ray
+
+        run_on_ray(partial(loaded, asking, also), settings, at, scale.ray, scale.replicas)
+    else:
+        run(create_app(loaded(asking, also), settings), at)
     return 0
 
 

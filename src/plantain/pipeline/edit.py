@@ -47,12 +47,17 @@ class PreparedEdit:
         self.asked, self.pixels, mask = asked, read_photo(photo), asked.mask
         if mask is not None and mask.shape != self.pixels.shape[:2]:
             raise UsageError(f"the mask is {mask.shape}, the photo {self.pixels.shape[:2]}; give the same size")
+        most = painter.capabilities.max_images
+        if 1 + len(asked.references) > most:
+            raise UsageError(f"{1 + len(asked.references)} pictures; {painter.identity.name} takes {most} of an edit")
         size = (self.pixels.shape[1], self.pixels.shape[0])
         self.where = placement(size, canvas_of(painter, size))
         self.shown = place(self.pixels, self.where)
         area = None if mask is None else _on_canvas(mask, self.where)
+        canvas = self.where.canvas
+        others = [place(one, placement((one.shape[1], one.shape[0]), canvas)) for one in asked.references]
         self.requests = [
-            Request(asked.text, (self.shown,), self.where.canvas, options.seed, "edit", options.sampling, area)
+            Request(asked.text, (self.shown, *others), self.where.canvas, options.seed, "edit", options.sampling, area)
         ]
 
     def finish(self, painted: Sequence[Painting | PlantainError]) -> Painting:

@@ -75,10 +75,12 @@ def _check_number(name: str, value: Any) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """An order to change a photo; `mask` (True = paint here) limits the change."""
+    """An order to change a photo; `mask` (True = paint here) limits the change. `references`: other pictures that the
+    order speaks of, for painters that take several."""
 
     text: str
     mask: Bool[np.ndarray, "h w"] | None = None
+    references: tuple[UInt8[np.ndarray, "_h _w 3"], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -189,11 +189,12 @@ class PainterPredictor(Predictor):
         path = None if kept is None else kept / f"{key[:16]}.npz"
         if path is not None and path.exists():
             return learned.Learned(learned.load(path), encoder)
-        if self._taught is None or self._taught[0] != key:
-            self._taught = key, learned.learn(encoder, question, pairs)
+        taught = self._taught  # another thread may learn something else meanwhile
+        if taught is None or taught[0] != key:
+            self._taught = taught = key, learned.learn(encoder, question, pairs)
         if path is not None:
-            learned.save(self._taught[1].lesson, path)
-        return self._taught[1]
+            learned.save(taught[1].lesson, path)
+        return taught[1]
 
     def prepare(self, job: Job) -> Prepared:
         question = self.question(job)

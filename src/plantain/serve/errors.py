@@ -23,6 +23,7 @@ from plantain.errors import (
     UnknownName,
     UsageError,
 )
+from plantain.serve.database import Unavailable
 
 INVALID, LATER, OURS = "invalid_request_error", "rate_limit_error", "server_error"
 
@@ -65,6 +66,7 @@ TABLE = (  # the first that fits
     Told(UsageError, 400, INVALID, "invalid_question"),
     Told(PainterGone, 503, OURS, "model_gone"),
     Told(PainterError, 502, OURS, "model_failed"),
+    Told(Unavailable, 503, OURS, "jobs_unavailable"),
     Told(OutputError, 507, OURS, "cannot_write"),
 )
 INTERNAL = Told(PlantainError, 500, OURS, "internal_error")

@@ -36,7 +36,9 @@ class Settings:
     """`keys`: SHA-256 digest -> name of who may ask; anybody where there is none. `state`: the folder of jobs; None
     where there are none. `loopback`: only names of this machine are answered to, so that no page in a browser can
     reach the server under a name of its own (DNS rebinding). `kept_days`: how long an ended job is kept. `page`:
-    whether there is a page for people at /ui, which needs the extra `page`."""
+    whether there is a page for people at /ui, which needs the extra `page`. `jobs`: where the table of jobs lies, as
+    postgresql://USER@HOST/NAME; in a file of the folder where it is "". `lease_s`: how long a job of a server that died
+    waits for another one."""
 
     limits: Limits = field(default_factory=Limits)
     keys: Mapping[bytes, str] = field(default_factory=dict)
@@ -44,3 +46,5 @@ class Settings:
     loopback: bool = False
     kept_days: float = 7.0
     page: bool = False
+    jobs: str = ""
+    lease_s: float = 10.0

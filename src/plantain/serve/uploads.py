@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import zipfile
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -11,7 +13,7 @@ from fastapi import Request
 from PIL import Image, UnidentifiedImageError
 from starlette.datastructures import UploadFile
 
-from plantain.errors import PhotoError, UsageError
+from plantain.errors import PhotoError, TruthError, UsageError
 from plantain.imaging.photo import photo_size
 from plantain.imaging.tiles import tiles
 from plantain.pipeline.jobs import PredictOptions
@@ -21,6 +23,8 @@ from plantain.serve.settings import Limits
 from plantain.tasks import Task
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")  # and HEIC, with its package
+SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
+SMALLEST, LARGEST = 16, 8192  # of a side of a picture that is made
 
 
 async def picture(request: Request, upload: UploadFile, param: str = "image", *, now: bool = True) -> bytes:
@@ -70,6 +74,17 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
+def check_unpacked(archive: bytes, limits: Limits) -> None:
+    """ApiError 413 for an archive (.npz) that holds more than a job may bring. TruthError for what is none."""
+    try:
+        with zipfile.ZipFile(BytesIO(archive)) as opened:
+            size = sum(one.file_size for one in opened.infolist())
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise TruthError(f"the .npz cannot be read ({error}); save it again") from error
+    if size > limits.job_bytes:
+        raise ApiError(413, "too_large", f"the .npz unpacks to more than {limits.job_bytes / 2**20:g} MiB")
+
+
 def check_work(task: Task, options: PredictOptions, size: tuple[int, int], limits: Limits) -> None:
     """ApiError for a question that takes more paintings of a picture than are allowed."""
     views = 1 if options.tile is None or max(size) <= options.tile else 1 + _tiles(size, options.tile, limits)
@@ -89,6 +104,8 @@ def text_of(text: str, limits: Limits, param: str) -> str:
     """Words, if there are any. ApiError for none, and for too many."""
     if not text.strip():
         raise ApiError(400, "invalid_field", f"{param}: say what you want", param=param)
+    if "\0" in text:
+        raise ApiError(400, "invalid_field", f"{param}: has a letter that is none (NUL)", param=param)
     if len(text) > limits.text:
         raise ApiError(400, "invalid_field", f"{param}: more than {limits.text} letters", param=param)
     return text
@@ -103,3 +120,16 @@ def options_of(given: dict[str, Any], limits: Limits) -> PredictOptions:
         message = f"samples times passes may be {limits.paintings} at most"
         raise ApiError(400, "too_much_work", message, param="samples")
     return PredictOptions.of(given | ({} if steps is None else {"sampling": {"steps": steps}}))
+
+
+def picture_size(text: str | None, limits: Limits) -> tuple[int, int] | None:
+    """Width and height; None for auto. ApiError for what is none, or too large."""
+    if not text or text == "auto":
+        return None
+    found = SIZE.fullmatch(text)
+    if not found or not SMALLEST <= min(map(int, found.groups())) <= max(map(int, found.groups())) <= LARGEST:
+        message = f"size is auto or WIDTHxHEIGHT in pixels ({SMALLEST} to {LARGEST}), not {text!r}"
+        raise ApiError(400, "invalid_field", message, param="size")
+    width, height = int(found[1]), int(found[2])
+    check_size(width, height, limits, "size")
+    return width, height

@@ -14,15 +14,15 @@ from typing import Any
 from plantain.data.readers.examples import read_examples
 from plantain.errors import PlantainError, UsageError
 from plantain.serve.errors import ApiError
+from plantain.serve.examples import PLACE
 from plantain.serve.settings import Limits
-from plantain.serve.uploads import check_size, size_of
+from plantain.serve.uploads import check_size, check_unpacked, size_of
 from plantain.tasks import Task
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 FOLDERS = ("images", "labels", "masks", "depth", "answers")  # of an archive that has the form already
 LOOSE = ("classes.txt", "annotations.json")
 TAIL = re.compile(r"(?i)[._ -](?:mask|masks|label|labels|gt|answer|depth|matte|alpha)$")  # of an answer's name
-PLACE = {"semantic": "labels", "panoptic": "labels", "metric-depth": "depth", "relative-depth": "depth"}
 MOST = 200  # files
 HOW = (
     "drop each photo with its answer under the same name: one.jpg with one.png (white where the thing is, or class "
@@ -59,6 +59,8 @@ def read_dropped(files: Sequence[Dropped], task: Task, folder: Path, limits: Lim
             _unpack(files[0].path, folder, limits)
         else:
             _arrange(files, task, folder)
+        for answer in sorted((folder / "answers").glob("*")):
+            check_unpacked(answer.read_bytes(), limits)
         for photo in sorted((folder / "images").glob("*")):
             check_size(*size_of(photo.read_bytes()), limits)
         return read_examples(folder, task)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from typing import Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 
-from plantain.answers.ask import Terms
+from plantain.answers.ask import planned
 from plantain.serve import questions
-from plantain.serve.routes.common import ERRORS, Asking, Model, Picture, Question, engine_of, limits_of
-from plantain.serve.uploads import picture
+from plantain.serve.routes.common import ERRORS, Asking, Model, Picture, Question, Shown, TermsOf, engine_of, limits_of
+from plantain.serve.uploads import picture, text_of
+from plantain.tasks.language.reader import read_plan
 
 router = APIRouter(tags=["questions"], responses=ERRORS)
-Degrees = Annotated[float | None, Form(gt=0, lt=180, description="Horizontal field of view in degrees.")]
-Pixels = Annotated[float | None, Form(gt=0, lt=1e6, description="Focal length in pixels.")]
-
-Share = Annotated[float, Form(ge=0, le=1, description="Below it the answer is not said: `gated`.")]
 
 
 @router.post("/v1/ask")
@@ -24,14 +22,15 @@ async def ask(
     image: Picture,
     text: Question,
     options: Asking,
+    terms: TermsOf,
+    examples: Shown,
     model: Model = None,
-    fov: Degrees = None,
-    focal: Pixels = None,
-    min_confidence: Share = 0.0,
-    min_presence: Share = 0.0,
 ) -> dict[str, Any]:
     """How far, how many, where, which is nearer, is it there: a line for people, and the same in numbers."""
-    engine, content = engine_of(request, model), await picture(request, image)
-    terms = Terms(fov, focal, min_confidence, min_presence)
-    answer, seconds = await questions.ask(engine, limits_of(request), content, text, options, terms)
-    return answer.to_json() | {"model": engine.model.name, "seconds": round(seconds, 4)}
+    engine, limits, content = engine_of(request, model), limits_of(request), await picture(request, image)
+    plan = await asyncio.to_thread(read_plan, text_of(text, limits, "text"))
+    plan = await asyncio.to_thread(planned, plan, engine.model, terms)
+    async with request.app.state.learners.taught(engine, plan.tasks, examples) as taught:
+        found = await questions.answer(engine, limits, content, plan, options, terms, taught=taught)
+    assert found.answer is not None
+    return found.answer.to_json() | {"model": engine.model.name, "seconds": round(found.seconds, 4)}

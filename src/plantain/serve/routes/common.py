@@ -7,15 +7,21 @@ from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, UploadFile
 
+from plantain.answers.ask import Terms
 from plantain.pipeline.jobs import PredictOptions
 from plantain.serve.errors import ApiError
+from plantain.serve.examples import NPY, ZIP, Examples
 from plantain.serve.queue import Engine
 from plantain.serve.settings import Limits
-from plantain.serve.uploads import options_of
+from plantain.serve.uploads import options_of, picture
 
 Picture = Annotated[UploadFile, File(description="The photo: JPEG, PNG, WebP and the like. No address is fetched.")]
 Model = Annotated[str | None, Form(description="Who answers, by /v1/models; the first when not said.", max_length=200)]
 Question = Annotated[str, Form(description='What is asked: "metric depth", "segment wall, floor", a prompt.')]
+Code = Annotated[str | None, Form(description="Color code; the model's favorite when not said.", max_length=60)]
+Degrees = Annotated[float | None, Form(gt=0, lt=180, description="Horizontal field of view in degrees.")]
+Pixels = Annotated[float | None, Form(gt=0, lt=1e6, description="Focal length in pixels.")]
+Share = Annotated[float, Form(ge=0, le=1, description="Below it the answer is not said: `gated`.")]
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": text}
     for status, text in {
@@ -63,3 +69,35 @@ def asking(
 
 
 Asking = Annotated[PredictOptions, Depends(asking)]
+
+
+def terms_of(
+    fov: Degrees = None, focal: Pixels = None, min_confidence: Share = 0.0, min_presence: Share = 0.0
+) -> Terms:
+    """How an answer is given."""
+    return Terms(fov, focal, min_confidence, min_presence)
+
+
+TermsOf = Annotated[Terms, Depends(terms_of)]
+
+
+async def examples_of(
+    request: Request,
+    example: Annotated[list[UploadFile] | None, File(description="Photos whose answers are known.")] = None,
+    truth: Annotated[list[UploadFile] | None, File(description="Their answers, in order: .npz, .npy or PNG.")] = None,
+    classes: Annotated[str, Form(max_length=4000, description="Names of the numbers in label maps, with commas.")] = "",
+) -> Examples | None:
+    """What is shown with the question."""
+    if not example and not truth:
+        return None
+    photos = [await picture(request, one, "example") for one in example or ()]
+    truths = []
+    for one in truth or ():
+        numbers = (await one.read(len(ZIP))).startswith((ZIP, NPY[: len(ZIP)]))
+        await one.seek(0)
+        truths.append(await (one.read() if numbers else picture(request, one, "truth")))
+    names = tuple(name.strip() for name in classes.split(",") if name.strip())
+    return Examples(tuple(photos), tuple(truths), names)
+
+
+Shown = Annotated[Examples | None, Depends(examples_of)]

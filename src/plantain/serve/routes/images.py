@@ -6,35 +6,34 @@ and in the colors of its code; `/v1/decode`, or `plantain.decode`, reads it. Any
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from PIL import Image
 from pydantic import BaseModel, Field
-from starlette import datastructures
 
-from plantain.errors import UsageError
 from plantain.imaging.geometry import Placement
-from plantain.imaging.photo import opacity, open_picture, read_mask, read_photo
+from plantain.imaging.photo import read_photo
 from plantain.models.painting import Painting
-from plantain.pipeline.jobs import Edit, Generate, Job, PredictOptions
+from plantain.pipeline.jobs import Context, Edit, Generate, Job, PredictOptions
 from plantain.serve import questions
 from plantain.serve.errors import ApiError
+from plantain.serve.questions import NOTHING, Purpose, question_of, transparent
+from plantain.serve.queue import Engine
 from plantain.serve.replies import base64_of
 from plantain.serve.routes.common import ERRORS, Model, engine_of, limits_of
 from plantain.serve.settings import Limits
-from plantain.serve.uploads import check_size, check_work, picture, text_of
-from plantain.tasks import Matting, ReferringSegmentation, Task
-from plantain.tasks.language.parsing import interpret, parse
+from plantain.serve.uploads import check_work, picture, picture_size, text_of
+from plantain.tasks import Task
 
 router = APIRouter(tags=["pictures"], responses=ERRORS)
-SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
-SMALLEST, LARGEST = 16, 8192  # of a side
-Purpose = Literal["auto", "perceive", "edit"]
+SEVERAL = (
+    "The photo, and more pictures for models that take several: what an edit speaks of, or, with a question, examples: "
+    "a photo and its painting, in turn."
+)
 
 
 class Generation(BaseModel):
@@ -54,7 +53,7 @@ class Generation(BaseModel):
 async def generations(request: Request, asked: Generation) -> dict[str, Any]:
     """A picture from words."""
     limits, engine = limits_of(request), engine_of(request, asked.model)
-    text, size = text_of(asked.prompt, limits, "prompt"), size_of(asked.size, limits)
+    text, size = text_of(asked.prompt, limits, "prompt"), picture_size(asked.size, limits)
     check_form(asked.response_format, asked.output_format, asked.n, limits)
     sampling = {} if asked.steps is None else {"steps": asked.steps}
     jobs = [
@@ -68,7 +67,7 @@ async def generations(request: Request, asked: Generation) -> dict[str, Any]:
 async def edits(
     request: Request,
     prompt: Annotated[str, Form()],
-    image: Annotated[UploadFile | None, File()] = None,
+    image: Annotated[list[UploadFile] | None, File(description=SEVERAL)] = None,
     images: Annotated[list[UploadFile] | None, File(alias="image[]")] = None,
     mask: Annotated[UploadFile | None, File(description="Transparent, or with purpose=perceive unused.")] = None,
     model: Model = None,
@@ -81,20 +80,24 @@ async def edits(
 ) -> dict[str, Any]:
     """A photo changed as told, or, where the prompt is a question, its painted answer."""
     limits, engine = limits_of(request), engine_of(request, model)
-    text, wanted = text_of(prompt, limits, "prompt"), size_of(size, limits)
+    text, wanted = text_of(prompt, limits, "prompt"), picture_size(size, limits)
     check_form(response_format, output_format, n, limits)
-    content = await picture(request, only([one for one in (image, *(images or ())) if one is not None]))
+    given = [await picture(request, one) for one in (*(image or ()), *(images or ()))]
+    check_count(len(given), engine)
     task = await asyncio.to_thread(question_of, text, purpose)
-    pixels = await asyncio.to_thread(read_photo, content)
+    pixels, *others = [await asyncio.to_thread(read_photo, content) for content in given]
+    context = NOTHING
     photo_size = (pixels.shape[1], pixels.shape[0])
     if task is not None:
         asked: Any = engine.model.resolve_task(task)
         check_work(asked, PredictOptions(), photo_size, limits)
         asked.require_one_painting()
+        if others:
+            context = await asyncio.to_thread(shown, engine, asked, others)
     else:
         area = None if mask is None else await asyncio.to_thread(transparent, await picture(request, mask, "mask"))
-        asked = Edit(text, area)
-    jobs = [Job("photo", pixels, asked, PredictOptions(seed=seed + i)) for i in range(n)]
+        asked = Edit(text, area, tuple(others))
+    jobs = [Job("photo", pixels, asked, PredictOptions(seed=seed + i), context) for i in range(n)]
     return await data_of(
         await questions.paintings(engine, jobs), photo_size if wanted is None and task is not None else wanted
     )
@@ -118,54 +121,24 @@ def brought_to(made: Painting, size: tuple[int, int] | None) -> Painting:
     return made.with_provenance(pixels=pixels, geometry={} if perceived else made.geometry)
 
 
-def question_of(prompt: str, purpose: Purpose) -> Task | None:
-    """What a prompt asks; None for an edit. UsageError where it must be a question and is none.
-
-    >>> question_of("metric depth", "auto").name, question_of("colorize", "auto"), question_of("a red hat", "auto")
-    ('metric-depth', None, None)
-    """
-    if purpose == "edit":
-        return None
-    try:
-        return parse(prompt)
-    except UsageError:
-        pass
-    try:
-        task = interpret(prompt)
-    except UsageError:
-        if purpose == "perceive":
-            raise
-        return None
-    bare = isinstance(task, ReferringSegmentation) and task.text == prompt.strip()  # a phrase alone, as in a caption
-    return None if purpose == "auto" and (bare or isinstance(task, Matting)) else task
+def check_count(count: int, engine: Engine) -> None:
+    """ApiError for no picture, and for more than the model takes."""
+    most = engine.model.capabilities.max_images
+    if count == 0:
+        raise ApiError(400, "invalid_field", "image: give a picture in the field image", param="image")
+    if count > most:
+        more = "" if most > 1 else "; examples of a question go to /v1/predict, in the fields example and truth"
+        message = f"image: {count} pictures, but {engine.model.name} takes {most}{more}"
+        raise ApiError(400, "invalid_field", message, param="image")
 
 
-def transparent(content: bytes) -> Any:
-    """OpenAI's masks: where they are transparent is to be painted; of a picture without alpha, where it is bright."""
-    with open_picture(content) as opened:
-        clear = opacity(opened)
-    return read_mask(content) if clear is None else ~read_mask(content)
-
-
-def only(given: Sequence[datastructures.UploadFile]) -> datastructures.UploadFile:
-    """The one picture. ApiError for none, and for several."""
-    if len(given) != 1:
-        what = "give a picture in the field image" if not given else f"one picture at a time, not {len(given)}"
-        raise ApiError(400, "invalid_field", f"image: {what}", param="image")
-    return given[0]
-
-
-def size_of(text: str | None, limits: Limits) -> tuple[int, int] | None:
-    """Width and height; None for auto. ApiError for what is none, or too large."""
-    if not text or text == "auto":
-        return None
-    found = SIZE.fullmatch(text)
-    if not found or not SMALLEST <= min(map(int, found.groups())) <= max(map(int, found.groups())) <= LARGEST:
-        message = f"size is auto or WIDTHxHEIGHT in pixels ({SMALLEST} to {LARGEST}), not {text!r}"
-        raise ApiError(400, "invalid_field", message, param="size")
-    width, height = int(found[1]), int(found[2])
-    check_size(width, height, limits, "size")
-    return width, height
+def shown(engine: Engine, task: Task, pictures: Sequence[Any]) -> Context:
+    """Examples as other clients of this form of API send them: after the photo a photo and its painting, in turn.
+    ApiError, UsageError, TruthError."""
+    if len(pictures) % 2:
+        message = f"image: after the photo come pairs, a photo and its painting, not {len(pictures)} pictures"
+        raise ApiError(400, "invalid_field", message, param="image")
+    return engine.model.shown(task, list(zip(pictures[::2], pictures[1::2], strict=True)))[1]
 
 
 def check_form(response_format: str | None, output_format: str | None, n: int, limits: Limits) -> None:

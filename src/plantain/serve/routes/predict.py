@@ -14,7 +14,7 @@ from plantain.predictions.types import Prediction
 from plantain.serve import questions
 from plantain.serve.errors import ApiError
 from plantain.serve.replies import PARTS, npz_of, png_of, points_of, prediction_json
-from plantain.serve.routes.common import ERRORS, Asking, Model, Picture, Question, engine_of, limits_of
+from plantain.serve.routes.common import ERRORS, Asking, Code, Model, Picture, Question, Shown, engine_of, limits_of
 from plantain.serve.uploads import picture
 from plantain.tasks.language.parsing import left_out
 from plantain.tasks.language.reader import read_plan
@@ -27,7 +27,6 @@ FORMS: dict[int | str, dict[str, Any]] = {
 }
 Points = Annotated[str, Form(description="Places to read off, as x,y x,y in pixels.", max_length=8000)]
 Include = Annotated[str, Form(description="painting, overlay, arrays (with commas): as base64 in the JSON.")]
-Code = Annotated[str | None, Form(description="Color code; the model's favorite when not said.", max_length=60)]
 
 
 @router.post("/v1/predict", responses=FORMS, response_model=None)
@@ -36,6 +35,7 @@ async def predict(
     image: Picture,
     task: Question,
     options: Asking,
+    examples: Shown,
     model: Model = None,
     code: Code = None,
     points: Points = "",
@@ -46,7 +46,9 @@ async def predict(
     asked = await asyncio.to_thread(questions.read_task, task, limits, code)
     places, parts = points_of(points), parts_of(include)
     content = await picture(request, image)
-    outcome = await questions.predict(engine, limits, content, asked, options)
+    async with request.app.state.learners.taught(engine, [asked], examples) as taught:
+        who, context = taught.get(asked, (engine, questions.NOTHING))
+        outcome = await questions.predict(who, limits, content, asked, options, context)
     notes = left_out(read_plan(task))
     return await asyncio.to_thread(reply, form, outcome, places, parts, content, notes)
 

@@ -316,6 +316,8 @@ class DiffusersPainter(Painter):
         query, *examples = request.images or (None,)
         if query is None:
             return request.size, []
+        if self.spec.order == "grid" and examples and request.purpose == "edit":
+            raise UsageError(f"{self.identity.name} is shown examples on a grid and takes one picture for an edit")
         if self.spec.order != "grid" or not examples:
             ordered = [query, *examples] if self.spec.order == "first" else [*examples, query]
             return request.size, [Image.fromarray(one) for one in ordered]
