@@ -38,7 +38,8 @@ from plantain.pipeline.predictor import wrap
 from plantain.serve import jobs
 from plantain.serve.app import create_app
 from plantain.serve.keys import parsed
-from plantain.serve.run import Place, serve
+from plantain.serve.place import Place
+from plantain.serve.run import serve
 from plantain.serve.settings import Limits, Settings
 from plantain.tasks.language.parsing import parse
 port, state, keys, seconds = sys.argv[1:]
