@@ -42,6 +42,7 @@ SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be
     }
 )
 REMEMBERED = 8  # photos whose features are kept, about 2 MB each
+SPIN_US = "200"  # that a thread waits for work before it sleeps: by ONNX Runtime's own it burns as much as it works
 STEPS = 16  # of text to image; perception and edits take one
 
 
@@ -58,6 +59,7 @@ def session(path: Path, threads: int | None = None) -> Any:
         raise PainterError(f"the embedded generator lacks {path.name}; install Plantain again, or train it again")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_US)
     if threads:
         options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
