@@ -86,8 +86,8 @@ class Model(Closable):
 class Painter(Model):
     """Any generator: a subclass says its `identity`, the canvases it can paint on, and how it paints.
 
-    `codes`: its favorite color code of a task, {"metric-depth": "log-gray"}; {} = each task's default. `extras`: by task,
-    what "high" quality adds; a task that is not there is painted as usual."""
+    `codes`: its favorite color code of a task, {"metric-depth": "log-gray"}; {} = each task's default. `extras`: what
+    "high" quality adds, by task; a task that is not there is painted as usual."""
 
     codes: Mapping[str, str] = MappingProxyType({})
     extras: Mapping[str, Extra] = MappingProxyType({})

@@ -19,7 +19,6 @@ from plantain.errors import UsageError
 from plantain.imaging.geometry import Placement, place
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
-
 STRIP = 65_536  # pixels that are worked on at a time
 
 
