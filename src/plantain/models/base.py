@@ -41,18 +41,6 @@ class Capabilities:
     deterministic: bool = True
 
 
-@dataclass(frozen=True)
-class Extra:
-    """What a painter looks at besides the whole photo where `quality` is "high": as far as it was measured to help.
-
-    `mirrored`: every view mirrored too; the mean of its painting, turned back, and the first one is read. This is right
-    for a painter of the mean, in codes whose colors mix as what they mean does. `parts`: four overlapping parts of the
-    photo too, of so much of its sides, whose answers are joined with that about the whole."""
-
-    mirrored: bool = False
-    parts: float | None = None
-
-
 class Closable:
     """A context manager that is closed at its end."""
 
@@ -86,11 +74,12 @@ class Model(Closable):
 class Painter(Model):
     """Any generator: a subclass says its `identity`, the canvases it can paint on, and how it paints.
 
-    `codes`: its favorite color code of a task, {"metric-depth": "log-gray"}; {} = each task's default. `extras`: what
-    "high" quality adds, by task; a task that is not there is painted as usual."""
+    `codes`: its favorite color code of a task, {"metric-depth": "log-gray"}; {} = each task's default. `parts`: by
+    task, of what share of the photo's sides the four overlapping parts are that high quality paints besides the whole;
+    a task that gains nothing by them is not there, and is painted as usual."""
 
     codes: Mapping[str, str] = MappingProxyType({})
-    extras: Mapping[str, Extra] = MappingProxyType({})
+    parts: Mapping[str, float] = MappingProxyType({})
 
     def check(self, task: Any) -> None:
         """UsageError for a question that it cannot answer; most painters can answer any."""
@@ -111,7 +100,7 @@ class PainterWrapper(Painter):
 
     def __init__(self, painter: Painter) -> None:
         self.painter, self.codes, self.calibration = painter, painter.codes, painter.calibration
-        self.capabilities, self.extras = painter.capabilities, painter.extras
+        self.capabilities, self.parts = painter.capabilities, painter.parts
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
         return self.painter.canvas(width, height)

@@ -1,8 +1,7 @@
 """A photo before the painter: what is asked of it, and how the paintings become its answer.
 
-A question becomes one request or several (groups of classes, samples, passes under other legends, tiles, the mirrored
-photo); each painting is decoded as it came, the answers are merged, and only then brought back to the photo's own
-pixels.
+A question becomes one request or several (groups of classes, samples, passes under other legends, tiles or parts); each
+painting is decoded as it came, the answers are merged, and only then brought back to the photo's own pixels.
 """
 
 from __future__ import annotations
@@ -19,17 +18,16 @@ from plantain._shapes import UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.imaging.geometry import Placement, place, placement
 from plantain.imaging.tiles import Tile, quarters, tiles
-from plantain.models.base import Extra, Painter
+from plantain.models.base import Painter
 from plantain.models.painting import Painting, Request
-from plantain.pipeline.jobs import Context, Job
+from plantain.pipeline.jobs import Context, Job, PredictOptions
 from plantain.predictions.calibration import Fit, calibrated
 from plantain.predictions.resample import restore
-from plantain.predictions.tiles import blend
+from plantain.predictions.tiles import blend, look_again
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
 from plantain.tasks.asked import painted
 from plantain.tasks.merge import merge
-from plantain.tasks.mirror import mirrored, turned_back
 
 LOSSY = 0.7  # what is left of the confidence in a painting that went through JPEG
 
@@ -62,10 +60,6 @@ class CanvasView:
     where: Placement
     shown: UInt8[np.ndarray, "y x 3"]
 
-    def side(self, mirrored: bool) -> UInt8[np.ndarray, "y x 3"]:
-        """As it is, or mirrored."""
-        return np.ascontiguousarray(self.shown[:, ::-1]) if mirrored else self.shown
-
 
 class PreparedPhoto:
     """A photo about which something is asked in words; `task` has its color code already."""
@@ -73,22 +67,21 @@ class PreparedPhoto:
     def __init__(self, job: Job, task: Task, painter: Painter, calibration: Mapping[str, Fit]) -> None:
         self.task, self.painter, self.calibration, self.stem = task, painter, calibration, job.stem
         pixels, options = job.read(), job.options
-        extra = extra_of(painter, task, job)
+        cut = cut_for((pixels.shape[1], pixels.shape[0]), task, painter, options)
         self.pixels, self.views = pixels, [self._view(None, pixels)]
-        cut = cut_for((pixels.shape[1], pixels.shape[0]), options.tile, extra)
         self.views += [self._view(tile, tile.cut(pixels)) for tile in cut]
-        self.variants, self.sides = options.variants(task), (False, True) if extra.mirrored else (False,)
+        self.join = blend if options.tile is not None else look_again
+        self.variants = options.variants(task)
         self.requests = [
             Request(
-                (mirrored(part) if mirror else part).prompt(options.style),
-                (view.side(mirror), *examples_on(job.context, part, view.where.canvas, painter)),
+                part.prompt(options.style),
+                (view.shown, *examples_on(job.context, part, view.where.canvas, painter)),
                 view.where.canvas,
                 seed,
                 sampling=options.sampling,
             )
             for view in self.views
             for part, seed in self.variants
-            for mirror in self.sides
         ]
 
     def _view(self, tile: Tile | None, pixels: np.ndarray) -> CanvasView:
@@ -98,10 +91,10 @@ class PreparedPhoto:
 
     def finish(self, painted: Sequence[Painting | PlantainError]) -> Prediction:
         """The answer about the photo. Raises the first error among the paintings."""
-        count = len(self.variants) * len(self.sides)
+        count = len(self.variants)
         answers = [self._decode_view(v, painted[i * count : (i + 1) * count]) for i, v in enumerate(self.views)]
         parts = [(v.tile, a) for v, a in zip(self.views, answers, strict=True) if v.tile is not None]
-        whole = answers[0] if not parts else blend(parts, answers[0])
+        whole = answers[0] if not parts else self.join(parts, answers[0])
         named = replace(whole, stem=self.stem, task=self.task.name)
         return calibrated(named, named.task, self.calibration)
 
@@ -109,8 +102,9 @@ class PreparedPhoto:
         """The answer about one view, in the view's own pixels."""
         tasks = [task for task, _ in self.variants]
         answers = []
-        for task, *sides in zip(tasks, *(painted[i :: len(self.sides)] for i in range(len(self.sides))), strict=True):
-            made = averaged(task, sides)
+        for task, made in zip(tasks, painted, strict=True):
+            if not isinstance(made, Painting):
+                raise made
             where = actual_placement(view.where, made)
             own = made.with_provenance(task=task.name, code=task.code_id, geometry=where.to_json())
             answers.append(replace(trusted(task.decode(made.pixels), made), painting=own))
@@ -118,32 +112,13 @@ class PreparedPhoto:
         return restore(merge(tasks, answers), where, view.pixels, view.shown if where == view.where else None)
 
 
-def extra_of(painter: Painter, task: Task, job: Job) -> Extra:
-    """What is looked at besides the whole photo; nothing beside examples, which are not mirrored."""
-    wanted = job.options.quality == "high" and not job.context.examples
-    return painter.extras.get(task.name, Extra()) if wanted else Extra()
-
-
-def cut_for(size: tuple[int, int], tile: int | None, extra: Extra) -> list[Tile]:
-    """The tiles that are asked for, else the parts that the painter gains by."""
-    if tile is not None:
-        return tiles(size, tile) if max(size) > tile else []
-    return [] if extra.parts is None else quarters(size, extra.parts)
-
-
-def averaged(task: Task, made: Sequence[Painting | PlantainError]) -> Painting:
-    """The painting of a view, or the mean of it and that of the mirrored view. Raises the first error among them."""
-    paintings = []
-    for one in made:
-        if not isinstance(one, Painting):
-            raise one
-        paintings.append(one)
-    first = paintings[0]
-    if len(paintings) == 1:
-        return first
-    pixels = [first.pixels, turned_back(task, paintings[1].pixels)]
-    mean = np.asarray(np.mean(pixels, 0, np.float32))
-    return replace(first, pixels=mean.round().astype(np.uint8) if first.pixels.dtype == np.uint8 else mean)
+def cut_for(size: tuple[int, int], task: Task, painter: Painter, options: PredictOptions) -> list[Tile]:
+    """What is painted besides the whole photo: the tiles that are asked for, else the parts that the painter gains by
+    in this task, where high quality is wanted."""
+    if options.tile is not None:
+        return tiles(size, options.tile) if max(size) > options.tile else []
+    share = painter.parts.get(task.name) if options.quality == "high" else None
+    return [] if share is None else quarters(size, share)
 
 
 def trusted(answer: Prediction, made: Painting) -> Prediction:

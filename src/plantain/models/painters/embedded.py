@@ -41,6 +41,9 @@ SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be
         "keypoints": "channels",
     }
 )
+PARTS = MappingProxyType(  # what gains by a second look at four parts of the photo of this size (docs/log.md)
+    {"edges": 0.7, "refer": 0.7, "semantic": 0.7, "detect": 0.6, "instances": 0.6}
+)
 REMEMBERED = 8  # photos whose features are kept, about 2 MB each
 SPIN_US = "200"  # that a thread waits for work before it sleeps: by ONNX Runtime's own it burns as much as it works
 STEPS = 16  # of text to image; perception and edits take one
@@ -102,6 +105,7 @@ class Embedded(Painter):
     paintings are the same."""
 
     codes: Mapping[str, str] = SMOOTH
+    parts: Mapping[str, float] = PARTS
 
     def __init__(self, weights: str | Path = FOLDER, threads: int | None = None) -> None:
         """`weights`: a folder with trunk.onnx and decoder.onnx, as `plantain train` writes it, and calibration.json."""
