@@ -12,7 +12,7 @@ from plantain.imaging.tiles import Tile
 from plantain.predictions.boxes import box_area, box_iou, nms, shared_area
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
-AGAIN = 0.5  # overlap of boxes from which on they show one thing
+NEAR = 0.05  # of a view's sides: a guessed box that ends so near the border is cut by it
 
 
 def feather(box: tuple[int, int, int, int], size: tuple[int, int]) -> Float[np.ndarray, "y x"]:
@@ -72,10 +72,10 @@ def look_again(parts: Sequence[tuple[Tile, Prediction]], whole: Prediction) -> P
 
 def _surest(views: Sequence[tuple[Tile, Instances]], whole: Instances) -> Instances:
     """Things of all views; those that a view's border cuts are left to the views that show more of them."""
-    pieces = [one for tile, part in views for one in _pieces(tile.box, part) if not one.is_cut(whole.size)]
+    pieces = [one for tile, part in views for one in _pieces(tile.box, part) if not one.is_cut(whole.size, NEAR)]
     boxes = np.array([one.box for one in pieces], np.float32).reshape(-1, 4)
     scores, labels = np.array([one.score for one in pieces]), np.array([one.label for one in pieces], np.int64)
-    kept = nms(boxes, scores, labels, AGAIN)
+    kept = nms(boxes, scores, labels)
     return replace(
         whole,
         masks=None if whole.masks is None else _painted([[pieces[i]] for i in kept], whole.size),
@@ -150,10 +150,13 @@ class _Piece:
     box: Float[np.ndarray, "4"]
     mask: Bool[np.ndarray, "y x"] | None
 
-    def is_cut(self, size: tuple[int, int]) -> bool:
-        """Whether it reaches a border of its view beyond which the photo goes on."""
+    def is_cut(self, size: tuple[int, int], slack: float = 0.0) -> bool:
+        """Whether it reaches a border of its view beyond which the photo goes on; `slack`: so near, as a share of the
+        view's sides, counts as reached."""
+        left, top, right, bottom = self.view
+        near = 1.5 + slack * np.array([right - left, bottom - top] * 2)
         inner = np.array(self.view) != (0, 0, *size)
-        return bool((inner & (np.abs(self.box - self.view) < 1.5)).any())
+        return bool((inner & (np.abs(self.box - self.view) < near)).any())
 
 
 def _join_things(parts: Sequence[tuple[Tile, Instances]], whole: Instances) -> Instances:
