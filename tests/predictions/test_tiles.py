@@ -308,5 +308,5 @@ def test_a_second_look_keeps_the_highest_presence() -> None:
     size = (100, 60)
     whole = replace(things([], None, size), presence={"cup": 0.1})
     shares = zip(quarters(size, 0.6), (0, 0.7, 0.2, 0), strict=True)
-    parts = [(tile, replace(found_in(tile, [], False), presence={"cup": share})) for tile, share in shares]
+    parts = [(tile, replace(found_in(tile, [(0, 0, *size)], False), presence={"cup": share})) for tile, share in shares]
     assert look_again(parts, whole).presence == {"cup": 0.7}
