@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from PIL import Image
 
 import plantain
 from plantain.errors import CodeMismatch, PainterError, UsageError
+from plantain.models.painters.embedded import Embedded
 from plantain.models.painters.function import Function
 from plantain.models.painters.oracle import Oracle
 from plantain.models.painting import Painting
+from plantain.pipeline.jobs import Job, PredictOptions
 from plantain.pipeline.predictor import PainterPredictor
 from plantain.predictions.types import Depth
-from plantain.tasks import MetricDepth, SemanticSegmentation
+from plantain.tasks import TASKS, MetricDepth, SemanticSegmentation
 from plantain.tasks.language.parsing import parse
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
@@ -137,7 +140,32 @@ def test_tiles_are_finer_than_the_whole() -> None:
     assert np.abs(tiled.metres - want).mean() < 0.6 * whole
 
 
-@pytest.mark.parametrize("options", [{"samples": 0}, {"passes": 0}, {"seed": -1}, {"tile": 8}])
+class Twice(Function):
+    """A painter that gains by a second look in one task."""
+
+    parts: ClassVar = {"matte": 0.6}
+
+
+def test_high_quality_looks_again_only_where_the_painter_gains() -> None:
+    """A bright dot that a small canvas blurs is sharper after a second look; depth is painted as usual."""
+    photo = np.zeros((200, 200, 3), np.uint8)
+    photo[40:43, 40:43] = 255
+    model = PainterPredictor(Twice(lambda shown, prompt, seed: shown, side=64))
+    once, twice = (model.predict(photo, "matte of the dot", quality=quality) for quality in ("usual", "high"))
+    error = [np.abs(one.alpha[0] - photo[..., 0] / 255).mean() for one in (once, twice)]
+    assert error[1] < 0.9 * error[0]
+    asked = [("matte of the dot", {}, 5), ("metric depth", {}, 1), ("matte of the dot", {"tile": 100}, 10)]
+    for task, more, paintings in asked:  # tiles that are asked for stand
+        job = Job("a", photo, task, PredictOptions(quality="high", **more))
+        assert len(model.prepare(job).requests) == paintings
+
+
+def test_the_embedded_generators_parts_are_tasks() -> None:
+    assert set(Embedded.parts) <= set(TASKS)
+    assert all(0.5 < share < 1 for share in Embedded.parts.values())
+
+
+@pytest.mark.parametrize("options", [{"samples": 0}, {"passes": 0}, {"seed": -1}, {"tile": 8}, {"quality": "best"}])
 def test_numbers_that_make_no_sense(options) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
         PainterPredictor(Oracle(slope())).predict(PHOTO, "metric depth", **options)

@@ -139,6 +139,7 @@ OPTIONS = {
     "sampling": lambda w: {"options": PredictOptions(sampling={"steps": 2})},
     "style": lambda w: {"options": PredictOptions(style="terse")},
     "tile": lambda w: {"options": PredictOptions(tile=64)},
+    "quality": lambda w: {"options": PredictOptions(quality="high")},
     "code": lambda w: {"question": MetricDepth(code="plasma")},
     "range": lambda w: {"question": MetricDepth(far_m=9.0)},
 }

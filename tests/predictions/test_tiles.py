@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plantain.imaging.geometry import place, placement
-from plantain.imaging.tiles import Tile, tiles
+from plantain.imaging.tiles import Tile, quarters, tiles
 from plantain.predictions.resample import restore
-from plantain.predictions.tiles import blend, feather
+from plantain.predictions.tiles import blend, feather, look_again
 from plantain.predictions.types import Alpha, Keypoints, Labels, Normals, Prediction
 from scenes import depth, mask, on_photo, sizes, sure, things
 
@@ -269,3 +269,44 @@ def test_what_does_not_add_up_over_tiles_is_seen_at_once():
 def test_an_unknown_kind_is_refused():
     with pytest.raises(TypeError, match="Prediction"):
         blend([], Prediction(confidence=sure(4, 4)))
+
+
+# ---- the whole and parts of it, looked at again
+
+
+def test_four_parts_overlap_and_reach_all_corners() -> None:
+    parts = [tile.box for tile in quarters((101, 60), 0.6)]
+    assert parts == [(0, 0, 61, 36), (40, 0, 101, 36), (0, 24, 61, 60), (40, 24, 101, 60)]
+
+
+def test_a_second_look_averages_soft_masks_with_the_whole() -> None:
+    size, one = (100, 60), np.ones((36, 60), np.float32)
+    whole = Alpha(alpha=0 * sure(60, 100)[None], names=("cup",), confidence=sure(60, 100))
+    parts = [(tile, Alpha(alpha=one[None], names=("cup",), confidence=one)) for tile in quarters(size, 0.6)]
+    seen = look_again(parts, whole).alpha[0]
+    assert seen[0, 0] == pytest.approx(1 / 2)  # a corner: one part, at full weight there, and the whole
+    assert 1 / 2 < seen[30, 50] < 4 / 5  # the middle: four parts of less weight than the whole's
+    assert seen.min() > 0
+
+
+@pytest.mark.parametrize("with_masks", [True, False])
+def test_a_second_look_finds_small_things_and_leaves_cut_ones_to_the_whole(with_masks) -> None:
+    """The cup is seen in one part alone, the table is cut by every part, the plate is seen by all."""
+    size, table, cup, plate = (200, 100), (10, 10, 190, 90), (20, 70, 30, 80), (90, 45, 110, 55)
+    found = [(t, found_in(t, [table, plate, cup], with_masks)) for t in quarters(size, 0.6)]
+    parts = [(t, replace(one, scores=np.float32([0.95, 0.7, 0.6])[: len(one)])) for t, one in found]
+    masks = np.stack([mask(size, table), mask(size, plate)]) if with_masks else None
+    seen = look_again(parts, things([table, plate], masks, size, scores=[0.8, 0.5]))
+    assert [len(one) for _, one in parts] == [2, 2, 3, 2]
+    assert seen.boxes.tolist() == [list(table), list(plate), list(cup)]
+    assert seen.scores.tolist() == pytest.approx([0.8, 0.7, 0.6])
+    if with_masks:
+        assert np.array_equal(seen.masks, np.stack([mask(size, box) for box in (table, plate, cup)]))
+
+
+def test_a_second_look_keeps_the_highest_presence() -> None:
+    size = (100, 60)
+    whole = replace(things([], None, size), presence={"cup": 0.1})
+    shares = zip(quarters(size, 0.6), (0, 0.7, 0.2, 0), strict=True)
+    parts = [(tile, replace(found_in(tile, [(0, 0, *size)], False), presence={"cup": share})) for tile, share in shares]
+    assert look_again(parts, whole).presence == {"cup": 0.7}

@@ -59,6 +59,8 @@ def bomb(width: int, height: int) -> bytes:
         ({"task": "metric depth", "tile": "64"}, picture(9, 3000, 3000), 400, "too_much_work"),
         ({"task": "metric depth", "code": "nope"}, None, 400, "unknown_name"),
         ({"task": "metric depth", "style": "haiku"}, None, 400, "unknown_name"),
+        ({"task": "metric depth", "quality": "best"}, None, 400, "unknown_name"),
+        ({"task": "metric depth", "quality": "high", "samples": "4"}, None, 400, "too_much_work"),
         ({"task": "metric depth", "steps": "0"}, None, 400, "invalid_field"),
         ({"task": "metric depth", "steps": "999"}, None, 400, "invalid_question"),
         ({"task": "metric depth", "model": "other"}, None, 404, "model_not_found"),

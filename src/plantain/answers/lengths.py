@@ -11,6 +11,7 @@ import numpy as np
 from plantain._shapes import Bool, Float
 from plantain.answers import measures
 from plantain.answers.seen import Seen, Thing, answer
+from plantain.answers.sizes import too_large
 from plantain.answers.types import Answer
 from plantain.answers.words import number, the
 from plantain.output.formats import points
@@ -28,11 +29,13 @@ def about_distance(question: Question, seen: Seen) -> list[Answer]:
     """How far each thing is from the camera, or two things are from each other."""
     if question.between:
         return [_between(question, seen)]
-    return [_distance(thing, question, seen.depth(question)) for thing in seen.things(question)]
+    return [_distance(thing, question, seen) for thing in seen.things(question)]
 
 
-def _distance(thing: Thing, question: Question, depth: Depth) -> Answer:
-    """The median depth inside its mask; its presence times the confidence of these pixels."""
+def _distance(thing: Thing, question: Question, seen: Seen) -> Answer:
+    """The median depth inside its mask; its presence times the confidence of these pixels, and less where it would be
+    larger there than such a thing can be: then it may be as much nearer."""
+    depth = seen.depth(question)
     if not thing.is_there():
         return thing.absent(question, ", so no distance")
     where = measures.known(depth, thing.mask)
@@ -40,8 +43,11 @@ def _distance(thing: Thing, question: Question, depth: Depth) -> Answer:
         return _without_depth(thing, question, depth)
     unit, per = _unit(question)
     low, middle, high = (value / per for value in _range(depth, where))
+    times = too_large(thing.name, thing.mask, middle * per, seen.known_focal)
+    low = min(low, middle / times)
     said = f"{the(thing.name)}: {number(middle)} {unit} ({number(low)} to {number(high)})"
-    confidence = thing.presence * mean_of(depth.confidence, where)
+    said += f", where it would be {number(times)} times too large" if times > 1 else ""
+    confidence = thing.presence * mean_of(depth.confidence, where) / times
     return answer(question, said, middle, confidence, thing.name, (thing.answer, depth), unit, (low, high))
 
 

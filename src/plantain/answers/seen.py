@@ -44,6 +44,11 @@ class Seen:
         """The focal length in pixels; UsageError where no camera is said."""
         return focal_of(self.size[0], self.focal_px, self.fov_deg)
 
+    @property
+    def known_focal(self) -> float | None:
+        """The focal length in pixels; None where no camera is said."""
+        return None if self.focal_px is None and self.fov_deg is None else self.focal
+
     def of(self, question: Question) -> tuple[Prediction, ...]:
         """What was read for a question, in the order of its tasks."""
         return tuple(self.painted[task] for task in question.tasks)

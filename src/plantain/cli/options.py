@@ -93,6 +93,8 @@ class PaintArgs(ModelArgs):
     "Wording of the prompt: imperative, caption, json or terse."
     steps: Whole | None = None
     "Steps of the painter; its own number when not said. 1 is the one-step recipe of generators that have one."
+    quality: str = "usual"
+    "high: several looks at every photo, for tasks in which they help the model; others are answered as usual."
 
     def options(self) -> PredictOptions:
         """UsageError for a number that makes no sense, UnknownName for a style that is none."""
@@ -101,7 +103,7 @@ class PaintArgs(ModelArgs):
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"steps must be at least 1, not {self.steps}")
         sampling = {} if self.steps is None else {"steps": self.steps}
-        return PredictOptions(self.samples, self.passes, self.seed, self.tile, self.style, sampling)
+        return PredictOptions(self.samples, self.passes, self.seed, self.tile, self.style, sampling, self.quality)
 
 
 @Parameter(name="*")

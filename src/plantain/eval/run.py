@@ -95,6 +95,7 @@ class RunConfig:
         other = [] if self.corrupt is None else [self.corrupt.replace(":", "-")]
         other += [self.code] if self.code else []
         other += [self.predict.style] if self.predict.style != "imperative" else []
+        other += [self.predict.quality] if self.predict.quality != "usual" else []
         other += [f"shots-{self.shots}"] if self.shots else []
         other += [f"seed-{self.predict.seed}"] if self.predict.seed else []
         return other

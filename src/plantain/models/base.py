@@ -74,9 +74,12 @@ class Model(Closable):
 class Painter(Model):
     """Any generator: a subclass says its `identity`, the canvases it can paint on, and how it paints.
 
-    `codes`: its favorite color code of a task, {"metric-depth": "log-gray"}; {} = each task's default."""
+    `codes`: its favorite color code of a task, {"metric-depth": "log-gray"}; {} = each task's default. `parts`: by
+    task, of what share of the photo's sides the four overlapping parts are that high quality paints besides the whole;
+    a task that gains nothing by them is not there, and is painted as usual."""
 
     codes: Mapping[str, str] = MappingProxyType({})
+    parts: Mapping[str, float] = MappingProxyType({})
 
     def check(self, task: Any) -> None:
         """UsageError for a question that it cannot answer; most painters can answer any."""
@@ -97,7 +100,7 @@ class PainterWrapper(Painter):
 
     def __init__(self, painter: Painter) -> None:
         self.painter, self.codes, self.calibration = painter, painter.codes, painter.calibration
-        self.capabilities = painter.capabilities
+        self.capabilities, self.parts = painter.capabilities, painter.parts
 
     def canvas(self, width: int, height: int) -> tuple[int, int]:
         return self.painter.canvas(width, height)

@@ -15,6 +15,7 @@ from plantain._shapes import Bool, Float, Int, Shaped
 from plantain.output import panels
 from plantain.output.panels import Color, Entry
 from plantain.output.skeleton import bones
+from plantain.predictions.headline import COUNTS
 from plantain.predictions.resample import nearest
 from plantain.predictions.types import Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
@@ -261,8 +262,9 @@ def _counted(labels: Labels, index: int, share: float) -> str:
     return f"{number} x, {_percent(share)}" if number else _percent(share)
 
 
-def _draw_instances(things: Instances, sheet: Sheet) -> Drawn:
-    """Every thing in a color of its own, with its box and score; the highest scores are drawn on top."""
+def _draw_instances(every: Instances, sheet: Sheet) -> Drawn:
+    """Every thing that counts in a color of its own, with its box and score; the highest scores are drawn on top."""
+    things = every[every.scores >= COUNTS]
     order = [int(i) for i in np.argsort(things.scores, kind="stable")]
     own = [vivid(i) for i in (range(len(things)) if things.tracks is None else things.tracks.tolist())]
     pixels = sheet.pixels * 0.85
@@ -278,6 +280,8 @@ def _draw_instances(things: Instances, sheet: Sheet) -> Drawn:
     _tag(draw, things, boxes, order[::-1], own, sheet)
     counts = np.bincount(things.labels, minlength=len(things.classes))
     entries = [Entry(name, None, _found(int(n))) for name, n in zip(things.classes, counts, strict=True)]
+    faint = len(every) - len(things)
+    entries += [Entry("less than even odds", None, f"{faint} not drawn")] if faint else []
     return picture, [panels.legend(sheet.width, entries, sheet.text)]
 
 

@@ -20,13 +20,15 @@ from plantain.predictions.types import Prediction
 from plantain.tasks import STYLES, Task
 
 RECORD = ("image", "task", "prompt", "model", "painting", "arrays", "overlay", "confidence", "presence", "seconds")
+QUALITIES = ("usual", "high")
 LEAST = {"samples": 1, "passes": 1, "seed": 0, "tile": 64}
 
 
 @dataclass(frozen=True)
 class PredictOptions:
     """How a question is put: `samples` seeds, `passes` under different legends, in tiles of `tile` photo pixels, in the
-    words of `style`, with the painter's own `sampling` (steps, guidance, ...). UsageError for what makes no sense."""
+    words of `style`, with the painter's own `sampling` (steps, guidance, ...), and whether what takes several times as
+    long is done where it helps (`quality`). UsageError for what makes no sense."""
 
     samples: int = 1
     passes: int = 1
@@ -34,12 +36,15 @@ class PredictOptions:
     tile: int | None = None
     style: str = "imperative"
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    quality: str = "usual"
 
     def __post_init__(self) -> None:
         for name in LEAST:
             _check_number(name, getattr(self, name))
         if self.style not in STYLES:
             raise UnknownName("prompt style", self.style, STYLES)
+        if self.quality not in QUALITIES:
+            raise UnknownName("quality", self.quality, QUALITIES)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> PredictOptions:

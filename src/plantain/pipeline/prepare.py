@@ -1,7 +1,7 @@
 """A photo before the painter: what is asked of it, and how the paintings become its answer.
 
-A question becomes one request or several (groups of classes, samples, passes under other legends, tiles); each painting
-is decoded as it came, the answers are merged, and only then brought back to the photo's own pixels.
+A question becomes one request or several (groups of classes, samples, passes under other legends, tiles or parts); each
+painting is decoded as it came, the answers are merged, and only then brought back to the photo's own pixels.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from PIL import Image
 from plantain._shapes import UInt8
 from plantain.errors import PainterError, PlantainError, UsageError
 from plantain.imaging.geometry import Placement, place, placement
-from plantain.imaging.tiles import Tile, tiles
+from plantain.imaging.tiles import Tile, quarters, tiles
 from plantain.models.base import Painter
 from plantain.models.painting import Painting, Request
-from plantain.pipeline.jobs import Context, Job
+from plantain.pipeline.jobs import Context, Job, PredictOptions
 from plantain.predictions.calibration import Fit, calibrated, doubted
 from plantain.predictions.resample import restore
-from plantain.predictions.tiles import blend
+from plantain.predictions.tiles import blend, look_again
 from plantain.predictions.types import Prediction
 from plantain.tasks import Task
 from plantain.tasks.asked import painted
@@ -67,10 +67,10 @@ class PreparedPhoto:
     def __init__(self, job: Job, task: Task, painter: Painter, calibration: Mapping[str, Fit]) -> None:
         self.task, self.painter, self.calibration, self.stem = task, painter, calibration, job.stem
         pixels, options = job.read(), job.options
+        cut = cut_for((pixels.shape[1], pixels.shape[0]), task, painter, options)
         self.pixels, self.views = pixels, [self._view(None, pixels)]
-        if options.tile is not None and max(pixels.shape[:2]) > options.tile:
-            cut = tiles((pixels.shape[1], pixels.shape[0]), options.tile)
-            self.views += [self._view(tile, tile.cut(pixels)) for tile in cut]
+        self.views += [self._view(tile, tile.cut(pixels)) for tile in cut]
+        self.join = blend if options.tile is not None else look_again
         self.variants = options.variants(task)
         self.requests = [
             Request(
@@ -94,7 +94,7 @@ class PreparedPhoto:
         count = len(self.variants)
         answers = [self._decode_view(v, painted[i * count : (i + 1) * count]) for i, v in enumerate(self.views)]
         parts = [(v.tile, a) for v, a in zip(self.views, answers, strict=True) if v.tile is not None]
-        whole = answers[0] if not parts else blend(parts, answers[0])
+        whole = answers[0] if not parts else self.join(parts, answers[0])
         named = replace(whole, stem=self.stem, task=self.task.name)
         known = min(made.trust for made in painted[:count] if isinstance(made, Painting))  # the photo as a whole
         return doubted(calibrated(named, named.task, self.calibration), known)
@@ -109,7 +109,17 @@ class PreparedPhoto:
             where = actual_placement(view.where, made)
             own = made.with_provenance(task=task.name, code=task.code_id, geometry=where.to_json())
             answers.append(replace(trusted(task.decode(made.pixels), made), painting=own))
-        return restore(merge(tasks, answers), actual_placement(view.where, answers[0].painting), view.pixels)
+        where = actual_placement(view.where, answers[0].painting)
+        return restore(merge(tasks, answers), where, view.pixels, view.shown if where == view.where else None)
+
+
+def cut_for(size: tuple[int, int], task: Task, painter: Painter, options: PredictOptions) -> list[Tile]:
+    """What is painted besides the whole photo: the tiles that are asked for, else the parts that the painter gains by
+    in this task, where high quality is wanted."""
+    if options.tile is not None:
+        return tiles(size, options.tile) if max(size) > options.tile else []
+    share = painter.parts.get(task.name) if options.quality == "high" else None
+    return [] if share is None else quarters(size, share)
 
 
 def trusted(answer: Prediction, made: Painting) -> Prediction:

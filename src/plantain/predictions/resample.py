@@ -7,6 +7,7 @@ values smoothly, depth without mixing across the photo's edges, normals brought 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +19,16 @@ from plantain.errors import UsageError
 from plantain.imaging.geometry import Placement, place
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
 
+STRIP = 65_536  # pixels that are worked on at a time
 
-def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 3"] | None = None) -> Prediction:
-    """An answer decoded on the canvas, as an answer about the photo.
+
+def restore(
+    answer: Prediction,
+    where: Placement,
+    photo: UInt8[np.ndarray, "h w 3"] | None = None,
+    shown: UInt8[np.ndarray, "y x 3"] | None = None,
+) -> Prediction:
+    """An answer decoded on the canvas, as an answer about the photo. `shown`: the photo on the canvas, if it is there.
 
     What lies on the padding, or is too small to have a pixel of the photo, is none of the photo's: such things go with
     their boxes and scores, such segments with their numbers, and such points are not visible."""
@@ -28,7 +36,7 @@ def restore(answer: Prediction, where: Placement, photo: UInt8[np.ndarray, "h w 
     confidence = grid.soft(answer.confidence)
     match answer:
         case Depth():
-            values, valid = grid.depth(answer.values, answer.valid, photo)
+            values, valid = grid.depth(answer.values, answer.valid, photo, shown)
             return replace(answer, values=values, valid=valid, confidence=confidence)
         case Normals():
             return replace(answer, xyz=grid.unit(answer.xyz), valid=grid.nearest(answer.valid), confidence=confidence)
@@ -117,7 +125,13 @@ class Grid:
         self.same = where.size == where.canvas and where.box == (0, 0, cw, ch)
 
     def nearest(self, values: Shaped[np.ndarray, "y x ..."]) -> Shaped[np.ndarray, "h w ..."]:
-        return values if self.same else values[self.ys[:, None], self.xs]
+        return values if self.same else values.take(self.xs, 1).take(self.ys, 0)
+
+    def strips(self) -> Iterator[slice]:
+        """The photo's rows, as many at a time as stay in a processor's cache."""
+        width, height = self.where.size
+        step = max(1, STRIP // width)
+        return (slice(start, min(start + step, height)) for start in range(0, height, step))
 
     def soft(self, values: Float[np.ndarray, "y x"]) -> Float[np.ndarray, "h w"]:
         """Bilinear."""
@@ -133,32 +147,52 @@ class Grid:
 
     def unit(self, xyz: Float[np.ndarray, "y x 3"]) -> Float[np.ndarray, "h w 3"]:
         """Bilinear, then length 1; where opposite normals cancel, the nearest one."""
-        soft = np.stack([self.soft(xyz[..., i]) for i in range(3)], -1)
-        length = np.linalg.norm(soft, axis=-1, keepdims=True)
-        near = self.nearest(xyz)
-        return np.asarray(np.where(length > 0.3, soft / np.maximum(length, 1e-6), near), np.float32)
+        planes = [self.soft(xyz[..., i]) for i in range(3)]
+        out = np.empty((*planes[0].shape, 3), np.float32)
+        for rows in self.strips():
+            soft = [plane[rows] for plane in planes]
+            length = np.sqrt(soft[0] * soft[0] + soft[1] * soft[1] + soft[2] * soft[2])
+            for i, plane in enumerate(soft):
+                np.divide(plane, np.maximum(length, np.float32(1e-6)), out=out[rows, :, i])
+            ys, xs = np.nonzero(length <= 0.3)
+            out[rows][ys, xs] = xyz[self.ys[rows][ys], self.xs[xs]]
+        return out
 
-    def depth(self, values: np.ndarray, valid: np.ndarray, photo: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def depth(
+        self, values: np.ndarray, valid: np.ndarray, photo: np.ndarray | None, shown: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Smooth where depth is smooth; at jumps the side that the photo's color says, never a mixture of the two."""
         ok = self.nearest(valid)
         if self.same:
             return np.asarray(values, np.float32), ok
-        near = self.nearest(np.where(valid, values, np.nan))
         finite = np.where(valid, values, np.median(values[valid]) if valid.any() else 0.0).astype(np.float32)
-        smooth = self.soft(finite)
-        with np.errstate(invalid="ignore"):
-            jump = ~(np.abs(smooth - near) < 0.04 * np.abs(near)) & ok
-        out = np.where(ok, smooth, near)
-        if photo is not None and jump.any():
-            out[jump] = self._sided(finite, valid, photo, jump)
-        elif jump.any():
-            out[jump] = near[jump]
-        return np.where(ok, out, np.float32(np.inf)).astype(np.float32), ok
+        out = np.array(self.soft(finite))
+        wide = finite.take(self.xs, 1)
+        jumps = []
+        for rows in self.strips():
+            near = wide.take(self.ys[rows], 0)
+            ys, xs = np.nonzero(~(np.abs(out[rows] - near) < 0.04 * np.abs(near)) & ok[rows])
+            jumps.append((ys + rows.start, xs))
+            out[rows][~ok[rows]] = np.inf
+        ys, xs = (np.concatenate(places) for places in zip(*jumps, strict=True))
+        if len(ys):
+            if photo is None:
+                out[ys, xs] = finite[self.ys[ys], self.xs[xs]]
+            else:
+                guide = (place(photo, self.where) if shown is None else shown).astype(np.float32)
+                out[ys, xs] = self._sided(finite, valid, guide, photo, ys, xs)
+        return out, ok
 
-    def _sided(self, values: np.ndarray, valid: np.ndarray, photo: np.ndarray, at: np.ndarray) -> np.ndarray:
+    def _sided(
+        self,
+        values: np.ndarray,
+        valid: np.ndarray,
+        guide: np.ndarray,
+        photo: np.ndarray,
+        ys: np.ndarray,
+        xs: np.ndarray,
+    ) -> np.ndarray:
         """For photo pixels at depth jumps: of the 3 x 3 canvas pixels around, the one whose color is most alike."""
-        guide = place(photo, self.where).astype(np.float32)
-        ys, xs = np.nonzero(at)
         color = photo[ys, xs].astype(np.float32)
         best, out = np.full(len(ys), np.inf, np.float32), np.zeros(len(ys), np.float32)
         ch, cw = values.shape

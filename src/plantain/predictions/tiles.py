@@ -9,8 +9,10 @@ import numpy as np
 
 from plantain._shapes import Bool, Float
 from plantain.imaging.tiles import Tile
-from plantain.predictions.boxes import box_area, box_iou, shared_area
+from plantain.predictions.boxes import box_area, box_iou, nms, shared_area
 from plantain.predictions.types import Alpha, Depth, Instances, Keypoints, Labels, Normals, Panoptic, Prediction
+
+NEAR = 0.05  # of a view's sides: a guessed box that ends so near the border is cut by it
 
 
 def feather(box: tuple[int, int, int, int], size: tuple[int, int]) -> Float[np.ndarray, "y x"]:
@@ -57,6 +59,38 @@ def blend(parts: Sequence[tuple[Tile, Prediction]], whole: Prediction) -> Predic
         case Instances():
             return _join_things([(t, p) for t, p in parts if isinstance(p, Instances)], whole)
     raise TypeError(f"no way to blend {type(whole).__name__}")
+
+
+def look_again(parts: Sequence[tuple[Tile, Prediction]], whole: Prediction) -> Prediction:
+    """Answers about parts of a photo that overlap widely and about the photo seen at once, as one answer: values are
+    means, classes are voted on, of things that overlap the surest stays."""
+    views = [(Tile((0, 0, *whole.size)), whole), *parts]
+    if isinstance(whole, Instances):
+        return _surest([(tile, part) for tile, part in views if isinstance(part, Instances)], whole)
+    return blend(views, whole)
+
+
+def _surest(views: Sequence[tuple[Tile, Instances]], whole: Instances) -> Instances:
+    """Things of all views; those that a view's border cuts are left to the views that show more of them."""
+    pieces = [one for tile, part in views for one in _pieces(tile.box, part) if not one.is_cut(whole.size, NEAR)]
+    boxes = np.array([one.box for one in pieces], np.float32).reshape(-1, 4)
+    scores, labels = np.array([one.score for one in pieces]), np.array([one.label for one in pieces], np.int64)
+    kept = nms(boxes, scores, labels)
+    return replace(
+        whole,
+        masks=None if whole.masks is None else _painted([[pieces[i]] for i in kept], whole.size),
+        boxes=boxes[kept],
+        labels=labels[kept],
+        scores=scores[kept].astype(np.float32),
+        confidence=_confidence(views, whole.size),
+        presence=_highest([part for _, part in views]),
+    )
+
+
+def _highest(answers: Sequence[Instances]) -> dict[str, float] | None:
+    """The highest presence of each name."""
+    said = [answer.presence for answer in answers if answer.presence is not None]
+    return {name: max(one.get(name, 0.0) for one in said) for name in said[0]} if said else None
 
 
 def _feathered(parts: Sequence[tuple[Tile, np.ndarray]], size: tuple[int, int]) -> np.ndarray:
@@ -116,10 +150,13 @@ class _Piece:
     box: Float[np.ndarray, "4"]
     mask: Bool[np.ndarray, "y x"] | None
 
-    def is_cut(self, size: tuple[int, int]) -> bool:
-        """Whether it reaches a border of its view beyond which the photo goes on."""
+    def is_cut(self, size: tuple[int, int], slack: float = 0.0) -> bool:
+        """Whether it reaches a border of its view beyond which the photo goes on; `slack`: so near, as a share of the
+        view's sides, counts as reached."""
+        left, top, right, bottom = self.view
+        near = 1.5 + slack * np.array([right - left, bottom - top] * 2)
         inner = np.array(self.view) != (0, 0, *size)
-        return bool((inner & (np.abs(self.box - self.view) < 1.5)).any())
+        return bool((inner & (np.abs(self.box - self.view) < near)).any())
 
 
 def _join_things(parts: Sequence[tuple[Tile, Instances]], whole: Instances) -> Instances:

@@ -87,10 +87,13 @@ def check_unpacked(archive: bytes, limits: Limits) -> None:
 
 def check_work(task: Task, options: PredictOptions, size: tuple[int, int], limits: Limits) -> None:
     """ApiError for a question that takes more paintings of a picture than are allowed."""
-    views = 1 if options.tile is None or max(size) <= options.tile else 1 + _tiles(size, options.tile, limits)
+    views = 5 if options.quality == "high" else 1  # at most: the whole, and four parts
+    if options.tile is not None:
+        views = 1 if max(size) <= options.tile else 1 + _tiles(size, options.tile, limits)
     count = views * options.samples * options.passes * len(task.parts())
     if count > limits.paintings:
-        message = f"this takes {count} paintings, more than {limits.paintings}; ask for fewer samples, tiles or names"
+        less = "fewer samples, tiles or names, or the usual quality"
+        message = f"this takes {count} paintings, more than {limits.paintings}; ask for {less}"
         raise ApiError(400, "too_much_work", message)
 
 

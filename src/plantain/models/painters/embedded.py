@@ -42,8 +42,12 @@ SMOOTH = MappingProxyType(  # codes in which the mean of what is believed can be
         "keypoints": "channels",
     }
 )
+PARTS = MappingProxyType(  # what gains by a second look at four parts of the photo of this size (docs/log.md)
+    {"edges": 0.7, "refer": 0.7, "semantic": 0.7, "detect": 0.6, "instances": 0.6}
+)
 REMEMBERED = 8  # photos whose features are kept, about 2 MB each
 BESIDE = ("reader.onnx", "words.npz", "probe.npz", "things.npz", "familiarity.npz")  # what training does not change
+SPIN_US = "200"  # that a thread waits for work before it sleeps: by ONNX Runtime's own it burns as much as it works
 STEPS = 16  # of text to image; perception and edits take one
 
 
@@ -60,6 +64,7 @@ def session(path: Path, threads: int | None = None) -> Any:
         raise PainterError(f"the embedded generator lacks {path.name}; install Plantain again, or train it again")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_US)
     if threads:
         options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -102,6 +107,7 @@ class Embedded(Painter):
     paintings are the same."""
 
     codes: Mapping[str, str] = SMOOTH
+    parts: Mapping[str, float] = PARTS
 
     def __init__(self, weights: str | Path = FOLDER, threads: int | None = None) -> None:
         """`weights`: a folder with trunk.onnx and decoder.onnx, as `plantain train` writes it, and calibration.json."""

@@ -62,9 +62,11 @@ def asking(
     tile: Annotated[int | None, Form(ge=64, le=65_536, description="Tiles of so many pixels.")] = None,
     style: Annotated[str, Form(max_length=40, description="imperative, caption, json or terse.")] = "imperative",
     steps: Annotated[int | None, Form(ge=1, le=1000, description="Steps of the painter.")] = None,
+    quality: Annotated[str, Form(max_length=40, description="usual; high: several looks, if they help.")] = "usual",
 ) -> PredictOptions:
     """How the question is put."""
     given = {"samples": samples, "passes": passes, "seed": seed, "tile": tile, "style": style, "steps": steps}
+    given |= {"quality": quality}
     return options_of(given, limits_of(request))
 
 
