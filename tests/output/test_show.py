@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from plantain.output import drawing, panels
-from plantain.output.show import LEAST_SIDE, MOST_SIDE, overlay, png_bytes
+from plantain.output.show import LEAST_SIDE, MOST_SIDE, drawn, overlay, png_bytes
 from plantain.output.skeleton import BONES, bones
 from plantain.predictions.types import KINDS, Alpha, Depth, Edges, Instances, Keypoints, Labels, Normals, Panoptic
+from scenes import things
 
 
 def answers(height=60, width=80):
@@ -300,3 +301,15 @@ def test_things_of_one_class_have_shades_of_its_color():
     first, second, sky = (tuple(picture[180, x].tolist()) for x in (90, 280, 470))
     assert len({first, second, sky}) == 3
     assert sky[2] > 2 * sky[0]
+
+
+def test_only_things_that_count_are_drawn() -> None:
+    """A thing of score .1 changes no pixel of the picture; the legend below says that it was left out."""
+    clear, faint = [(5, 5, 25, 25)], [(30, 30, 55, 55)]
+    photo = np.full((60, 60, 3), 90, np.uint8)
+    one = drawn(things(clear, scores=[0.9]), photo, 60)
+    both = drawn(things(clear + faint, scores=[0.9, 0.1]), photo, 60)
+    assert np.array_equal(np.asarray(one[0]), np.asarray(both[0]))
+    assert both[1] is not None and one[1] is not None and both[1].size != one[1].size
+    seen = drawn(things(clear + faint, scores=[0.9, 0.5]), photo, 60)[0]
+    assert not np.array_equal(np.asarray(one[0]), np.asarray(seen))
