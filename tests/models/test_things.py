@@ -10,9 +10,25 @@ import pytest
 
 from plantain.errors import PainterError
 from plantain.models.painters.embedded import Embedded
-from plantain.models.painters.things import Things, ThingsHead, around, asked, paint_boxes, paint_masks, raise_mask
+from plantain.models.painters.things import (
+    Things,
+    ThingsHead,
+    around,
+    asked,
+    paint_boxes,
+    paint_masks,
+    paint_points,
+    raise_mask,
+)
 from plantain.models.painting import Request
-from plantain.tasks import InstanceSegmentation, MetricDepth, ObjectDetection, ReferringSegmentation, Task
+from plantain.tasks import (
+    InstanceSegmentation,
+    KeypointDetection,
+    MetricDepth,
+    ObjectDetection,
+    ReferringSegmentation,
+    Task,
+)
 
 ROWS, COLUMNS = 16, 21
 
@@ -137,3 +153,20 @@ def test_only_who_asks_what_is_there_gets_a_painting_of_things() -> None:
     assert black is not None and black.max() < 0.5
     assert painter._things(replace(request, purpose="edit")) is None
     assert painter._things(replace(request, prompt=ObjectDetection("gramophone", code="heat").prompt())) is None
+
+
+def test_points_of_a_body_are_painted_where_a_body_is_seen() -> None:
+    painted = np.full((4, 4, 3), 0.8, np.float32)
+    for score, left in ((0.5, 0.8), (0.1, 0.8), (0.07, 0.4), (0.01, 0.0)):
+        found = Things(np.zeros((1, 4), np.float32), np.array([score], np.float32))
+        assert paint_points(found, painted).max() == pytest.approx(left, abs=1e-6)
+    none = Things(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    assert paint_points(none, painted).max() == 0
+
+
+def test_the_points_of_a_person_are_asked_for_as_such() -> None:
+    body, cat = KeypointDetection(code="channels"), KeypointDetection(["nose"], "cat", code="channels")
+    assert asked(body.prompt()).code == "channels"
+    assert asked(body.prompt()).thing == "person"
+    assert asked(cat.prompt()) is None
+    assert asked(KeypointDetection(code="discs").prompt()) is None

@@ -24,7 +24,7 @@ from plantain.models.identity import Identity, weights_hash
 from plantain.models.painters.familiarity import Familiarity
 from plantain.models.painters.grids import PATCH, grid
 from plantain.models.painters.probe import PAINTED_WELL, LinearProbe
-from plantain.models.painters.things import ThingsHead, asked, paint_boxes, paint_masks, raise_mask
+from plantain.models.painters.things import ThingsHead, asked, paint_boxes, paint_masks, paint_points, raise_mask
 from plantain.models.painters.words import Tokens, Words, shipped
 from plantain.models.painting import Painting, Request, Usage
 from plantain.predictions.calibration import FILE, Fit, read
@@ -230,6 +230,8 @@ class Embedded(Painter):
         found = self.things.find(features.reshape(rows, columns, -1), column)
         if wanted.code == "heat":
             return paint_boxes(found, request.size)
+        if wanted.code == "channels":
+            return paint_points(found, self._sample(request))
         painted = self._sample(replace(request, prompt=wanted.mask_prompt))
         return paint_masks(found, painted.mean(-1)) if wanted.code == "centers" else raise_mask(found, painted, wanted)
 

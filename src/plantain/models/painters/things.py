@@ -28,6 +28,7 @@ LIKELY = 0.3  # score of a thing that is given pixels
 FAINTLY = 0.6  # the level of a mask that is raised where the mask itself is asked for
 FAINTEST = 0.1  # of a mask: where a thing is seen, its mask is raised from so faint a painting
 LEAST = 0.4  # of a thing's own mask that must be left to it
+BODY = (0.04, 0.1)  # scores of a person: up to which its points are left out, and from which on they stay as they are
 CLEARER = 4  # how much steeper the borders of masks become
 
 
@@ -118,9 +119,10 @@ class Asked(NamedTuple):
 def asked(prompt: str) -> Asked | None:
     """The thing that a prompt asks for, where it is painted in a code that this module paints."""
     from plantain.errors import UsageError
-    from plantain.tasks import InstanceSegmentation, ObjectDetection, ReferringSegmentation
+    from plantain.tasks import InstanceSegmentation, KeypointDetection, ObjectDetection, ReferringSegmentation
     from plantain.tasks.language.english import bare
     from plantain.tasks.language.parsing import parse
+    from plantain.tasks.legend import BLACK, WHITE
 
     try:
         task = parse(prompt)
@@ -129,12 +131,20 @@ def asked(prompt: str) -> Asked | None:
     if isinstance(task, ReferringSegmentation) and len(task.entries) == 1:
         ((text, color),) = task.entries
         return Asked(bare(text), "mask", prompt, color, task.background)
+    if isinstance(task, KeypointDetection):
+        body = task.code == "channels" and task.thing == "person"
+        return Asked("person", "channels", prompt, WHITE, BLACK) if body else None
     painted = {ObjectDetection: "heat", InstanceSegmentation: "centers"}
     if not isinstance(task, ObjectDetection | InstanceSegmentation) or painted[type(task)] != task.code:
         return None
     mask = ReferringSegmentation(task.thing)
     words = mask.resolve({"refer": "corners"}).prompt()
     return Asked(task.thing, task.code, words, mask.color, mask.background)
+
+
+def paint_points(found: Things, painted: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """The points of a body, fainter where there is hardly one: the decoder sees joints in animals and towers too."""
+    return painted * np.float32(np.interp(found.scores.max(initial=0.0), BODY, (0, 1)))
 
 
 def paint_boxes(found: Things, size: tuple[int, int]) -> Float[np.ndarray, "h w 3"]:
