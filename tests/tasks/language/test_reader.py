@@ -224,6 +224,12 @@ KINDS = {  # text -> what is wanted, tasks and names
     "label road and sky; everything else is background": ("map", "semantic", ["road", "sky"]),
     "how far away are the cones, in feet and inches": ("distance", "refer metric-depth", ["cones"]),
     'find "no parking" sign': ("map", "instances", ["no parking sign"]),
+    "where in the image can I find the logo": ("where", "refer", ["logo"]),
+    "cracks white, rest black": ("map", "refer", ["cracks"]),
+    "black and white mask of the cracks": ("map", "refer", ["cracks"]),
+    "mark cracks red": ("map", "refer", ["cracks"]),
+    "colour every person differently": ("map", "instances", ["person"]),
+    "heat map of depth": ("map", "metric-depth", []),
     "depth for bokeh": ("map", "metric-depth", []),
     "segment me the car that is parked next to the tree": ("map", "refer", ["car that is parked next to the tree"]),
     "headcount": ("count", "instances", ["people"]),
@@ -254,7 +260,9 @@ def test_a_number_belongs_to_no_class() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [("camera pose", "the camera itself"), ("depth at the pixel 320, 240", "one point"), ("seg", "names no thing"),
-     ("angle of the roof", "a measure"), ("tangent space normals", "axes"), ("blur and anonymize people", "picture")],
+     ("angle of the roof", "a measure"), ("tangent space normals", "axes"), ("blur and anonymize people", "picture"),
+     ("run yolo on this", "another model"), ("sky mask, inverted", "all but"),
+     ("where are people looking", "looks or goes"), ("paint cracks white", "another picture")],
 )  # fmt: skip
 def test_what_is_not_told_is_refused_for_what_it_is(text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):

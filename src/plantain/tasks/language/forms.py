@@ -29,7 +29,7 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "OF_ALL": "(of|for|at|in|from|on|to) WHOLE",
     "MAP": "map|maps|image|images|picture|estimation|estimate|estimates|prediction|predictions|data|values|value|"
     "detection|"
-    "field|channel|visualization",
+    "field|channel|visualization|heatmap|heat map",
     "DISTANCE": "distance|distances|range",
     "NEARER": "[the] (in front|in the front|in the foreground|closer|closest|nearer|nearest|further|furthest|farther|"
     "farthest|more distant|most distant) [away] [FROM_CAMERA]",
@@ -52,6 +52,7 @@ CLASSES: dict[str, str] = {  # words in capitals that stand for others
     "FACE": "(face|facial) (keypoint|keypoints|key points|landmark|landmarks|points|mesh|features)",
     "HAND": "(hand|hands|finger) (keypoint|keypoints|key points|landmark|landmarks|pose|poses|joints|points|skeleton)",
     "DET": "the|a|an|my|me|us|this|that|these|those|it|him|her|them|some|your|our|his|all|every|for|to|up",
+    "SHADE": "red|green|blue|yellow|white|black|orange|purple|pink|cyan|magenta",
     "NOUNS": "[[the] (class|classes|label|labels|category|categories|object|objects)] [:]",
 }
 
@@ -114,8 +115,9 @@ FORMS: tuple[Form, ...] = (
         "metric depth of everything",
         readings.metric_depth,
         (
-            "[monocular|mono|dense|full|3d|scene|per pixel|pixelwise|pixel wise|real|true|single image] "
-            "[metric|absolute|metrical] "
+            "(heatmap|heat map|image|picture|visualization|plot) of [the] (depth|depths|distances) [OF_ALL]",
+            "[monocular|mono|dense|colored|coloured|full|3d|scene|per pixel|pixelwise|pixel wise|real|true|"
+            "single image] [metric|absolute|metrical] "
             "(depth|depths|depthmap|depthmaps|z depth) [MAP] [OF_ALL] [FROM_CAMERA] [[,] UNIT]",
             "[metric] (z buffer|zbuffer|depth buffer|z pass|depth pass|range map|range image|distances|distance "
             "map|distance image) "
@@ -135,8 +137,8 @@ FORMS: tuple[Form, ...] = (
         "surface normals",
         readings.normals,
         (
-            "[surface|geometric|camera space|per pixel|pixelwise|estimated] (normals|normal vectors|normal (MAP)) "
-            "[MAP] [OF_ALL]",
+            "[surface|geometric|rgb|colored|camera space|per pixel|pixelwise|estimated] "
+            "(normals|normal vectors|normal (MAP)) [MAP] [OF_ALL]",
             "surface (normal|orientation|orientations|direction|directions) [MAP] [OF_ALL]",
             "(orientation|orientations) of (surfaces|[the|each|every|all] (surface|surfaces))",
             "(which|what) (way|direction|ways|directions) (do|does|is|are) ELSE "
@@ -373,7 +375,7 @@ FORMS: tuple[Form, ...] = (
         (
             "where [exactly] [in PICTURE] BE THING [located|placed|situated|standing|sitting|hiding]",
             "where [exactly] [in PICTURE] THING BE [located]",
-            "where (can|do|could) (i|we|you) (see|find) THING",
+            "where [in PICTURE] (can|do|could) (i|we|you) (see|find) THING",
             "(in|on|at) (which|what) (part|side|corner|half|area|place|position) [of PICTURE] BE THING",
             "(which|what) (part|side|corner|half) [of PICTURE] BE THING [in|on]",
             "[pixel] (location|locations|position|positions|whereabouts|coordinates) (of|for) THING",
@@ -417,7 +419,8 @@ FORMS: tuple[Form, ...] = (
         "boxes",
         readings.detect,
         (
-            "(object detection|object detector|[2d] (boxes|bounding box|bounding boxes|bbox|bboxes)) [OF_ALL]",
+            "(object detection|object detector|object localization|object localisation|"
+            "[2d] (boxes|bounding box|bounding boxes|bbox|bboxes)) [OF_ALL]",
             "(detect|detection of|detection :) (everything|every thing|anything|it all)",
             "[object] (detection|detections|detector) [of|for|:|on|with] NOUNS THING",
             "(detect|detection :|detection) NOUNS THING",
@@ -440,6 +443,7 @@ FORMS: tuple[Form, ...] = (
             "instances (of|:|for) THING",
             "(segment|mask|masks of|masks for|find|select|highlight) THING [,] INDIVIDUALLY",
             "THING [,] (individually|separately|one by one|as [separate|individual|single] (instances|masks))",
+            "(color|colour) THING differently",
             "(segment|mask|select) (each|every) (individual|single) THING",
             "[a|an|one] (separate|different|own|individual|single) (mask|masks) (for|of|per) THING",
             "[one|a] mask per THING",
@@ -479,6 +483,7 @@ FORMS: tuple[Form, ...] = (
             "mask|mask|masks) "
             "[of|for|:] THING",
             "mask [out] THING",
+            "(mark|highlight|outline|tint) THING [with|as] SHADE",
             "(give|get|show) (me|us) (just|only) THING",
             "(select|highlight|isolate|outline|mark|show|show me|point out|point to|point at|click|click on|tap on) "
             "THING",

@@ -84,6 +84,9 @@ FILES = (
 REST = (
     "[,|;] [and|with] (everything else|anything else|all else|all the rest|the rest) [is|are|be|as|to|:|=|should be] "
     "[the|a] (background|black|ignored|left out|nothing|none)",
+    "[in|as|to|=|:] white [,|;] [and] [with] (everything else|all else|the rest|rest|others|the background|background) "
+    "[is|in|as|to|=|:] black",
+    "[in] white on [a] black [background]",
     "[,|;] [and] (ignore|leave out|skip) (everything else|anything else|all else|all the rest|the rest)",
 )
 PURPOSES = (

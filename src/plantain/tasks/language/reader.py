@@ -70,6 +70,7 @@ SPLIT = re.compile(
     r"(?:(?:then|also|finally|please)\s+)*",
     re.I,
 )
+BINARY = re.compile(r"\bblack\s+(?:and|&)\s+white\s+(?=masks?\b|segmentation\b)", re.I)
 PRONOUN = re.compile(r"\b(?:it|them|they|their|its|him|her|he|she|those|these)\b", re.I)
 SOMEBODY = re.compile(r"\b(?:he|she|him|her)\b(?!\s+(?!(?:out|off|away|from|in|is)\b)\w)|(?<=\bis\s)(?:he|she)\b", re.I)
 A_PERSON = "who is meant is not named: a person is asked for"
@@ -155,7 +156,7 @@ def tidied(text: str) -> str:
     >>> tidied("What's (roughly) the depth?!"), tidied("segment cat,dog.")
     ('What is , roughly the depth ?', 'segment cat , dog')
     """
-    text = shield(text.strip())
+    text = shield(BINARY.sub("binary ", text.strip()))
     for pattern, instead in CHAT:
         text = re.sub(pattern, instead, text, flags=re.I)
     return text.strip()

@@ -66,6 +66,30 @@ REFUSALS: tuple[Refusal, ...] = (
         always=True,
     ),
     Refusal(
+        "names another model, and none is chosen in a question: --model NAME does (plantain models)",
+        (
+            "[run|use|apply|try|call|do] [the|a] (yolo|yolov5|yolov8|yolov11|sam|sam2|sam 2|sam3|sam 3|midas|zoedepth|"
+            "depth anything|depth anything (v2|v3|2|3)|grounding dino|groundingdino|grounded sam|mask r cnn|mask rcnn|"
+            "detectron|detectron2|dino|dinov2|dinov3|clip|deeplab|u2net|rembg|marigold|moge|unidepth|dsine|mediapipe|"
+            "nano banana|vision banana|gemini|chatgpt|gpt) "
+            "[(on|for|to|with) REST]",
+        ),
+        ("metric depth", "segment {}", "detect {}"),
+        always=True,
+    ),
+    Refusal(
+        "asks for all but a thing; ask for the thing, and take the rest",
+        ("(invert|negate) REST", "REST (mask|masks) [,] (inverted|inverse|negated)", "(inverse|inverted) mask [REST]"),
+        ("segment {}", "segment wall, floor, bed", "remove the background"),
+        always=True,
+    ),
+    Refusal(
+        "asks where somebody looks or goes",
+        ("(where|what) BE REST (looking|staring|going|heading|running) [at|to|toward|towards]",),
+        ABOUT_A_THING,
+        always=True,
+    ),
+    Refusal(
         "asks for one point of the picture; ask for the map, and read it there",
         (
             "[REST] (depth|distance|normal|normals|value) (at|of|in) [the] (pixel|pixels|point|coordinate|coordinates|"
@@ -171,7 +195,7 @@ REFUSALS: tuple[Refusal, ...] = (
             "brighten|darken|retouch|stylize|stylise|relight|dehaze|edit|remove|erase|delete|recolor|recolour|"
             "transform|convert|make|"
             "generate|create|imagine|improve|beautify|animate|undistort|get rid of|take out|anonymize|anonymise|"
-            "pixelate|censor|redact) [REST]",
+            "pixelate|censor|redact|paint|color|colour) [REST]",
             "(change|swap|blur|crop|flip|mirror|fix|repair|turn|draw|render|put|move|paint|color|colour|zoom|dress|"
             "fill|hide) "
             "(DET|background|bg|sky|photo|image|picture) [REST]",
