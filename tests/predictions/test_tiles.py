@@ -240,7 +240,16 @@ def test_two_things_that_the_whole_shows_as_one_stay_two():
     size, boxes, blob = (100, 60), [(4, 10, 20, 50), (22, 10, 38, 50)], (4, 10, 38, 50)
     parts = [(tile, found_in(tile, boxes, True)) for tile in tiles(size, 64)]
     joined = blend(parts, things([blob], mask(size, blob)[None], size, scores=[0.4]))
-    assert len(joined) == 2
+    assert sorted(joined.boxes.tolist()) == [list(map(float, b)) for b in boxes]
+
+
+def test_a_thing_before_another_is_not_a_part_of_it():
+    """The left tile finds who stands behind, the right one who stands before him; neither is cut."""
+    size, behind, before = (120, 80), (38, 5, 78, 75), (46, 30, 66, 70)
+    left, right = tiles(size, 84)
+    parts = [(left, found_in(left, [behind], False)), (right, found_in(right, [before], False))]
+    joined = blend(parts, things([], None, size))
+    assert sorted(joined.boxes.tolist()) == [list(map(float, b)) for b in (behind, before)]
 
 
 def test_what_the_whole_shows_is_told_once():

@@ -164,9 +164,10 @@ def _join_things(parts: Sequence[tuple[Tile, Instances]], whole: Instances) -> I
 
     Pieces of one class are one thing where they agree in what both views show, and so are all that hang together in
     this way: a thing longer than a tile is one. A thing of the whole photo joins all the pieces that it holds and that
-    are cut by their tiles; where there is none, the one that it shares most with. The highest score counts."""
+    are cut by their tiles; where there is none, the one that it shares most with. The highest score counts, and what a
+    tile shows uncut is taken as it shows it."""
     pieces = [piece for tile, part in parts for piece in _pieces(tile.box, part)]
-    groups = [[pieces[i] for i in group] for group in connected(len(pieces), _same_things(pieces))]
+    groups = [[pieces[i] for i in group] for group in connected(len(pieces), _same_things(pieces, whole.size))]
     for piece in _pieces((0, 0, *whole.size), whole):
         held = [group for group in groups if any(_common(piece, one)[0] > 0.5 for one in group)]
         cut = [group for group in held if all(one.is_cut(whole.size) for one in group)]
@@ -175,16 +176,23 @@ def _join_things(parts: Sequence[tuple[Tile, Instances]], whole: Instances) -> I
         groups = [group for group in groups if all(group is not other for other in joined)]
         groups.append([piece, *(one for group in joined for one in group)])
     groups.sort(key=lambda group: -max(one.score for one in group))
-    corners = [np.stack([one.box for one in group]) for group in groups]
+    shown = [_shown(group, whole.size) for group in groups]
+    corners = [np.stack([one.box for one in group]) for group in shown]
     around = [np.concatenate([c[:, :2].min(0), c[:, 2:].max(0)]) for c in corners]
     return replace(
         whole,
-        masks=None if whole.masks is None else _painted(groups, whole.size),
+        masks=None if whole.masks is None else _painted(shown, whole.size),
         boxes=np.array(around, np.float32).reshape(-1, 4),
         labels=np.array([group[0].label for group in groups], np.int64),
         scores=np.array([max(one.score for one in group) for group in groups], np.float32),
         confidence=_confidence(parts, whole.size),
     )
+
+
+def _shown(group: Sequence[_Piece], size: tuple[int, int]) -> Sequence[_Piece]:
+    """Of the pieces of a thing those that it is drawn from: one that a tile shows uncut, else all."""
+    uncut = [one for one in group if one.view != (0, 0, *size) and not one.is_cut(size)]
+    return [max(uncut, key=lambda one: one.score)] if uncut else group
 
 
 def _painted(groups: Sequence[Sequence[_Piece]], size: tuple[int, int]) -> Bool[np.ndarray, "n h w"]:
@@ -205,12 +213,15 @@ def _pieces(view: tuple[int, int, int, int], part: Instances) -> list[_Piece]:
     return [_Piece(view, score, label, box + corner, mask) for score, label, box, mask in rows]
 
 
-def _same_things(pieces: Sequence[_Piece]) -> list[tuple[int, int]]:
-    """Pairs of places of pieces that show one thing; a view tells its own things apart."""
+def _same_things(pieces: Sequence[_Piece], size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Pairs of places of pieces that show one thing; a view tells its own things apart. A piece may hold another if
+    either is cut: a thing before another is not a part of it."""
+    cut = [piece.is_cut(size) for piece in pieces]
     boxes = np.array([piece.box for piece in pieces], np.float32).reshape(-1, 4)
     near = np.argwhere(np.triu(shared_area(boxes, boxes) > 0, 1)).tolist()
     pairs = [(i, j) for i, j in near if pieces[i].view != pieces[j].view]
-    return [(i, j) for i, j in pairs if max(_common(pieces[i], pieces[j])) > 0.5]
+    shared = ((i, j, *_common(pieces[i], pieces[j])) for i, j in pairs)
+    return [(i, j) for i, j, share, iou in shared if iou > 0.5 or (share > 0.5 and (cut[i] or cut[j]))]
 
 
 def _common(a: _Piece, b: _Piece) -> tuple[float, float]:
