@@ -184,7 +184,7 @@ def test_a_size_that_the_rule_cannot_meet_is_one_clear_line(copies: Any) -> None
 
 def test_a_painting_of_another_size_is_an_error(copies: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = copies("instruct-pix2pix")
-    monkeypatch.setattr(model, "_shown", lambda request: ((256, 192), [Image.fromarray(chart(320, 192))]))
+    monkeypatch.setattr(model, "shown", lambda request: ((256, 192), [Image.fromarray(chart(320, 192))]))
     (error,) = model.paint([Request("Copy.", (chart(320, 192),), (256, 192), sampling={"steps": 2})])
     assert isinstance(error, PainterError) and "asked for (256, 192) pixels and gave (320, 192)" in str(error)
 
