@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -22,6 +21,7 @@ from plantain.errors import PhotoError
 from plantain.imaging.geometry import place, placement
 from plantain.imaging.photo import read_photo
 from plantain.models.painters.embedded import Embedded
+from plantain.models.painting import Request
 from plantain.pipeline.predictor import wrap
 from plantain.predictions.headline import headline
 
@@ -100,18 +100,17 @@ SORTS: dict[str, Callable[[Rng], np.ndarray]] = {
 }
 
 
-class Believing:
-    """Trusts everything."""
+class Believing(Embedded):
+    """Trusts every picture."""
 
-    def trust(self, features: Any) -> float:
+    def _trust(self, request: Request) -> float:
         return 1.0
 
 
 def no_photographs(questions: tuple[str, ...]) -> Iterator[str]:
     """Rows of a table."""
-    doubting, believing = Embedded(), Embedded()
-    believing.familiarity = Believing()  # type: ignore[assignment]
-    models = wrap(believing), wrap(doubting)
+    doubting = Embedded()
+    models = wrap(Believing()), wrap(doubting)
     for name, sort in SORTS.items():
         pictures = [sort(np.random.default_rng(seed)).astype(np.uint8) for seed in range(SEEDS)]
         trust = [trusted(doubting, picture) for picture in pictures]

@@ -65,7 +65,7 @@ def child(log: Path, words: Sequence[str]) -> int:
         note("samples", number, [[item.sample.record["id"], item.sample.prompt, str(item.seed)] for item in items])
         return items
 
-    loop.TrainingRun.update, editor.Drawn.__call__ = updated, drawn  # type: ignore[method-assign, assignment]
+    loop.TrainingRun.update, editor.Drawn.__call__ = updated, drawn
     return plantain(list(words))
 
 

@@ -127,7 +127,7 @@ def test_a_photo_that_fails_is_a_line_and_the_others_go_on(say):
     (("p/a.png", "depth", "--samples", "0"), "samples"),
     (("p/a.png", "depth", "--fov", "0"), "field of view"),
     (("p/a.png", "depth", "--focal", "-5"), "focal length"),
-    (("p/a.png", "depth", "--fov", "70", "--focal", "300"), "either"),
+    (("p/a.png", "depth", "--fov", "70", "--focal", "300"), "the camera is said twice"),
     (("p/a.png", "depth", "--dry-run"), "no option 'dry_run'"),
     (("p/a.png", "depth", "--model", "no-such"), "no-such"),
 ])  # fmt: skip

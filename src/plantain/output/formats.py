@@ -62,7 +62,8 @@ def focal_of(width: int, focal_px: float | None = None, fov_deg: float | None = 
     320.0
     """
     if (focal_px is None) == (fov_deg is None):
-        raise UsageError("a point cloud needs the camera: give either --focal (pixels) or --fov (degrees, horizontal)")
+        why = "a point cloud needs the camera" if fov_deg is None else "the camera is said twice"
+        raise UsageError(f"{why}: give either --focal (pixels) or --fov (degrees, horizontal)")
     if focal_px is not None:
         if not 0 < focal_px < math.inf:
             raise UsageError(f"the focal length must be above 0 pixels, not {focal_px:g}")

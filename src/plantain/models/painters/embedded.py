@@ -216,7 +216,8 @@ class Embedded(Painter):
         return self.familiarity.trust(self.encoder.features(request.photo[None])[0])
 
     def _things(self, request: Request) -> Float[np.ndarray, "h w 3"] | None:
-        """The painting (0..1) of a thing or of things one by one, where they are of a class that is known by sight."""
+        """The painting (0..1) of a thing, of things one by one or of a body's points, where they are of a class that
+        is known by sight."""
         if request.photo is None or request.purpose != "perceive":
             return None
         wanted = asked(request.prompt)
