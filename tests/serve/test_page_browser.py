@@ -100,6 +100,17 @@ def ask(page, photo, question: str) -> None:
     page.wait_for_selector("#viewer .pl-choices input", state="attached")
 
 
+def show(page, tab: str) -> None:
+    """Opens a tab and waits until it is what is shown."""
+    page.get_by_role("tab", name=tab).click()
+    page.wait_for_selector(f"[role=tab][aria-selected=true]:has-text('{tab}')")
+
+
+def answered(page) -> None:
+    """Waits until the page has gone to the answer by itself, as it does once one is there."""
+    page.wait_for_selector("[role=tab][aria-selected=true]:has-text('Answer')")
+
+
 def said(page) -> str:
     return page.inner_text("#viewer .pl-points")
 
@@ -172,7 +183,7 @@ def _views(page) -> None:
 
 
 def _space(page) -> None:
-    page.get_by_role("tab", name="3-D").click()
+    show(page, "3-D")
     with page.expect_response(lambda answer: answer.url.endswith(".ply")) as cloud:
         page.click("#make-cloud")
     assert cloud.value.status == 200
@@ -181,7 +192,7 @@ def _space(page) -> None:
 
 
 def _legend(page) -> None:
-    page.get_by_role("tab", name="Legend").click()
+    show(page, "Legend")
     names = page.locator("#legend input[type=text]")
     for i, name in enumerate(("wall", "cup")):
         names.nth(i).fill(name)
@@ -192,14 +203,15 @@ def _legend(page) -> None:
     assert names.count() == 3
     page.click("#segment")
     page.wait_for_function("document.querySelector('#said')?.textContent.includes('wall')")
+    answered(page)
     assert "wall 100 %" in page.inner_text("#said")
-    page.get_by_role("tab", name="Legend").click()
+    show(page, "Legend")
     assert [names.nth(i).input_value() for i in range(3)] == ["wall", "cup", "lamp"]
     assert page.locator("#legend input[type=color]").first.input_value() == "#ff8800"
 
 
 def _compared(page) -> None:
-    page.get_by_role("tab", name="Compare").click()
+    show(page, "Compare")
     page.click("#compare")
     page.wait_for_selector("#both .pl-choices input", state="attached")
     assert "they differ by 0%" in page.inner_text("[role=tabpanel]:visible")
@@ -208,7 +220,7 @@ def _compared(page) -> None:
 
 
 def _taken_away(page) -> None:
-    page.get_by_role("tab", name="Answer").click()
+    show(page, "Answer")
     page.get_by_text("Files", exact=True).click()
     page.wait_for_selector("#files a[download]")
     with page.expect_download() as download:
